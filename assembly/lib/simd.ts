@@ -1,0 +1,8 @@
+// Lanes, multiply-add and horizontal sums: the only place that knows which binary is being compiled.
+
+/** a·b + c per lane; fused in the relaxed binary, two roundings in the simd one. */
+@inline
+export function madd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}

@@ -1,0 +1,37 @@
+import { RuntimeError } from "../errors.js";
+import * as js from "./js/index.js";
+
+/** The kernel interface: whatever the JavaScript back end offers, the WebAssembly back end offers too. */
+export type Kernels = typeof js;
+export type Backend = "js" | "wasm";
+
+/** The live kernel table. Read it at each call, never keep it: `setBackend` replaces it. */
+export let K: Kernels = js;
+
+let active: Backend = "js";
+let wasm: Kernels | null = null;
+
+/** Makes the WebAssembly kernels available and switches to them. */
+export function installWasm(kernels: Kernels): void {
+  wasm = kernels;
+  setBackend("wasm");
+}
+
+/** Switches the kernels from the next operation on; both back ends work on the same memory. Errors: "wasm" before `init`. */
+export function setBackend(backend: Backend): void {
+  if (backend === "js") K = js;
+  else if (backend !== "wasm") {
+    throw new RuntimeError("setBackend", `back end is "${String(backend)}"; expected "js" or "wasm"`);
+  } else if (wasm === null) {
+    throw new RuntimeError(
+      "setBackend",
+      "the WebAssembly kernels are not loaded; call init() first, runtime() tells why it failed",
+    );
+  } else K = wasm;
+  active = backend;
+}
+
+/** The back end in use. */
+export function getBackend(): Backend {
+  return active;
+}

@@ -1,0 +1,74 @@
+import { ArgumentError, DTypeError, ShapeError } from "./errors.js";
+import { formatShape } from "./shape.js";
+import type { DType, Shape, Spec } from "./types.js";
+
+/** Refuses options that nobody reads, by name. */
+export function checkOptions(op: string, options: object | undefined, known: readonly string[]): void {
+  if (options === undefined) return;
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new ArgumentError(op, `options are ${describe(options)}; expected an object`);
+  }
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) {
+      const list = known.length === 0 ? "it takes none" : `expected one of ${known.join(", ")}`;
+      throw new ArgumentError(op, `unknown option "${key}"; ${list}`);
+    }
+  }
+}
+
+export function checkDType(op: string, what: string, spec: Spec, ...allowed: DType[]): void {
+  if (!allowed.includes(spec.dtype)) {
+    throw new DTypeError(op, `${what} ${formatShape(spec.shape)} is ${spec.dtype}; expected ${allowed.join(" or ")}`);
+  }
+}
+
+export function checkRank(op: string, what: string, shape: Shape, ...allowed: number[]): void {
+  if (!allowed.includes(shape.length)) {
+    throw new ShapeError(
+      op,
+      `${what} has shape ${formatShape(shape)} of rank ${shape.length}; expected rank ${allowed.join(" or ")}`,
+    );
+  }
+}
+
+export function checkInteger(op: string, what: string, value: unknown, min: number, max = 2 ** 31 - 1): number {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
+    throw new ArgumentError(op, `${what} is ${describe(value)}; expected an integer from ${min} to ${max}`);
+  }
+  return value;
+}
+
+export function checkNumber(op: string, what: string, value: unknown, min = -Infinity, max = Infinity): number {
+  if (typeof value !== "number" || Number.isNaN(value) || value < min || value > max) {
+    const range = min === -Infinity && max === Infinity ? "a number" : `a number from ${min} to ${max}`;
+    throw new ArgumentError(op, `${what} is ${describe(value)}; expected ${range}`);
+  }
+  return value;
+}
+
+export function checkOneOf<T extends string>(op: string, what: string, value: unknown, allowed: readonly T[]): T {
+  const found = allowed.find((a) => a === value);
+  if (found === undefined) {
+    throw new ArgumentError(
+      op,
+      `${what} is ${describe(value)}; expected one of ${allowed.map((a) => `"${a}"`).join(", ")}`,
+    );
+  }
+  return found;
+}
+
+/** One integer for all of `n` dimensions, or one for each. */
+export function checkTuple(op: string, what: string, value: unknown, n: number, min: number): number[] {
+  if (typeof value === "number") return new Array<number>(n).fill(checkInteger(op, what, value, min));
+  if (!Array.isArray(value) || value.length !== n) {
+    throw new ArgumentError(op, `${what} is ${describe(value)}; expected an integer or ${n} of them`);
+  }
+  return value.map((v) => checkInteger(op, what, v, min));
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "string") return `"${value}"`;
+  if (Array.isArray(value)) return `[${value.map(describe).join(", ")}]`;
+  if (typeof value === "object" && value !== null) return `a ${value.constructor?.name ?? "object"}`;
+  return String(value);
+}

@@ -1,0 +1,47 @@
+/** Base of every error that this library throws on purpose; `op` names the operation or file format that refused. */
+export class QuadlaneError extends Error {
+  readonly op: string;
+  constructor(op: string, message: string) {
+    super(`${op}: ${message}`);
+    this.name = new.target.name;
+    this.op = op;
+  }
+}
+
+/** Shapes, sizes or dimensions that do not fit the operation. */
+export class ShapeError extends QuadlaneError {}
+
+/** A dtype that the operation does not take. */
+export class DTypeError extends QuadlaneError {}
+
+/** An argument or option outside its range, of the wrong kind, or with an unknown name. */
+export class ArgumentError extends QuadlaneError {}
+
+/** Memory: use after free, freeing twice, no more memory. */
+export class ArenaError extends QuadlaneError {}
+
+/** The autograd tape was asked for something it cannot give. */
+export class AutogradError extends QuadlaneError {}
+
+/** A file or byte string that does not follow its format; nothing was loaded from it. */
+export class FormatError extends QuadlaneError {}
+
+/** A state dict that does not fit its module or optimizer; nothing was changed. */
+export class StateDictError extends QuadlaneError {
+  readonly missing: readonly string[];
+  readonly unexpected: readonly string[];
+  readonly mismatched: readonly string[];
+  constructor(
+    op: string,
+    message: string,
+    keys: { missing: readonly string[]; unexpected: readonly string[]; mismatched: readonly string[] },
+  ) {
+    super(op, message);
+    this.missing = keys.missing;
+    this.unexpected = keys.unexpected;
+    this.mismatched = keys.mismatched;
+  }
+}
+
+/** The library is not ready or cannot run as asked on this platform. */
+export class RuntimeError extends QuadlaneError {}

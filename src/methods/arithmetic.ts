@@ -1,0 +1,20 @@
+import * as F from "../functional/arithmetic.js";
+import type { Tensor } from "../tensor.js";
+
+export const arithmeticMethods = {
+  add(this: Tensor, other: F.Operand): Tensor {
+    return F.add(this, other);
+  },
+  sub(this: Tensor, other: F.Operand): Tensor {
+    return F.sub(this, other);
+  },
+  mul(this: Tensor, other: F.Operand): Tensor {
+    return F.mul(this, other);
+  },
+  div(this: Tensor, other: F.Operand): Tensor {
+    return F.div(this, other);
+  },
+  neg(this: Tensor): Tensor {
+    return F.neg(this);
+  },
+};

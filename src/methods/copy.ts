@@ -1,0 +1,47 @@
+import * as F from "../functional/copy.js";
+import { cast, type SliceOptions } from "../ops/copy.js";
+import type { Tensor } from "../tensor.js";
+import type { DType, Shape } from "../types.js";
+
+/** Sizes as separate arguments or as one array. */
+type Sizes = number[] | [Shape];
+
+function sizesOf(args: Sizes): Shape {
+  const first = args[0];
+  return Array.isArray(first) ? first : (args as number[]);
+}
+
+export const copyMethods = {
+  reshape(this: Tensor, ...shape: Sizes): Tensor {
+    return F.reshape(this, { shape: sizesOf(shape) });
+  },
+  permute(this: Tensor, ...dims: Sizes): Tensor {
+    return F.permute(this, { dims: sizesOf(dims) });
+  },
+  transpose(this: Tensor, dim0: number, dim1: number): Tensor {
+    return F.transpose(this, { dim0, dim1 });
+  },
+  /** The transpose of a matrix. */
+  t(this: Tensor): Tensor {
+    return F.transpose(this, { dim0: 0, dim1: -1 });
+  },
+  flatten(this: Tensor, startDim = 0, endDim = -1): Tensor {
+    return F.flatten(this, { startDim, endDim });
+  },
+  narrow(this: Tensor, dim: number, start: number, length: number): Tensor {
+    return F.narrow(this, { dim, start, length });
+  },
+  slice(this: Tensor, dim: number, options?: SliceOptions): Tensor {
+    return F.slice(this, { dim, ...options });
+  },
+  select(this: Tensor, dim: number, index: number): Tensor {
+    return F.select(this, { dim, index });
+  },
+  expand(this: Tensor, ...shape: Sizes): Tensor {
+    return F.expand(this, { shape: sizesOf(shape) });
+  },
+  /** Converts to another dtype; itself if it has it. */
+  to(this: Tensor, dtype: DType): Tensor {
+    return cast(this, dtype);
+  },
+};

@@ -1,0 +1,26 @@
+// Operations as methods of Tensor, with PyTorch's positional arguments. The operations stand in higher layers than the class, so
+// they are attached here; importing the package's entry does it.
+import { Tensor } from "../tensor.js";
+import { arithmeticMethods } from "./arithmetic.js";
+import { copyMethods } from "./copy.js";
+import { coreMethods } from "./core.js";
+import { reduceMethods } from "./reduce.js";
+import { unaryMethods } from "./unary.js";
+
+const families = [arithmeticMethods, copyMethods, coreMethods, reduceMethods, unaryMethods] as const;
+
+type Methods = typeof arithmeticMethods &
+  typeof copyMethods &
+  typeof coreMethods &
+  typeof reduceMethods &
+  typeof unaryMethods;
+
+declare module "../tensor.js" {
+  interface Tensor extends Methods {}
+}
+
+for (const family of families) {
+  for (const [name, value] of Object.entries(family)) {
+    Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
+  }
+}

@@ -1,0 +1,10 @@
+export * from "./container.js";
+export {
+  cloneStateDict,
+  type ForwardHook,
+  type ForwardPreHook,
+  type HookHandle,
+  Module,
+  type StateDict,
+} from "./module.js";
+export * from "./parameter.js";

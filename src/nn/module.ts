@@ -1,0 +1,237 @@
+import { withGradMode } from "../autograd.js";
+import { ArgumentError, StateDictError } from "../errors.js";
+import { copyInto } from "../ops/copy.js";
+import { formatShape, sameShape } from "../shape.js";
+import { adoptUnscoped, Tensor } from "../tensor.js";
+import { Buffer, Parameter } from "./parameter.js";
+
+/** Key → tensor, in the order of the properties; keys are PyTorch's. */
+export type StateDict = Map<string, Tensor>;
+
+/** Called after `forward` with its arguments and result; a returned value other than undefined replaces the result. */
+export type ForwardHook = (module: Module, args: readonly unknown[], result: unknown) => unknown;
+
+/** Called before `forward`; a returned array replaces the arguments. */
+export type ForwardPreHook = (module: Module, args: readonly unknown[]) => readonly unknown[] | undefined;
+
+/** Takes a hook off again. */
+export interface HookHandle {
+  remove(): void;
+}
+
+/**
+ * Base class of all layers and models. Parameters, buffers and sub-modules are found as own properties: assigning them in the
+ * constructor is all it takes. A property's state-dict key is its name in snake_case (`runningMean` → `running_mean`), so that
+ * PyTorch's checkpoints fit. Subclasses implement `forward`.
+ */
+export abstract class Module {
+  /** True while training: dropout drops, batch norm uses the batch. */
+  training = true;
+
+  /** Computes the output; every subclass chooses its own arguments and result. */
+  abstract forward(...args: readonly unknown[]): unknown;
+
+  /** The sub-modules by property name, as `children` walks them. Containers override it. */
+  protected *members(): IterableIterator<[name: string, value: unknown]> {
+    for (const name of Object.keys(this)) yield [stateKey(name), Reflect.get(this, name)];
+  }
+
+  /** Direct sub-modules with their names. */
+  *namedChildren(): IterableIterator<[string, Module]> {
+    for (const [name, value] of this.members()) if (value instanceof Module) yield [name, value];
+  }
+
+  *children(): IterableIterator<Module> {
+    for (const [, child] of this.namedChildren()) yield child;
+  }
+
+  /** This module and everything below it, each once, with dotted names; its own is "". */
+  *namedModules(prefix = "", seen: Set<Module> = new Set()): IterableIterator<[string, Module]> {
+    if (seen.has(this)) return;
+    seen.add(this);
+    yield [prefix, this];
+    for (const [name, child] of this.namedChildren()) yield* child.namedModules(join(prefix, name), seen);
+  }
+
+  *modules(): IterableIterator<Module> {
+    for (const [, module] of this.namedModules()) yield module;
+  }
+
+  /** All parameters below this module with dotted names, each tensor once. */
+  *namedParameters(): IterableIterator<[string, Parameter]> {
+    yield* this.namedTensors(Parameter, new Set());
+  }
+
+  *parameters(): IterableIterator<Parameter> {
+    for (const [, parameter] of this.namedParameters()) yield parameter;
+  }
+
+  /** All buffers below this module with dotted names, each tensor once. */
+  *namedBuffers(): IterableIterator<[string, Buffer]> {
+    yield* this.namedTensors(Buffer, new Set());
+  }
+
+  *buffers(): IterableIterator<Buffer> {
+    for (const [, buffer] of this.namedBuffers()) yield buffer;
+  }
+
+  /** Parameters and persistent buffers by key. The tensors are the module's own, not copies. */
+  stateDict(): StateDict {
+    const state: StateDict = new Map();
+    this.collectState("", state);
+    return state;
+  }
+
+  /**
+   * Copies values into parameters and buffers. Strict by default: missing keys, unknown keys, other shapes or dtypes are all
+   * listed in one StateDictError, and then nothing has been changed. `strict: false` ignores missing and unknown keys.
+   */
+  loadStateDict(state: StateDict | Readonly<Record<string, Tensor>>, options: { strict?: boolean } = {}): void {
+    const given: ReadonlyMap<string, Tensor> = state instanceof Map ? state : new Map(Object.entries(state));
+    const own = this.stateDict();
+    const strict = options.strict ?? true;
+    const missing = strict ? [...own.keys()].filter((k) => !given.has(k)) : [];
+    const unexpected = strict ? [...given.keys()].filter((k) => !own.has(k)) : [];
+    const mismatched: string[] = [];
+    for (const [key, to] of own) {
+      const from = given.get(key);
+      if (from === undefined) continue;
+      from.assertAlive("loadStateDict");
+      if (!sameShape(from.shape, to.shape) || from.dtype !== to.dtype) {
+        mismatched.push(
+          `${key} is ${from.dtype} ${formatShape(from.shape)}, expected ${to.dtype} ${formatShape(to.shape)}`,
+        );
+      }
+    }
+    if (missing.length + unexpected.length + mismatched.length > 0) {
+      const parts: string[] = [];
+      if (missing.length > 0) parts.push(`missing ${missing.join(", ")}`);
+      if (unexpected.length > 0) parts.push(`unexpected ${unexpected.join(", ")}`);
+      if (mismatched.length > 0) parts.push(`mismatched ${mismatched.join("; ")}`);
+      throw new StateDictError(this.constructor.name, `state dict does not fit: ${parts.join("; ")}`, {
+        missing,
+        unexpected,
+        mismatched,
+      });
+    }
+    withGradMode(false, () => {
+      for (const [key, to] of own) {
+        const from = given.get(key);
+        if (from !== undefined) copyInto(to, from);
+      }
+    });
+  }
+
+  /** Switches this module and all below to training mode, or out of it. */
+  train(on = true): this {
+    for (const module of this.modules()) module.training = on;
+    return this;
+  }
+
+  /** Switches to evaluation mode. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Calls `fn` for every module below and then for this one. */
+  apply(fn: (module: Module) => void): this {
+    for (const child of this.children()) child.apply(fn);
+    fn(this);
+    return this;
+  }
+
+  /** Frees the gradients of all parameters. */
+  zeroGrad(): void {
+    for (const parameter of this.parameters()) parameter.grad = null;
+  }
+
+  /** Turns gradients of all parameters on or off: freezing. */
+  requiresGrad_(on = true): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad_(on);
+    return this;
+  }
+
+  /** Runs `hook` after every `forward` of this module. */
+  registerForwardHook(hook: ForwardHook): HookHandle {
+    return this.hook((inner, args) => {
+      const result = inner(...args);
+      const replaced = hook(this, args, result);
+      return replaced === undefined ? result : replaced;
+    });
+  }
+
+  /** Runs `hook` before every `forward` of this module. */
+  registerForwardPreHook(hook: ForwardPreHook): HookHandle {
+    return this.hook((inner, args) => inner(...(hook(this, args) ?? args)));
+  }
+
+  /** Frees all parameters and buffers. */
+  dispose(): void {
+    for (const parameter of this.parameters()) parameter.dispose();
+    for (const buffer of this.buffers()) buffer.dispose();
+  }
+
+  /**
+   * Wraps `forward` on this instance only, so that modules without hooks pay nothing. Hooks run in the order of registration;
+   * each handle takes its own layer out, whatever was added since.
+   */
+  private hook(
+    around: (inner: (...args: readonly unknown[]) => unknown, args: readonly unknown[]) => unknown,
+  ): HookHandle {
+    const inner = this.forward.bind(this);
+    let active = true;
+    const wrapped = (...args: readonly unknown[]): unknown => (active ? around(inner, args) : inner(...args));
+    Object.defineProperty(this, "forward", { value: wrapped, configurable: true, writable: true, enumerable: false });
+    return {
+      remove: () => {
+        active = false;
+      },
+    };
+  }
+
+  private *namedTensors<T extends Tensor>(
+    kind: abstract new (...args: never[]) => T,
+    seen: Set<Tensor>,
+  ): IterableIterator<[string, T]> {
+    for (const [prefix, module] of this.namedModules()) {
+      for (const [name, value] of module.members()) {
+        if (!(value instanceof kind) || seen.has(value)) continue;
+        seen.add(value);
+        yield [join(prefix, name), value];
+      }
+    }
+  }
+
+  private collectState(prefix: string, state: StateDict): void {
+    for (const [name, value] of this.members()) {
+      if (value instanceof Parameter || (value instanceof Buffer && value.persistent))
+        state.set(join(prefix, name), value);
+    }
+    for (const [name, child] of this.namedChildren()) child.collectState(join(prefix, name), state);
+  }
+}
+
+function join(prefix: string, name: string): string {
+  return prefix === "" ? name : `${prefix}.${name}`;
+}
+
+/** camelCase → snake_case; names that are not camelCase (`Mixed_5b`, `0`) stay. */
+export function stateKey(name: string): string {
+  return name.replace(/([a-z0-9])([A-Z])/g, (_, before: string, upper: string) => `${before}_${upper.toLowerCase()}`);
+}
+
+/** A detached copy of every tensor of a state dict; it outlives the module's next update. */
+export function cloneStateDict(state: StateDict): StateDict {
+  const out: StateDict = new Map();
+  for (const [key, t] of state) {
+    const copy = Tensor.allocate(t.shape, t.dtype, "cloneStateDict");
+    copyInto(copy, t);
+    out.set(key, adoptUnscoped(copy));
+  }
+  return out;
+}
+
+/** Throws if something that should be a module is none. */
+export function checkModule(op: string, what: string, value: unknown): asserts value is Module {
+  if (!(value instanceof Module)) throw new ArgumentError(op, `${what} is no Module; expected a Module`);
+}

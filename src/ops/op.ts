@@ -1,0 +1,114 @@
+import { type BackwardRule, isGradEnabled, record, type Thunk } from "../autograd.js";
+import { materialize } from "../layout.js";
+import { adopt, type Layout, Tensor } from "../tensor.js";
+import type { Spec } from "../types.js";
+
+/** The tensors an op takes, in order; null for an optional one that is absent. */
+export type Inputs = readonly (Tensor | null)[];
+
+/** The same list, as far as checks and shapes go. */
+export type SpecsOf<I extends Inputs> = { readonly [N in keyof I]: I[N] extends Tensor ? Spec : Spec | null };
+
+/** An op without a gradient, and why. */
+export interface NotDifferentiable {
+  readonly notDifferentiable: string;
+}
+
+export interface OpDefinition<I extends Inputs, O extends readonly Tensor[], A> {
+  /** Name in `functional`, or of the gradient it computes; traces, profiles and messages show it. */
+  readonly name: string;
+  /** Checks everything and returns the outputs' specs. Nothing has been allocated or written when it throws. */
+  infer(inputs: SpecsOf<I>, attrs: A): readonly Spec[];
+  /** Kernel calls only; `outs` are allocated, contiguous and uninitialised. Inputs are contiguous unless `strided`. */
+  forward?(outs: O, inputs: I, attrs: A): void;
+  /** Instead of `forward`: the output is another layout of the first input's storage. */
+  view?(inputs: I, attrs: A): Layout;
+  /** True if `forward` reads `strides` itself. */
+  readonly strided?: boolean;
+  /** Which inputs and outputs the gradient reads. Default: every input, no output. */
+  readonly saves?: { readonly inputs?: readonly number[]; readonly outs?: readonly number[] };
+  /**
+   * One lazy gradient per input, null for an input that never has one; a thunk runs only if its gradient is needed.
+   * `grads[i]` is ∂L/∂outs[i]; it is null if no gradient reached that output, which for an op with one output cannot be.
+   */
+  readonly backward:
+    | NotDifferentiable
+    | ((grads: GradsOf<O>, inputs: I, outs: O, attrs: A) => readonly (Thunk | null)[]);
+}
+
+/** Gradients of the outputs; an op with one output always gets it. */
+export type GradsOf<O extends readonly Tensor[]> = O extends readonly [Tensor]
+  ? readonly [Tensor]
+  : { readonly [N in keyof O]: Tensor | null };
+
+export interface Op<I extends Inputs, O extends readonly Tensor[], A> extends OpDefinition<I, O, A> {
+  readonly kind: "op";
+}
+
+/** Declares an op: one object with its checks, shapes, forward and gradient. See `apply` for how it is run. */
+export function defineOp<I extends Inputs, O extends readonly Tensor[], A = void>(
+  definition: OpDefinition<I, O, A>,
+): Op<I, O, A> {
+  return { kind: "op", ...definition };
+}
+
+/** Marks an op as having no gradient; the reason is for readers and for the test that walks all ops. */
+export function notDifferentiable(reason: string): NotDifferentiable {
+  return { notDifferentiable: reason };
+}
+
+/**
+ * Runs an op: the one place where allocation, ownership and the tape meet.
+ * Order: inputs alive, checks, allocation, kernels, tape, scope. If a check throws, nothing has happened.
+ */
+export function apply<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, inputs: I, attrs: A): O {
+  for (const t of inputs) t?.assertAlive(op.name);
+  const specs = op.infer(inputs as SpecsOf<I>, attrs);
+  const outs = op.view === undefined ? compute(op, specs, inputs, attrs) : viewOf(op, inputs, attrs);
+  if (isGradEnabled() && typeof op.backward === "function" && inputs.some((t) => t?.requiresGrad)) {
+    const { backward, saves } = op;
+    // The tape hands back what it was given, in the same order; the op's own types describe it again.
+    const rule: BackwardRule = (grads, saved, made) => backward(grads as GradsOf<O>, saved as I, made as O, attrs);
+    record(op.name, rule, inputs, outs, { inputs: saves?.inputs ?? "all", outs: saves?.outs ?? [] });
+  }
+  for (const out of outs) adopt(out);
+  return outs;
+}
+
+function compute<I extends Inputs, O extends readonly Tensor[], A>(
+  op: Op<I, O, A>,
+  specs: readonly Spec[],
+  inputs: I,
+  attrs: A,
+): O {
+  const made: Tensor[] = [];
+  const copies: Tensor[] = [];
+  try {
+    for (const { shape, dtype } of specs) made.push(Tensor.allocate(shape, dtype, op.name));
+    const operands = op.strided
+      ? inputs
+      : inputs.map((t) => (t === null || t.isContiguous ? t : remember(materialize(t), copies)));
+    const outs = asTuple<O>(made);
+    op.forward!(outs, operands as I, attrs);
+    return outs;
+  } catch (error) {
+    for (const t of made) t.dispose();
+    throw error;
+  } finally {
+    for (const copy of copies) copy.dispose();
+  }
+}
+
+function remember(t: Tensor, list: Tensor[]): Tensor {
+  list.push(t);
+  return t;
+}
+
+function viewOf<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, inputs: I, attrs: A): O {
+  return asTuple<O>([inputs[0]!.alias(op.view!(inputs, attrs), op.name)]);
+}
+
+/** A list made from an op's own specs, as the tuple that the op declares. */
+function asTuple<O extends readonly Tensor[]>(list: readonly Tensor[]): O {
+  return list as O;
+}

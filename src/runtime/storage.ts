@@ -1,0 +1,40 @@
+import type { Ptr } from "../types.js";
+import type { Block } from "./allocator.js";
+import { arena } from "./arena.js";
+
+/** A block of the arena with a count of the tensors that look at it; the last one to let go frees it. */
+export class Storage {
+  /** Counts in-place writes, so that the tape notices a saved value that has changed. */
+  version = 0;
+  private block: Block | null;
+  private refs = 1;
+
+  constructor(readonly bytes: number) {
+    this.block = arena.alloc(bytes);
+  }
+
+  get freed(): boolean {
+    return this.block === null;
+  }
+
+  /** True if only one tensor holds this storage, so that its bytes may be taken over. */
+  get exclusive(): boolean {
+    return this.refs === 1;
+  }
+
+  /** Address of a byte. The caller has checked that the storage is not freed. */
+  at(byteOffset: number): Ptr {
+    return arena.at(this.block!, byteOffset);
+  }
+
+  retain(): void {
+    this.refs++;
+  }
+
+  release(): void {
+    if (--this.refs === 0) {
+      arena.free(this.block!);
+      this.block = null;
+    }
+  }
+}
