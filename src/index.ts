@@ -1,7 +1,7 @@
 // The public surface, nothing else.
 import "./methods/index.js";
 
-export { type BackwardOptions, backward, type GradOptions, grad, isGradEnabled } from "./autograd.js";
+export { type BackwardOptions, backward, type GradOptions, grad } from "./autograd.js";
 export { type Backend, getBackend, setBackend } from "./backend/index.js";
 export { type TensorData, type TensorOptions, tensor } from "./creation.js";
 export * from "./errors.js";
@@ -10,5 +10,6 @@ export { type Binary, type InitOptions, init, type KernelSource, type RuntimeInf
 export * as nn from "./nn/index.js";
 export { type MemoryStats, memory } from "./runtime/arena.js";
 export { enableGrad, noGrad, scope } from "./scoping.js";
+export { isGradEnabled } from "./tape.js";
 export { Tensor } from "./tensor.js";
 export type { DataArray, DType, NestedArray, Shape } from "./types.js";

@@ -1,5 +1,5 @@
-import { withGradMode } from "./autograd.js";
 import { Scope } from "./runtime/scope.js";
+import { withGradMode } from "./tape.js";
 import { adoptUnscoped, Tensor } from "./tensor.js";
 
 /**

@@ -1,6 +1,7 @@
 import * as autograd from "../autograd.js";
 import { AutogradError } from "../errors.js";
 import { clone, contiguous, copyInto, fill } from "../ops/copy.js";
+import { isGradEnabled } from "../tape.js";
 import { adopt, Tensor } from "../tensor.js";
 
 export const coreMethods = {
@@ -52,7 +53,7 @@ export const coreMethods = {
 
 function writable(t: Tensor, op: string): void {
   t.assertAlive(op);
-  if (t.requiresGrad && autograd.isGradEnabled()) {
+  if (t.requiresGrad && isGradEnabled()) {
     throw new AutogradError(
       op,
       "an in-place write to a tensor that requires a gradient cannot be recorded; wrap it in noGrad(() => …)",

@@ -1,7 +1,7 @@
-import { withGradMode } from "../autograd.js";
 import { ArgumentError, StateDictError } from "../errors.js";
 import { copyInto } from "../ops/copy.js";
 import { formatShape, sameShape } from "../shape.js";
+import { withGradMode } from "../tape.js";
 import { adoptUnscoped, Tensor } from "../tensor.js";
 import { Buffer, Parameter } from "./parameter.js";
 

@@ -1,5 +1,5 @@
-import { type BackwardRule, isGradEnabled, record, type Thunk } from "../autograd.js";
 import { materialize } from "../layout.js";
+import { type BackwardRule, isGradEnabled, record, type Thunk } from "../tape.js";
 import { adopt, type Layout, Tensor } from "../tensor.js";
 import type { Spec } from "../types.js";
 

@@ -1,0 +1,178 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import type { OpCase } from "./support/op-case.js";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((f) => f.isFile() && f.name.endsWith(".ts"))
+    .map((f) => relative(root, join(f.parentPath, f.name)));
+}
+
+const sources = filesBelow("src");
+
+/** Files that a source file imports for their values; `import type` vanishes at compile time. */
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(root, file), "utf8");
+  const found: string[] = [];
+  for (const m of text.matchAll(/^(?:import|export)\s+(?!type\b)(?:[^;]*?\sfrom\s+)?"(\.[^"]+)\.js"/gm)) {
+    found.push(`${relative(root, join(root, dirname(file), m[1]!))}.ts`);
+  }
+  return found.filter((f) => f.startsWith("src"));
+}
+
+/** Lower layers first; a file may import its own layer and those before it. */
+const LAYERS = [
+  ["src/types.ts", "src/errors.ts"],
+  ["src/shape.ts"],
+  ["src/check.ts"],
+  ["src/runtime/"],
+  ["src/backend/"],
+  ["src/tensor.ts"],
+  ["src/layout.ts"],
+  ["src/tape.ts"],
+  ["src/autograd.ts"],
+  ["src/ops/"],
+  ["src/creation.ts", "src/scoping.ts", "src/random.ts", "src/init.ts"],
+  ["src/functional/"],
+  ["src/methods/"],
+  ["src/nn/"],
+  ["src/optim/"],
+  ["src/data/"],
+  ["src/train/"],
+  ["src/io/"],
+  ["src/graph/"],
+  ["src/onnx/"],
+  ["src/models/"],
+  ["src/index.ts"],
+  ["src/node.ts"],
+  ["src/cli/"],
+];
+
+function layerOf(file: string): number {
+  return LAYERS.findIndex((prefixes) => prefixes.some((p) => file.startsWith(p)));
+}
+
+describe("the source tree", () => {
+  test("places every file in a layer", () => {
+    expect(sources.filter((f) => layerOf(f) < 0)).toEqual([]);
+  });
+
+  test("imports only from the same layer or lower ones", () => {
+    const upward = sources.flatMap((f) =>
+      importsOf(f)
+        .filter((i) => layerOf(i) > layerOf(f))
+        .map((i) => `${f} imports ${i}`),
+    );
+    expect(upward).toEqual([]);
+  });
+
+  test("has no import cycle", () => {
+    const graph = new Map(sources.map((f) => [f, importsOf(f)]));
+    const state = new Map<string, "open" | "done">();
+    const cycles: string[] = [];
+    const visit = (file: string, path: readonly string[]): void => {
+      if (state.get(file) === "done") return;
+      if (state.get(file) === "open") {
+        cycles.push([...path.slice(path.indexOf(file)), file].join(" → "));
+        return;
+      }
+      state.set(file, "open");
+      for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
+      state.set(file, "done");
+    };
+    for (const file of sources) visit(file, []);
+    expect(cycles).toEqual([]);
+  });
+
+  test("keeps every file within 400 lines", () => {
+    const long = [...sources, ...filesBelow("assembly"), ...filesBelow("test")]
+      .map((f) => [f, readFileSync(join(root, f), "utf8").split("\n").length] as const)
+      .filter(([, lines]) => lines > 401);
+    expect(long).toEqual([]);
+  });
+
+  test("uses neither any nor double casts nor silenced types", () => {
+    const bad = /\bas any\b|: any\b|<any>|as unknown as|@ts-ignore|@ts-nocheck/;
+    expect(sources.filter((f) => bad.test(readFileSync(join(root, f), "utf8")))).toEqual([]);
+  });
+
+  test("names a kernel family alike in both back ends", () => {
+    const families = (folder: string): string[] => filesBelow(folder).map((f) => f.slice(folder.length + 1));
+    const js = families("src/backend/js").filter((f) => f !== "index.ts");
+    const wasm = families("assembly").filter((f) => f !== "index.ts" && !f.startsWith("lib/"));
+    expect(wasm.sort()).toEqual(js.sort());
+  });
+
+  test("tells the family of every kernel file by the ops' file name and has rows for it", () => {
+    const ops = sources
+      .filter((f) => f.startsWith("src/ops/") && f !== "src/ops/op.ts")
+      .map((f) => f.slice("src/ops/".length));
+    const rows = filesBelow("test/cases").map((f) => f.slice("test/cases/".length));
+    expect(ops.filter((f) => !rows.includes(f))).toEqual([]);
+  });
+});
+
+describe("every op", async () => {
+  interface AnyOp {
+    kind: "op";
+    name: string;
+    backward: unknown;
+    forward?: unknown;
+    view?: unknown;
+  }
+  const isOp = (v: unknown): v is AnyOp =>
+    typeof v === "object" && v !== null && (v as { kind?: unknown }).kind === "op";
+  const load = async (f: string): Promise<object> => (await import(join(root, f))) as object;
+  const modules = await Promise.all(sources.filter((f) => f.startsWith("src/ops/")).map(load));
+  const ops = modules.flatMap((m) => Object.values(m).filter(isOp));
+  const rows = (await Promise.all(filesBelow("test/cases").map(load))).flatMap(
+    (m) => (m as { cases: readonly OpCase<never>[] }).cases,
+  );
+
+  test("has a name of its own", () => {
+    const names = ops.map((o) => o.name);
+    expect(names.filter((n, i) => names.indexOf(n) !== i)).toEqual([]);
+  });
+
+  test("has a gradient, or says why it has none", () => {
+    const bad = ops.filter(
+      (o) => typeof o.backward !== "function" && !(o.backward as { notDifferentiable?: string }).notDifferentiable,
+    );
+    expect(bad.map((o) => o.name)).toEqual([]);
+  });
+
+  test("computes or is a view", () => {
+    expect(ops.filter((o) => (o.forward === undefined) === (o.view === undefined)).map((o) => o.name)).toEqual([]);
+  });
+
+  test("is covered by a row of tests", () => {
+    const covered = new Set(rows.flatMap((r) => r.ops));
+    expect(ops.map((o) => o.name).filter((n) => !covered.has(n))).toEqual([]);
+  });
+
+  test("named by a row exists", () => {
+    const known = new Set(ops.map((o) => o.name));
+    expect(rows.flatMap((r) => r.ops).filter((n) => !known.has(n))).toEqual([]);
+  });
+});
+
+describe("the kernel binaries", () => {
+  test.each(["simd", "relaxed"])("%s stays within 200 KB and imports nothing but the memory", (name) => {
+    const file = join(root, `build/kernels.${name}.wasm`);
+    expect(statSync(file).size).toBeLessThanOrEqual(200 * 1024);
+    const imports =
+      name === "relaxed" && !relaxedRuns()
+        ? []
+        : WebAssembly.Module.imports(new WebAssembly.Module(readFileSync(file)));
+    expect(imports.filter((i) => i.kind !== "memory")).toEqual([]);
+  });
+});
+
+/** Engines without relaxed SIMD cannot even compile that binary. */
+function relaxedRuns(): boolean {
+  return WebAssembly.validate(readFileSync(join(root, "build/kernels.relaxed.wasm")));
+}
