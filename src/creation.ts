@@ -1,5 +1,5 @@
 import { checkOneOf, checkOptions } from "./check.js";
-import { ArgumentError, ShapeError } from "./errors.js";
+import { ArgumentError, DTypeError, ShapeError } from "./errors.js";
 import { arena } from "./runtime/arena.js";
 import { formatShape, numel, resolveShape } from "./shape.js";
 import { adoptUnscoped, newDataArray, Tensor } from "./tensor.js";
@@ -37,6 +37,9 @@ export function makeTensor(data: TensorData, options: TensorOptions = {}): Tenso
   const dtype =
     options.dtype === undefined ? dtypeOf(data, values) : checkOneOf("tensor", "dtype", options.dtype, DTYPES);
   const shape = options.shape === undefined ? natural : resolveShape("tensor", options.shape, values.length);
+  if (options.requiresGrad && dtype !== "float32") {
+    throw new DTypeError("tensor", `requiresGrad with dtype ${dtype}; expected float32`);
+  }
   const array = convert(values, dtype);
   const out = Tensor.allocate(shape, dtype, "tensor");
   arena.view(out.ptr, out.numel, dtype).set(array);
