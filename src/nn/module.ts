@@ -36,9 +36,14 @@ export abstract class Module {
     for (const name of Object.keys(this)) yield [stateKey(name), Reflect.get(this, name)];
   }
 
-  /** Direct sub-modules with their names. */
+  /** Direct sub-modules with their names, each module once. */
   *namedChildren(): IterableIterator<[string, Module]> {
-    for (const [name, value] of this.members()) if (value instanceof Module) yield [name, value];
+    const seen = new Set<Module>();
+    for (const [name, value] of this.members()) {
+      if (!(value instanceof Module) || seen.has(value)) continue;
+      seen.add(value);
+      yield [name, value];
+    }
   }
 
   *children(): IterableIterator<Module> {
@@ -207,7 +212,8 @@ export abstract class Module {
       if (value instanceof Parameter || (value instanceof Buffer && value.persistent))
         state.set(join(prefix, name), value);
     }
-    for (const [name, child] of this.namedChildren()) child.collectState(join(prefix, name), state);
+    for (const [name, value] of this.members())
+      if (value instanceof Module) value.collectState(join(prefix, name), state);
   }
 }
 

@@ -1,0 +1,153 @@
+import { describe, expect, test } from "vitest";
+import { functional as F, memory, nn, scope, type Tensor, tensor } from "../src/node.js";
+
+/** y = scale ⊙ x, with a counter beside it. */
+class Scale extends nn.Module {
+  scale = new nn.Parameter(tensor([1, 2, 3]));
+  callCount = new nn.Buffer(tensor(0));
+  scratchPad = new nn.Buffer(tensor([0]), { persistent: false });
+
+  forward(x: Tensor): Tensor {
+    return F.mul(x, this.scale);
+  }
+}
+
+class Net extends nn.Module {
+  firstLayer = new Scale();
+  body = new nn.Sequential(new Scale(), new Scale());
+  shared = this.firstLayer;
+
+  forward(x: Tensor): Tensor {
+    return this.body.forward(this.firstLayer.forward(x));
+  }
+}
+
+describe("a module", () => {
+  test("finds parameters, buffers and modules as own properties, each once, under PyTorch's keys", () => {
+    const net = new Net();
+    expect([...net.namedParameters()].map(([k]) => k)).toEqual(["first_layer.scale", "body.0.scale", "body.1.scale"]);
+    expect([...net.namedBuffers()].map(([k]) => k)).toContain("body.1.scratch_pad");
+    expect([...net.namedModules()].map(([k]) => k)).toEqual(["", "first_layer", "body", "body.0", "body.1"]);
+    expect([...net.stateDict().keys()]).toEqual([
+      "first_layer.scale",
+      "first_layer.call_count",
+      "body.0.scale",
+      "body.0.call_count",
+      "body.1.scale",
+      "body.1.call_count",
+      "shared.scale",
+      "shared.call_count",
+    ]);
+    net.dispose();
+  });
+
+  test("switches training mode for everything below", () => {
+    const net = new Net().eval();
+    expect([...net.modules()].every((m) => !m.training)).toBe(true);
+    expect([...net.train().modules()].every((m) => m.training)).toBe(true);
+    net.dispose();
+  });
+
+  test("applies a function to children before itself", () => {
+    const net = new Net();
+    const names: string[] = [];
+    net.apply((m) => names.push(m.constructor.name));
+    expect(names.at(-1)).toBe("Net");
+    expect(names.filter((n) => n === "Scale").length).toBe(3);
+    net.dispose();
+  });
+
+  test("copies a state dict in, and leaves everything as it was when one key does not fit", () => {
+    const a = new Scale();
+    const b = new Scale();
+    for (const p of b.parameters()) p.requiresGrad_(false).fill_(9);
+    a.loadStateDict(b.stateDict());
+    expect(a.scale.tolist()).toEqual([9, 9, 9]);
+    const wrong = new Map<string, Tensor>([
+      ["scale", tensor([1, 2])],
+      ["call_count", tensor(5)],
+      ["other", tensor(5)],
+    ]);
+    const error = (() => {
+      try {
+        a.loadStateDict(wrong);
+      } catch (e) {
+        return e as { message: string; unexpected: string[]; mismatched: string[] };
+      }
+      return undefined;
+    })();
+    expect(error?.unexpected).toEqual(["other"]);
+    expect(error?.message).toMatch(/scale is float32 \[2\], expected float32 \[3\]/);
+    expect([a.scale.tolist(), a.callCount.item()]).toEqual([[9, 9, 9], 0]);
+    expect(() => a.loadStateDict({})).toThrow(/missing scale, call_count/);
+    a.loadStateDict({}, { strict: false });
+    for (const t of wrong.values()) t.dispose();
+    a.dispose();
+    b.dispose();
+  });
+
+  test("runs forward hooks in order until they are removed, whoever calls forward", () => {
+    const net = new Net();
+    const x = tensor([1, 1, 1]);
+    const log: string[] = [];
+    const first = net.firstLayer.registerForwardHook(() => {
+      log.push("first");
+    });
+    const second = net.firstLayer.registerForwardHook((_m, _args, result) => {
+      log.push("second");
+      return F.add(result as Tensor, 1);
+    });
+    const pre = net.registerForwardPreHook((_m, [input]) => [F.mul(input as Tensor, 2)]);
+    scope(() => expect(net.forward(x).tolist()).toEqual([3, 20, 63]));
+    expect(log).toEqual(["first", "second"]);
+    first.remove();
+    pre.remove();
+    scope(() => expect(net.forward(x).tolist()).toEqual([2, 12, 36]));
+    second.remove();
+    scope(() => expect(net.forward(x).tolist()).toEqual([1, 8, 27]));
+    expect([...net.stateDict().keys()]).not.toContain("forward");
+    x.dispose();
+    net.dispose();
+  });
+
+  test("freezes and clears gradients", () => {
+    const net = new Scale();
+    const x = tensor([1, 1, 1]);
+    scope(() => net.forward(x).sum().backward());
+    expect(net.scale.grad?.tolist()).toEqual([1, 1, 1]);
+    net.zeroGrad();
+    expect(net.scale.grad).toBeNull();
+    net.requiresGrad_(false);
+    scope(() => expect(net.forward(x).requiresGrad).toBe(false));
+    x.dispose();
+    net.dispose();
+  });
+
+  test("survives the scope it was built in, and disposes of everything it holds", () => {
+    const before = memory().liveBlocks;
+    const net = scope(() => {
+      const made = new Net();
+      return () => made;
+    })();
+    expect(net.firstLayer.scale.tolist()).toEqual([1, 2, 3]);
+    net.dispose();
+    expect(memory().liveBlocks).toBe(before);
+  });
+});
+
+describe("Sequential", () => {
+  test("chains its modules and names them by position", () => {
+    const net = new nn.Sequential(new Scale(), new Scale());
+    const x = tensor([1, 1, 1]);
+    scope(() => expect(net.forward(x).tolist()).toEqual([1, 4, 9]));
+    expect(net.length).toBe(2);
+    expect(net.append(new Scale()).at(-1)).toBeInstanceOf(Scale);
+    expect([...net.namedParameters()].map(([k]) => k)).toEqual(["0.scale", "1.scale", "2.scale"]);
+    x.dispose();
+    net.dispose();
+  });
+
+  test("refuses what is no module, by position", () => {
+    expect(() => new nn.Sequential(new Scale(), 3 as never)).toThrow(/Sequential: argument 1/);
+  });
+});
