@@ -1,5 +1,6 @@
 // The ABI: every exported function of these families, under the same name as in src/backend/js.
 export * from "./arithmetic";
 export * from "./copy";
+export * from "./random";
 export * from "./reduce";
 export * from "./unary";

@@ -1,8 +1,9 @@
-import { checkOneOf, checkOptions } from "./check.js";
+import { checkInteger, checkNumber, checkOneOf, checkOptions } from "./check.js";
 import { ArgumentError, DTypeError, ShapeError } from "./errors.js";
+import { fill } from "./ops/copy.js";
 import { arena } from "./runtime/arena.js";
-import { formatShape, numel, resolveShape } from "./shape.js";
-import { adoptUnscoped, newDataArray, Tensor } from "./tensor.js";
+import { checkSize, formatShape, numel, resolveShape } from "./shape.js";
+import { adopt, adoptUnscoped, newDataArray, Tensor } from "./tensor.js";
 import type { DataArray, DType, NestedArray, Shape } from "./types.js";
 
 export const DTYPES: readonly DType[] = ["float32", "int32", "bool"];
@@ -113,4 +114,119 @@ function convert(values: Flat, dtype: DType): DataArray {
     out[i] = v;
   }
   return out;
+}
+
+export interface CreationOptions {
+  readonly dtype?: DType;
+  /** Default false. */
+  readonly requiresGrad?: boolean;
+}
+
+const CREATION_OPTIONS = ["dtype", "requiresGrad"];
+
+// Unlike `tensor()`, the functions below give tensors that belong to the innermost scope, as ops do.
+
+/** A tensor of zeros; float32 unless told otherwise. */
+export function zeros(shape: Shape, options: CreationOptions = {}): Tensor {
+  return filled("zeros", shape, 0, "float32", options);
+}
+
+/** A tensor of ones; float32 unless told otherwise. */
+export function ones(shape: Shape, options: CreationOptions = {}): Tensor {
+  return filled("ones", shape, 1, "float32", options);
+}
+
+/** A tensor with one value everywhere; bool for a boolean, otherwise float32 unless told otherwise. */
+export function full(shape: Shape, value: number | boolean, options: CreationOptions = {}): Tensor {
+  return filled("full", shape, Number(value), typeof value === "boolean" ? "bool" : "float32", options);
+}
+
+/** Zeros with the shape and, unless told otherwise, the dtype of another tensor. */
+export function zerosLike(like: Tensor, options: CreationOptions = {}): Tensor {
+  return filled("zerosLike", like.shape, 0, like.dtype, options);
+}
+
+/** Ones with the shape and, unless told otherwise, the dtype of another tensor. */
+export function onesLike(like: Tensor, options: CreationOptions = {}): Tensor {
+  return filled("onesLike", like.shape, 1, like.dtype, options);
+}
+
+/** The identity: ones on the diagonal of an [n, m] matrix; m is n by default. */
+export function eye(n: number, m?: number | CreationOptions, options: CreationOptions = {}): Tensor {
+  if (typeof m === "object") return eye(n, undefined, m);
+  checkInteger("eye", "n", n, 0);
+  const columns = m === undefined ? n : checkInteger("eye", "m", m, 0);
+  const out = filled("eye", [n, columns], 0, "float32", options);
+  const view = arena.view(out.ptr, out.numel, out.dtype);
+  for (let i = 0; i < Math.min(n, columns); i++) view[i * columns + i] = 1;
+  return out;
+}
+
+/**
+ * start, start + step, … below end (above it for a negative step): ⌈(end − start)/step⌉ values. start is 0 and step 1 by default;
+ * int32 if all three are integers, otherwise float32, unless told otherwise.
+ */
+export function arange(end: number, options?: CreationOptions): Tensor;
+export function arange(start: number, end: number, options?: CreationOptions): Tensor;
+export function arange(start: number, end: number, step: number, options?: CreationOptions): Tensor;
+export function arange(...args: (number | CreationOptions | undefined)[]): Tensor {
+  const options = typeof args.at(-1) === "object" ? (args.pop() as CreationOptions) : {};
+  const given = args.filter((a) => a !== undefined).map((a, i) => checkNumber("arange", `argument ${i}`, a));
+  const [start, end, step] = given.length === 1 ? [0, given[0]!, 1] : [given[0]!, given[1]!, given[2] ?? 1];
+  if (step === 0 || !Number.isFinite((end - start) / step) || (end - start) / step < 0) {
+    throw new ArgumentError("arange", `range is ${start} to ${end} by ${step}; expected a step from start towards end`);
+  }
+  const natural = [start, end, step].every(Number.isInteger) ? "int32" : "float32";
+  return generated("arange", Math.ceil((end - start) / step), (i) => start + i * step, natural, options);
+}
+
+/** `steps` values at equal distances, from start to end, both included. */
+export function linspace(start: number, end: number, steps: number, options: CreationOptions = {}): Tensor {
+  checkNumber("linspace", "start", start);
+  checkNumber("linspace", "end", end);
+  checkInteger("linspace", "steps", steps, 0);
+  const step = steps > 1 ? (end - start) / (steps - 1) : 0;
+  // Counted from the nearer end, so that both ends are exact.
+  const value = (i: number): number => (2 * i < steps ? start + i * step : end - (steps - 1 - i) * step);
+  return generated("linspace", steps, value, "float32", options);
+}
+
+/** Throws unless `shape` is an array of sizes. */
+export function checkShape(op: string, shape: Shape): void {
+  if (!Array.isArray(shape)) throw new ArgumentError(op, `shape is ${String(shape)}; expected an array of sizes`);
+  for (const n of shape) checkSize(op, n, shape);
+}
+
+/** A new tensor for `options`, uninitialised and owned by nobody, after every check. */
+function blank(op: string, shape: Shape, natural: DType, options: CreationOptions): Tensor {
+  checkOptions(op, options, CREATION_OPTIONS);
+  checkShape(op, shape);
+  const dtype = options.dtype === undefined ? natural : checkOneOf(op, "dtype", options.dtype, DTYPES);
+  if (options.requiresGrad && dtype !== "float32") {
+    throw new DTypeError(op, `requiresGrad for a tensor of ${dtype}; expected float32`);
+  }
+  const out = Tensor.allocate(shape.slice(), dtype, op);
+  return options.requiresGrad ? out.requiresGrad_() : out;
+}
+
+function filled(op: string, shape: Shape, value: number, natural: DType, options: CreationOptions): Tensor {
+  const dtype = options.dtype ?? natural;
+  if (dtype === "int32") checkInteger(op, "value", value, -(2 ** 31));
+  if (dtype === "bool") checkInteger(op, "value", value, 0, 1);
+  const out = blank(op, shape, natural, options);
+  fill(out, value);
+  return adopt(out);
+}
+
+function generated(
+  op: string,
+  count: number,
+  value: (i: number) => number,
+  natural: DType,
+  options: CreationOptions,
+): Tensor {
+  const out = blank(op, [count], natural, options);
+  const view = arena.view(out.ptr, count, out.dtype);
+  for (let i = 0; i < count; i++) view[i] = value(i);
+  return adopt(out);
 }

@@ -3,12 +3,27 @@ import "./methods/index.js";
 
 export { type BackwardOptions, backward, type GradOptions, grad } from "./autograd.js";
 export { type Backend, getBackend, setBackend } from "./backend/index.js";
-export { type TensorData, type TensorOptions, tensor } from "./creation.js";
+export {
+  arange,
+  type CreationOptions,
+  eye,
+  full,
+  linspace,
+  ones,
+  onesLike,
+  type TensorData,
+  type TensorOptions,
+  tensor,
+  zeros,
+  zerosLike,
+} from "./creation.js";
 export * from "./errors.js";
 export * as functional from "./functional/index.js";
 export { type Binary, type InitOptions, init, type KernelSource, type RuntimeInfo, runtime } from "./init.js";
 export * as nn from "./nn/index.js";
+export { defaultGenerator, Generator, type GeneratorState, manualSeed, type Seed } from "./random.js";
 export { type MemoryStats, memory } from "./runtime/arena.js";
+export * from "./sampling.js";
 export { enableGrad, noGrad, scope } from "./scoping.js";
 export { isGradEnabled } from "./tape.js";
 export { Tensor } from "./tensor.js";
