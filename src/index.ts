@@ -17,9 +17,11 @@ export {
   zeros,
   zerosLike,
 } from "./creation.js";
+export * as data from "./data/index.js";
 export * from "./errors.js";
 export * as functional from "./functional/index.js";
 export { type Binary, type InitOptions, init, type KernelSource, type RuntimeInfo, runtime } from "./init.js";
+export * as safetensors from "./io/safetensors.js";
 export * as nn from "./nn/index.js";
 export { defaultGenerator, Generator, type GeneratorState, manualSeed, type Seed } from "./random.js";
 export { type MemoryStats, memory } from "./runtime/arena.js";

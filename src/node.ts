@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chooseBinary, type InitOptions, installModule, type RuntimeInfo, runtime } from "./init.js";
 
+export { readIdx } from "./data/idx.node.js";
 export * from "./index.js";
+export { loadSafetensors, saveSafetensors } from "./io/safetensors.node.js";
 
 const require = createRequire(import.meta.url);
 
