@@ -1,4 +1,5 @@
 export * from "./container.js";
+export * as init from "./init.js";
 export {
   cloneStateDict,
   type ForwardHook,
