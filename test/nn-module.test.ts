@@ -151,3 +151,22 @@ describe("Sequential", () => {
     expect(() => new nn.Sequential(new Scale(), 3 as never)).toThrow(/Sequential: argument 1/);
   });
 });
+
+describe("ModuleList and ModuleDict", () => {
+  test("hold modules under their positions and names", () => {
+    const list = new nn.ModuleList([new Scale()]).append(new Scale()).insert(0, new Scale());
+    expect([...list.namedParameters()].map(([k]) => k)).toEqual(["0.scale", "1.scale", "2.scale"]);
+    expect(list.at(-1)).toBe([...list][2]);
+    const dict = new nn.ModuleDict({ innerPart: new Scale(), "2b": new Scale() });
+    expect([...dict.stateDict().keys()].filter((k) => k.endsWith("scale"))).toEqual(["innerPart.scale", "2b.scale"]);
+    expect([dict.size, dict.has("2b"), dict.delete("missing")]).toEqual([2, true, false]);
+    list.dispose();
+    dict.dispose();
+  });
+
+  test("refuse to run, and names that would break the keys", () => {
+    expect(() => new nn.ModuleList().forward()).toThrow(/Sequential/);
+    expect(() => new nn.ModuleDict().forward()).toThrow(/by name/);
+    expect(() => new nn.ModuleDict().set("a.b", new Scale())).toThrow(/without dots/);
+  });
+});

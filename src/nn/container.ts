@@ -1,3 +1,4 @@
+import { ArgumentError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import { checkModule, Module } from "./module.js";
 
@@ -41,5 +42,117 @@ export class Sequential<I = Tensor, O = Tensor> extends Module {
     let y: unknown = x;
     for (const layer of this.layers) y = layer.forward(y);
     return y as O;
+  }
+}
+
+/** A list of modules whose parameters are found; it has no `forward` of its own. Keys are "0", "1", … */
+export class ModuleList<M extends Module = Module> extends Module {
+  private readonly items: M[];
+
+  constructor(modules: Iterable<M> = []) {
+    super();
+    this.items = [...modules];
+    this.items.forEach((m, i) => {
+      checkModule("ModuleList", `module ${i}`, m);
+    });
+  }
+
+  get length(): number {
+    return this.items.length;
+  }
+
+  /** The i-th module; negative counts from the end. */
+  at(index: number): M | undefined {
+    return this.items.at(index);
+  }
+
+  append(module: M): this {
+    checkModule("ModuleList", "module", module);
+    this.items.push(module);
+    return this;
+  }
+
+  extend(modules: Iterable<M>): this {
+    for (const module of modules) this.append(module);
+    return this;
+  }
+
+  /** Puts a module before the one at `index`. */
+  insert(index: number, module: M): this {
+    checkModule("ModuleList", "module", module);
+    this.items.splice(index, 0, module);
+    return this;
+  }
+
+  [Symbol.iterator](): IterableIterator<M> {
+    return this.items.values();
+  }
+
+  protected override *members(): IterableIterator<[string, unknown]> {
+    for (const [i, item] of this.items.entries()) yield [String(i), item];
+  }
+
+  /** Errors: always; a list says nothing about the order of its modules. */
+  forward(): never {
+    throw new ArgumentError("ModuleList", "forward is not defined; call the modules one by one, or use Sequential");
+  }
+}
+
+/** Modules by name, in the order they were added; it has no `forward` of its own. Keys are the names, unchanged. */
+export class ModuleDict<M extends Module = Module> extends Module {
+  private readonly items = new Map<string, M>();
+
+  constructor(modules: Readonly<Record<string, M>> | Iterable<readonly [string, M]> = {}) {
+    super();
+    const entries = Symbol.iterator in modules ? modules : Object.entries(modules);
+    for (const [name, module] of entries) this.set(name, module);
+  }
+
+  get size(): number {
+    return this.items.size;
+  }
+
+  get(name: string): M | undefined {
+    return this.items.get(name);
+  }
+
+  has(name: string): boolean {
+    return this.items.has(name);
+  }
+
+  /** Errors: ArgumentError for a name with a dot, which state-dict keys use as separator. */
+  set(name: string, module: M): this {
+    if (name === "" || name.includes(".")) {
+      throw new ArgumentError("ModuleDict", `name is "${name}"; expected one without dots`);
+    }
+    checkModule("ModuleDict", `module "${name}"`, module);
+    this.items.set(name, module);
+    return this;
+  }
+
+  /** Takes a module out; returns whether it was there. */
+  delete(name: string): boolean {
+    return this.items.delete(name);
+  }
+
+  keys(): IterableIterator<string> {
+    return this.items.keys();
+  }
+
+  values(): IterableIterator<M> {
+    return this.items.values();
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, M]> {
+    return this.items.entries();
+  }
+
+  protected override *members(): IterableIterator<[string, unknown]> {
+    yield* this.items.entries();
+  }
+
+  /** Errors: always; a dictionary says nothing about the order of its modules. */
+  forward(): never {
+    throw new ArgumentError("ModuleDict", "forward is not defined; call the modules by name");
   }
 }
