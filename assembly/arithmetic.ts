@@ -6,19 +6,15 @@ import { map } from "./lib/loops";
 
 @unmanaged class Add {
   @inline v(a: v128, b: v128): v128 { return f32x4.add(a, b); }
-  @inline s(a: f32, b: f32): f32 { return a + b; }
 }
 @unmanaged class Sub {
   @inline v(a: v128, b: v128): v128 { return f32x4.sub(a, b); }
-  @inline s(a: f32, b: f32): f32 { return a - b; }
 }
 @unmanaged class Mul {
   @inline v(a: v128, b: v128): v128 { return f32x4.mul(a, b); }
-  @inline s(a: f32, b: f32): f32 { return a * b; }
 }
 @unmanaged class Div {
   @inline v(a: v128, b: v128): v128 { return f32x4.div(a, b); }
-  @inline s(a: f32, b: f32): f32 { return a / b; }
 }
 
 /** One inner run: strides sa, sb ∈ {0, 1} take the vector loops. */
@@ -38,7 +34,9 @@ import { map } from "./lib/loops";
   }
   const da = <usize>sa;
   const db = <usize>sb;
-  for (; i < bytes; i += 4) store<f32>(y + i, op.s(load<f32>(a + i * da), load<f32>(b + i * db)));
+  for (; i < bytes; i += 4) {
+    v128.store32_lane(y + i, op.v(v128.load32_splat(a + i * da), v128.load32_splat(b + i * db)), 0);
+  }
 }
 
 @inline function broadcast<Op>(
@@ -74,7 +72,6 @@ export function div_f32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32,
 
 @unmanaged class Neg {
   @inline v(x: v128): v128 { return f32x4.neg(x); }
-  @inline s(x: f32): f32 { return -x; }
 }
 
 export function neg_f32(y: usize, x: usize, n: i32): void { map<Neg>(y, x, n); }

@@ -3,4 +3,5 @@ export * from "./arithmetic";
 export * from "./copy";
 export * from "./random";
 export * from "./reduce";
+export * from "./transcendental";
 export * from "./unary";

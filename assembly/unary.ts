@@ -4,11 +4,9 @@ import { map, zip } from "./lib/loops";
 @unmanaged class Relu {
   // The operand order keeps NaN: pmax(a, b) is a < b ? b : a.
   @inline v(x: v128): v128 { return f32x4.pmax(x, f32x4.splat(0)); }
-  @inline s(x: f32): f32 { return x < 0 ? 0 : x; }
 }
 @unmanaged class ReluGrad {
   @inline v(g: v128, y: v128): v128 { return v128.and(g, f32x4.gt(y, f32x4.splat(0))); }
-  @inline s(g: f32, y: f32): f32 { return y > 0 ? g : 0; }
 }
 
 export function relu_f32(y: usize, x: usize, n: i32): void { map<Relu>(y, x, n); }

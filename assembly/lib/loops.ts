@@ -1,30 +1,35 @@
-// Loops written once over a stateless op class: `changetype<Op>(0).v(x)` is resolved and inlined at compile time.
+// Loops written once over a stateless op class: `changetype<Op>(0).v(x)` is resolved and inlined at compile time. A tail runs the
+// same vector code on an over-read and stores only its own lanes, so every element is computed alike.
 
-/** y[i] = op(x[i]) for n floats: `v` on four lanes, `s` on the tail. */
+/** Stores the first `count` (1 to 3) lanes. */
+@inline export function storeLanes(y: usize, v: v128, count: i32): void {
+  if (count & 2) {
+    v128.store64_lane(y, v, 0);
+    if (count & 1) v128.store32_lane(y, v, 2, 8);
+  } else {
+    v128.store32_lane(y, v, 0);
+  }
+}
+
+/** y[i] = op(x[i]) for n elements of four bytes. */
 @inline export function map<Op>(y: usize, x: usize, n: i32): void {
   const op = changetype<Op>(0);
-  const end = y + ((<usize>n & ~3) << 2);
-  while (y < end) {
+  for (; n >= 4; n -= 4) {
     v128.store(y, op.v(v128.load(x)));
     y += 16;
     x += 16;
   }
-  for (let i: usize = 0, rest = (<usize>n & 3) << 2; i < rest; i += 4) {
-    store<f32>(y + i, op.s(load<f32>(x + i)));
-  }
+  if (n > 0) storeLanes(y, op.v(v128.load(x)), n);
 }
 
-/** y[i] = op(a[i], b[i]) for n floats, as in `map`. */
+/** y[i] = op(a[i], b[i]) for n elements of four bytes. */
 @inline export function zip<Op>(y: usize, a: usize, b: usize, n: i32): void {
   const op = changetype<Op>(0);
-  const end = y + ((<usize>n & ~3) << 2);
-  while (y < end) {
+  for (; n >= 4; n -= 4) {
     v128.store(y, op.v(v128.load(a), v128.load(b)));
     y += 16;
     a += 16;
     b += 16;
   }
-  for (let i: usize = 0, rest = (<usize>n & 3) << 2; i < rest; i += 4) {
-    store<f32>(y + i, op.s(load<f32>(a + i), load<f32>(b + i)));
-  }
+  if (n > 0) storeLanes(y, op.v(v128.load(a), v128.load(b)), n);
 }

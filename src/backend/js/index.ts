@@ -2,4 +2,5 @@ export * from "./arithmetic.js";
 export * from "./copy.js";
 export * from "./random.js";
 export * from "./reduce.js";
+export * from "./transcendental.js";
 export * from "./unary.js";

@@ -1,0 +1,172 @@
+// Transcendental functions on four float32 lanes. The scalar ones run the same code on a splat, so a value does not depend on
+// whether it stood in a vector or in a tail.
+//
+// Polynomials are minimax fits (Lawson's iteration on Chebyshev nodes, coefficients rounded to float32 one after the other, lowest
+// first). The error stated is the largest found by test/math.test.ts over a dense sweep of all bit patterns, in units in the last
+// place (ULP) of the float32 result, for both binaries. NaN gives NaN everywhere.
+
+import { madd } from "./simd";
+
+/** 1.5·2²³: adding it to |v| < 2²² rounds v to an integer, which then stands in the low bits. */
+const ROUNDER: f32 = 12582912;
+const ROUNDER_BITS: i32 = 0x4b400000;
+const LOG2_E: f32 = 1.44269504;
+/** ln 2 in two parts; the first has 9 significant bits, so that its product with an exponent is exact. */
+const LN2_HIGH: f32 = 0.693359375;
+const LN2_LOW: f32 = -2.12194440e-4;
+
+@inline function splat(v: f32): v128 {
+  return f32x4.splat(v);
+}
+
+/** Lane 0. */
+@inline function first(v: v128): f32 {
+  return f32x4.extract_lane(v, 0);
+}
+
+/** a where the mask is set, b elsewhere. */
+@inline function select(a: v128, b: v128, mask: v128): v128 {
+  return v128.bitselect(a, b, mask);
+}
+
+/** The magnitude of a with the sign of b. */
+@inline function copysign(a: v128, b: v128): v128 {
+  return v128.bitselect(a, b, i32x4.splat(0x7fffffff));
+}
+
+/** (e^r − 1 − r)/r² for |r| ≤ ln(2)/2; error of e^r − 1: 2⁻²⁶. */
+@inline function expPolynomial(r: v128): v128 {
+  let p = madd(splat(1.3870695e-3), r, splat(8.366272e-3));
+  p = madd(p, r, splat(4.1667435e-2));
+  p = madd(p, r, splat(1.6666546e-1));
+  return madd(p, r, splat(0.49999997));
+}
+
+/**
+ * e^x. Cody and Waite's reduction x = n·ln 2 + r, then 2ⁿ·(1 + r + r²·p(r)); the power of two is applied in two halves, so that
+ * denormal results come out rounded. Range: all of it; 0 below −104, infinity above 88.72. Error ≤ 1.1 ULP.
+ */
+@inline export function exp(x: v128): v128 {
+  // The operand order of pmin and pmax keeps NaN.
+  x = f32x4.pmax(f32x4.pmin(x, splat(89)), splat(-104));
+  const t = f32x4.add(f32x4.mul(x, splat(LOG2_E)), splat(ROUNDER));
+  const n = f32x4.sub(t, splat(ROUNDER));
+  const r = madd(n, splat(-LN2_LOW), madd(n, splat(-LN2_HIGH), x));
+  const y = f32x4.add(madd(expPolynomial(r), f32x4.mul(r, r), r), splat(1));
+  const exponent = i32x4.sub(t, i32x4.splat(ROUNDER_BITS));
+  const half = i32x4.shr_s(exponent, 1);
+  const one = i32x4.splat(127);
+  const s1 = i32x4.shl(i32x4.add(half, one), 23);
+  const s2 = i32x4.shl(i32x4.add(i32x4.sub(exponent, half), one), 23);
+  return f32x4.mul(f32x4.mul(y, s1), s2);
+}
+
+/** e^x for one value. */
+@inline export function expScalar(x: f32): f32 {
+  return first(exp(splat(x)));
+}
+
+/** e^x − 1 for x ≥ −20, but +0 at −0: 2ⁿ·(r + r²·p(r)) + (2ⁿ − 1). */
+@inline function expm1Above(x: v128): v128 {
+  const t = f32x4.add(f32x4.mul(x, splat(LOG2_E)), splat(ROUNDER));
+  const n = f32x4.sub(t, splat(ROUNDER));
+  const r = madd(n, splat(-LN2_LOW), madd(n, splat(-LN2_HIGH), x));
+  const p = madd(expPolynomial(r), f32x4.mul(r, r), r);
+  // 2ⁿ⁻¹ instead of 2ⁿ: n = 128 has no float32 exponent.
+  const s = i32x4.add(i32x4.shl(t, 23), i32x4.splat(126 << 23));
+  const y = madd(p, s, f32x4.sub(s, splat(0.5)));
+  return f32x4.add(y, y);
+}
+
+/** e^x − 1, with full relative accuracy near 0. Range: all of it; −1 below −17.5, infinity above 88.72. Error ≤ 2 ULP. */
+@inline export function expm1(x: v128): v128 {
+  const y = expm1Above(f32x4.pmax(f32x4.pmin(x, splat(89)), splat(-20)));
+  return select(x, y, f32x4.eq(x, splat(0)));
+}
+
+/**
+ * ln x. x = 2ᵏ·(1 + f) with 1 + f in [√½, √2), s = f/(2 + f), ln(1 + f) = f − f²/2 + s·(f²/2 + R(s²)) (the scheme of fdlibm's
+ * logf, R refitted with three terms). Range: all of it; −infinity at 0, NaN below. Error ≤ 1 ULP.
+ */
+@inline export function log(x: v128): v128 {
+  const denormal = f32x4.lt(x, splat(1.17549435e-38));
+  const scaled = select(f32x4.mul(x, splat(8388608)), x, denormal);
+  // Subtracting √½'s bits puts the boundary between two exponents there.
+  const bits = i32x4.sub(scaled, i32x4.splat(0x3f3504f3));
+  const f = f32x4.sub(i32x4.add(v128.and(bits, i32x4.splat(0x007fffff)), i32x4.splat(0x3f3504f3)), splat(1));
+  const k = f32x4.sub(f32x4.convert_i32x4_s(i32x4.shr_s(bits, 23)), v128.and(denormal, splat(23)));
+  const s = f32x4.div(f, f32x4.add(f, splat(2)));
+  const z = f32x4.mul(s, s);
+  const R = f32x4.mul(z, madd(z, madd(z, splat(0.29872122), splat(0.39977553)), splat(0.66666776)));
+  const h = f32x4.mul(f32x4.mul(f, f), splat(0.5));
+  const low = madd(s, f32x4.add(h, R), f32x4.mul(k, splat(LN2_LOW)));
+  const y = madd(k, splat(LN2_HIGH), f32x4.add(f32x4.sub(low, h), f));
+  // 0 → −infinity; negative and NaN → NaN (0/0); +infinity stays.
+  const zero = f32x4.eq(x, splat(0));
+  const regular = v128.and(f32x4.gt(x, splat(0)), f32x4.lt(x, splat(Infinity)));
+  const other = select(splat(-Infinity), select(x, splat(NaN), f32x4.gt(x, splat(0))), zero);
+  return select(y, other, regular);
+}
+
+/** ln x for one value. */
+@inline export function logScalar(x: f32): f32 {
+  return first(log(splat(x)));
+}
+
+/**
+ * ln(1 + x), with full relative accuracy near 0: ln(u)·x/(u − 1) with u = 1 + x rounded (Kahan). Range: all of it; −infinity at −1,
+ * NaN below. Error ≤ 3 ULP.
+ */
+@inline export function log1p(x: v128): v128 {
+  const u = f32x4.add(x, splat(1));
+  const d = f32x4.sub(u, splat(1));
+  const l = log(u);
+  const corrected = select(l, f32x4.mul(l, f32x4.div(x, d)), f32x4.eq(d, x));
+  return select(x, corrected, f32x4.eq(u, splat(1)));
+}
+
+/** tanh x = sign(x)·t/(t + 2) with t = e^{2|x|} − 1. Range: all of it; |y| ≤ 1. Error ≤ 3 ULP. */
+@inline export function tanh(x: v128): v128 {
+  // From 9.02 on the result rounds to 1; the bound keeps t finite.
+  const a = f32x4.pmin(f32x4.abs(x), splat(10));
+  const t = expm1Above(f32x4.add(a, a));
+  return copysign(f32x4.div(t, f32x4.add(t, splat(2))), x);
+}
+
+/** tanh x for one value. */
+@inline export function tanhScalar(x: f32): f32 {
+  return first(tanh(splat(x)));
+}
+
+/** 1/(1 + e^−x), as e^−|x| over 1 + e^−|x| below 0, so that nothing overflows. Range: all of it; y in [0, 1]. Error ≤ 3 ULP. */
+@inline export function sigmoid(x: v128): v128 {
+  const e = exp(f32x4.neg(f32x4.abs(x)));
+  const one = splat(1);
+  return f32x4.div(select(e, one, f32x4.lt(x, splat(0))), f32x4.add(one, e));
+}
+
+/** 1/(1 + e^−x) for one value. */
+@inline export function sigmoidScalar(x: f32): f32 {
+  return first(sigmoid(splat(x)));
+}
+
+/**
+ * erf x = 2/√π ∫₀ˣ e^{−t²} dt: x + x·p(x²) below 0.75, 1 − e^{−(x + x·q(x))} above. Range: all of it; |y| ≤ 1. Error ≤ 2 ULP.
+ */
+@inline export function erf(x: v128): v128 {
+  const a = f32x4.pmin(f32x4.abs(x), splat(4));
+  const z = f32x4.mul(a, a);
+  let p = madd(splat(-6.737584e-4), z, splat(5.113157e-3));
+  p = madd(p, z, splat(-2.6834335e-2));
+  p = madd(p, z, splat(1.1283379e-1));
+  p = madd(p, z, splat(-3.761262e-1));
+  p = madd(p, z, splat(1.2837917e-1));
+  const small = madd(p, a, a);
+  let q = madd(splat(-2.1638117e-4), a, splat(3.2344584e-3));
+  q = madd(q, a, splat(-2.2951638e-2));
+  q = madd(q, a, splat(1.0535658e-1));
+  q = madd(q, a, splat(6.356476e-1));
+  q = madd(q, a, splat(1.285349e-1));
+  const large = f32x4.sub(splat(1), exp(f32x4.neg(madd(q, a, a))));
+  return copysign(select(small, large, f32x4.lt(a, splat(0.75))), x);
+}

@@ -1,0 +1,53 @@
+// Exponential functions and their kin, element by element; x, y, g and dx hold n elements. Accuracy is stated in lib/math.ts.
+import { map, zip } from "./lib/loops";
+import * as math from "./lib/math";
+
+@unmanaged class Exp {
+  @inline v(x: v128): v128 { return math.exp(x); }
+}
+@unmanaged class Expm1 {
+  @inline v(x: v128): v128 { return math.expm1(x); }
+}
+@unmanaged class Log {
+  @inline v(x: v128): v128 { return math.log(x); }
+}
+@unmanaged class Log1p {
+  @inline v(x: v128): v128 { return math.log1p(x); }
+}
+@unmanaged class Tanh {
+  @inline v(x: v128): v128 { return math.tanh(x); }
+}
+@unmanaged class TanhGrad {
+  @inline v(g: v128, y: v128): v128 { return f32x4.mul(g, f32x4.sub(f32x4.splat(1), f32x4.mul(y, y))); }
+}
+@unmanaged class Sigmoid {
+  @inline v(x: v128): v128 { return math.sigmoid(x); }
+}
+@unmanaged class SigmoidGrad {
+  @inline v(g: v128, y: v128): v128 { return f32x4.mul(g, f32x4.mul(y, f32x4.sub(f32x4.splat(1), y))); }
+}
+@unmanaged class Erf {
+  @inline v(x: v128): v128 { return math.erf(x); }
+}
+@unmanaged class ErfGrad {
+  @inline v(g: v128, x: v128): v128 {
+    return f32x4.mul(f32x4.mul(g, f32x4.splat(1.12837917)), math.exp(f32x4.neg(f32x4.mul(x, x))));
+  }
+}
+
+export function exp_f32(y: usize, x: usize, n: i32): void { map<Exp>(y, x, n); }
+export function expm1_f32(y: usize, x: usize, n: i32): void { map<Expm1>(y, x, n); }
+export function log_f32(y: usize, x: usize, n: i32): void { map<Log>(y, x, n); }
+export function log1p_f32(y: usize, x: usize, n: i32): void { map<Log1p>(y, x, n); }
+export function tanh_f32(y: usize, x: usize, n: i32): void { map<Tanh>(y, x, n); }
+export function sigmoid_f32(y: usize, x: usize, n: i32): void { map<Sigmoid>(y, x, n); }
+export function erf_f32(y: usize, x: usize, n: i32): void { map<Erf>(y, x, n); }
+
+/** dx = g·(1 − y²). */
+export function tanh_grad_f32(dx: usize, g: usize, y: usize, n: i32): void { zip<TanhGrad>(dx, g, y, n); }
+
+/** dx = g·y·(1 − y). */
+export function sigmoid_grad_f32(dx: usize, g: usize, y: usize, n: i32): void { zip<SigmoidGrad>(dx, g, y, n); }
+
+/** dx = g·2/√π·e^{−x²}. */
+export function erf_grad_f32(dx: usize, g: usize, x: usize, n: i32): void { zip<ErfGrad>(dx, g, x, n); }

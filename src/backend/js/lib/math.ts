@@ -1,0 +1,28 @@
+// What Math lacks, to float32 accuracy; the formulas are those of assembly/lib/math.ts.
+
+/** 1/(1 + e^−x). */
+export function sigmoid(x: number): number {
+  const e = Math.exp(-Math.abs(x));
+  return (x < 0 ? e : 1) / (1 + e);
+}
+
+/** 2/√π ∫₀ˣ e^{−t²} dt. */
+export function erf(x: number): number {
+  const a = Math.min(Math.abs(x), 4);
+  if (a < 0.75) {
+    const z = a * a;
+    let p = -6.737584e-4 * z + 5.113157e-3;
+    p = p * z - 2.6834335e-2;
+    p = p * z + 1.1283379e-1;
+    p = p * z - 3.761262e-1;
+    p = p * z + 1.2837917e-1;
+    return x + x * p;
+  }
+  let q = -2.1638117e-4 * a + 3.2344584e-3;
+  q = q * a - 2.2951638e-2;
+  q = q * a + 1.0535658e-1;
+  q = q * a + 6.356476e-1;
+  q = q * a + 1.285349e-1;
+  const y = 1 - Math.exp(-(a + a * q));
+  return x < 0 ? -y : y;
+}
