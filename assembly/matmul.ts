@@ -1,0 +1,67 @@
+// Matrix products. Letters: M rows of c, N columns of c, K the summed dimension.
+//
+//   c [M, N] = act(a · b [+ c] [+ rowBias [M]] [+ colBias [N]]), c row-major with rows ldc elements apart
+//   nn: a [M, K], b [K, N]     nt: a [M, K], b [N, K]     tn: a [K, M], b [K, N]
+//
+// lda and ldb are the elements from one stored row to the next. `batch` such products follow each other, cBatch, aBatch, bBatch elements
+// apart (0: the same operand for all). rowBias and colBias are 0 where there is none and the same for all of the batch.
+// accumulate is 0 or 1; activation is 0 (none) or 1 (relu). scratch has gemm_scratch_bytes(m, n, k) bytes.
+
+import { KC, multiply, NC, NONE, PANEL, packColumns, packTransposed, panelBytes, panelsBytes, workBytes } from "./lib/gemm";
+
+/** Bytes of work space for one product of these sizes. */
+export function gemm_scratch_bytes(m: i32, n: i32, k: i32): i32 {
+  const depth = min(k, KC);
+  return <i32>(workBytes(depth) + panelsBytes(depth, min(n, NC)));
+}
+
+export function gemm_nn_f32(c: usize, a: usize, b: usize, rowBias: usize, colBias: usize, scratch: usize, batch: i32, m: i32, n: i32, k: i32, cBatch: i32, aBatch: i32, bBatch: i32, ldc: i32, lda: i32, ldb: i32, accumulate: i32, activation: i32): void {
+  for (let i = 0; i < batch; i++) {
+    gemm(c, a, b, rowBias, colBias, scratch, m, n, k, ldc, lda, 1, ldb, false, accumulate, activation);
+    c += cBatch << 2;
+    a += aBatch << 2;
+    b += bBatch << 2;
+  }
+}
+
+export function gemm_nt_f32(c: usize, a: usize, b: usize, rowBias: usize, colBias: usize, scratch: usize, batch: i32, m: i32, n: i32, k: i32, cBatch: i32, aBatch: i32, bBatch: i32, ldc: i32, lda: i32, ldb: i32, accumulate: i32, activation: i32): void {
+  for (let i = 0; i < batch; i++) {
+    gemm(c, a, b, rowBias, colBias, scratch, m, n, k, ldc, lda, 1, ldb, true, accumulate, activation);
+    c += cBatch << 2;
+    a += aBatch << 2;
+    b += bBatch << 2;
+  }
+}
+
+export function gemm_tn_f32(c: usize, a: usize, b: usize, rowBias: usize, colBias: usize, scratch: usize, batch: i32, m: i32, n: i32, k: i32, cBatch: i32, aBatch: i32, bBatch: i32, ldc: i32, lda: i32, ldb: i32, accumulate: i32, activation: i32): void {
+  for (let i = 0; i < batch; i++) {
+    gemm(c, a, b, rowBias, colBias, scratch, m, n, k, ldc, 1, lda, ldb, false, accumulate, activation);
+    c += cBatch << 2;
+    a += aBatch << 2;
+    b += bBatch << 2;
+  }
+}
+
+/** One product: blocks of B are packed, and multiplied by all rows of A. */
+function gemm(c: usize, a: usize, b: usize, rowBias: usize, colBias: usize, scratch: usize, m: i32, n: i32, k: i32, ldc: i32, aRow: i32, aCol: i32, ldb: i32, transposed: bool, accumulate: i32, activation: i32): void {
+  const panels = scratch + workBytes(min(k, KC));
+  for (let j = 0; j < n; j += NC) {
+    const width = min(n - j, NC);
+    const pc = c + (<usize>j << 2);
+    const bias = colBias == 0 ? <usize>0 : colBias + (<usize>j << 2);
+    let p = 0;
+    // An empty sum is a sum too: with k = 0 the loop runs once, for the start value and the activation.
+    do {
+      const depth = min(k - p, KC);
+      const first = p == 0;
+      const last = p + depth == k;
+      if (transposed) packTransposed(panels, b + (<usize>(j * ldb + p) << 2), depth, width, ldb);
+      else packColumns(panels, b + (<usize>(p * ldb + j) << 2), depth, width, ldb);
+      multiply(
+        pc, a + (<usize>(p * aCol) << 2), panels, first ? rowBias : <usize>0, first ? bias : <usize>0, scratch, m, width, depth,
+        ldc, aRow, aCol, PANEL << 2, panelBytes(depth), first ? accumulate != 0 : true, last ? activation : NONE,
+      );
+      p += depth;
+    } while (p < k);
+  }
+}
