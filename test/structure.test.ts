@@ -89,6 +89,13 @@ describe("the source tree", () => {
     expect(cycles).toEqual([]);
   });
 
+  test("uses Node's built-ins only in files for Node, which no other file imports", () => {
+    const forNode = (f: string): boolean => f === "src/node.ts" || f.endsWith(".node.ts") || f.startsWith("src/cli/");
+    const others = sources.filter((f) => !forNode(f));
+    expect(others.filter((f) => /\bfrom "node:/.test(readFileSync(join(root, f), "utf8")))).toEqual([]);
+    expect(others.filter((f) => importsOf(f).some(forNode))).toEqual([]);
+  });
+
   test("keeps every file within 400 lines", () => {
     const long = [...sources, ...filesBelow("assembly"), ...filesBelow("test")]
       .map((f) => [f, readFileSync(join(root, f), "utf8").split("\n").length] as const)
