@@ -196,6 +196,7 @@ export class Tensor implements Owned, Spec {
   /** Moves the tensor out of every scope: it then lives until `dispose()` or garbage collection. */
   keep(): this {
     this.assertAlive("keep");
+    noted?.delete(this);
     if (this.scope !== null) {
       this.scope = null;
       collector.watch(this, this.storage, this.gradFn, null);
@@ -255,8 +256,29 @@ export function adopt<T extends Tensor>(tensor: T): T {
 
 /** Leaves a new tensor outside every scope, without counting it as a temporary: parameters, state and data are meant to live. */
 export function adoptUnscoped<T extends Tensor>(tensor: T): T {
+  noted?.add(tensor);
   collector.watch(tensor, tensor.storage, tensor.gradFn, null);
   return tensor;
+}
+
+/** While it is set, every tensor that `adoptUnscoped` leaves outside the scopes is noted here, until `keep()` is called on it. */
+let noted: Set<Tensor> | null = null;
+
+/** Runs `fn` and notes in `made` what it leaves outside every scope. */
+export function noteUnscoped<R>(made: Set<Tensor>, fn: () => R): R {
+  const saved = noted;
+  noted = made;
+  try {
+    return fn();
+  } finally {
+    noted = saved;
+  }
+}
+
+/** Gives a tensor outside every scope to one after all. */
+export function giveTo(scope: Scope, tensor: Tensor): void {
+  collector.forget(tensor);
+  scope.add(tensor);
 }
 
 /** Calls `visit(offset in the storage, row-major index)` for each element. */
