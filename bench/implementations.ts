@@ -1,0 +1,51 @@
+// Who takes part: the programs and how they are started.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Program } from "./child.js";
+
+export interface Participant extends Program {
+  readonly name: string;
+  readonly threads: number;
+}
+
+const root = new URL("../../../", import.meta.url);
+const peersDir = fileURLToPath(new URL("bench/peers/", root));
+
+function own(name: string, script: string, ...args: string[]): Participant {
+  return { name, script: fileURLToPath(new URL(script, import.meta.url)), args, threads: 1 };
+}
+
+function peer(name: string, script: string, ...args: string[]): Participant {
+  return { name, script: fileURLToPath(new URL(`bench/peers/${script}`, root)), args, threads: 1 };
+}
+
+/** Measures the work `ceiling`, and nothing else. */
+export const ceiling = own("ceiling", "ceiling.js");
+
+/** Its outputs are what all others are compared with: it sums in float64. */
+export const reference = own("quadlane-js", "quadlane.js", "js");
+
+/** What the ratios are about. */
+export const subject = own("quadlane-wasm", "quadlane.js", "wasm");
+
+export const peers: readonly Participant[] = [
+  peer("tfjs-wasm", "tfjs.js", "wasm"),
+  peer("tfjs-cpu", "tfjs.js", "cpu"),
+  peer("onnxruntime-web", "onnxruntime.js", "web"),
+  peer("onnxruntime-node", "onnxruntime.js", "node"),
+  peer("jax-js", "jax.js"),
+];
+
+/** Installs the peers if they are not there yet. Returns what went wrong, or null. */
+export function installPeers(): string | null {
+  const wanted = Object.keys(JSON.parse(readFileSync(`${peersDir}package.json`, "utf8")).dependencies);
+  if (wanted.every((name) => existsSync(`${peersDir}node_modules/${name}`))) return null;
+  // No install scripts: onnxruntime-node's would download a GPU library.
+  const { status, error } = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+    cwd: peersDir,
+    stdio: ["ignore", 2, 2],
+  });
+  if (status === 0) return null;
+  return `npm ci in bench/peers failed${error ? `: ${error.message}` : ` with code ${status}`}`;
+}

@@ -1,0 +1,65 @@
+// Rows of results, and the table that is printed at the end.
+
+export interface Row {
+  readonly work: string;
+  readonly impl: string;
+  readonly threads: number;
+  /** Median milliseconds of one run; null if the work could not be measured. */
+  readonly ms: number | null;
+  readonly gflops: number | null;
+  readonly runs: number;
+  /** Why there is no time. */
+  readonly reason?: string;
+}
+
+/** One line about one row, printed as soon as it is known. */
+export function rowLine({ work, impl, ms, gflops, runs, reason }: Row): string {
+  const head = `${work.padEnd(20)} ${impl.padEnd(17)}`;
+  if (ms === null) return `${head} – ${reason}`;
+  const rate = gflops === null ? "" : `${gflops.toFixed(gflops < 10 ? 2 : 1).padStart(8)} GFLOP/s`;
+  return `${head} ${milliseconds(ms).padStart(10)} ms ${rate.padEnd(16)} ${runs} runs`.trimEnd();
+}
+
+/** For each work: the subject's time and rate, its share of the ceiling, and how many times as fast as each other it is. */
+export function summary(rows: readonly Row[], subject: string, others: readonly string[]): string {
+  const ceiling = rows.find((row) => row.work === "ceiling")?.gflops ?? null;
+  const lines = [["work", `${subject} ms`, "GFLOP/s", "of ceiling", ...others.map((name) => `× ${name}`)]];
+  const notes: string[] = [];
+  for (const work of new Set(rows.map((row) => row.work))) {
+    if (work === "ceiling") continue;
+    const ofWork = rows.filter((row) => row.work === work);
+    const own = ofWork.find((row) => row.impl === subject);
+    const ratios = others.map((name) => {
+      const other = ofWork.find((row) => row.impl === name);
+      if (other?.reason !== undefined) notes.push(`${work}, ${name}: ${other.reason}`);
+      return own?.ms && other?.ms ? (other.ms / own.ms).toFixed(2) : "–";
+    });
+    if (own?.reason !== undefined) notes.push(`${work}, ${subject}: ${own.reason}`);
+    const rate = own?.gflops ?? null;
+    lines.push([
+      work,
+      own?.ms ? milliseconds(own.ms) : "–",
+      rate === null ? "–" : rate.toFixed(1),
+      rate === null || ceiling === null ? "–" : `${((100 * rate) / ceiling).toFixed(0)} %`,
+      ...ratios,
+    ]);
+  }
+  const head = ceiling === null ? "" : `ceiling: ${ceiling.toFixed(1)} GFLOP/s, register-only multiply-adds\n`;
+  const foot = notes.length === 0 ? "" : `\n\nnot measured (–):\n${notes.map((note) => `  ${note}`).join("\n")}`;
+  return `${head}× is how many times as fast as the other ${subject} is.\n\n${aligned(lines)}${foot}`;
+}
+
+function milliseconds(ms: number): string {
+  return ms < 1 ? ms.toFixed(4) : ms < 100 ? ms.toFixed(3) : ms.toFixed(1);
+}
+
+/** A Markdown table whose columns line up; the first is text, the others are numbers. */
+function aligned(lines: readonly (readonly string[])[]): string {
+  const widths = lines[0]!.map((_, i) => Math.max(...lines.map((line) => line[i]!.length)));
+  const [head, ...body] = lines.map((line) => {
+    const cells = line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)));
+    return `| ${cells.join(" | ")} |`;
+  });
+  const rule = `|${widths.map((w, i) => (i === 0 ? "-".repeat(w + 2) : `${"-".repeat(w + 1)}:`)).join("|")}|`;
+  return [head, rule, ...body].join("\n");
+}

@@ -1,0 +1,87 @@
+// The side of an implementation: a process that prepares works, shows its outputs and times itself on request. Each implementation has
+// a process of its own, so that none disturbs another's memory, caches of compiled code, or environment.
+import { performance } from "node:perf_hooks";
+import { Bench } from "tinybench";
+import type { Work } from "./works.js";
+
+/** One library. `prepare` throws with a reason in words if the library cannot do the work. */
+export interface Implementation {
+  /** The versions and modes that matter, for the report. */
+  readonly about: string;
+  prepare(work: Work): Job | Promise<Job>;
+}
+
+/** A work with its operands in the library's own tensors. */
+export interface Job {
+  /** One run, up to a result in the library's own tensor; temporaries are freed. */
+  run(): unknown;
+  /** The results in PyTorch's layouts, for comparison; called once, before `run`. */
+  outputs(): readonly Float32Array[] | Promise<readonly Float32Array[]>;
+  dispose?(): void;
+  /** Operations of one run, where the work does not tell. */
+  readonly flops?: number;
+}
+
+export type Request =
+  | { readonly type: "prepare"; readonly work: Work }
+  | { readonly type: "time"; readonly ms: number };
+
+export type Reply =
+  | { readonly type: "about"; readonly about: string }
+  | {
+      readonly type: "outputs";
+      readonly outputs: readonly Float32Array[];
+      /** Milliseconds since Node was ready to run the program: imports, compilation and this first result. */
+      readonly sinceStart: number;
+      readonly flops?: number | undefined;
+    }
+  | { readonly type: "timing"; readonly ms: number; readonly runs: number }
+  | { readonly type: "failure"; readonly reason: string };
+
+/** Answers the requests of the parent process until it disconnects. */
+export function serve(implementation: Implementation): void {
+  let job: Job | null = null;
+  const answer = async (request: Request): Promise<Reply> => {
+    if (request.type === "prepare") {
+      job?.dispose?.();
+      job = null;
+      job = await implementation.prepare(request.work);
+      const outputs = await job.outputs();
+      const sinceStart = performance.now() - performance.nodeTiming.bootstrapComplete;
+      return { type: "outputs", outputs, sinceStart, flops: job.flops };
+    }
+    if (job === null) throw new Error("nothing is prepared");
+    return { type: "timing", ...(await time(job, request.ms)) };
+  };
+  const send = (reply: Reply): void => {
+    process.send?.(reply);
+  };
+  process.on("message", (request: Request) => {
+    answer(request).then(send, (error: unknown) => {
+      send({ type: "failure", reason: error instanceof Error ? error.message : String(error) });
+    });
+  });
+  process.on("disconnect", () => process.exit(0));
+  send({ type: "about", about: implementation.about });
+}
+
+/** The median of the runs within about `ms` milliseconds, after warming up for half of that; slow works get two runs at least. */
+async function time(job: Job, ms: number): Promise<{ ms: number; runs: number }> {
+  const start = performance.now();
+  await job.run();
+  const slow = performance.now() - start > ms / 4;
+  const bench = new Bench({
+    time: ms,
+    iterations: slow ? 2 : 10,
+    warmup: !slow,
+    warmupTime: ms / 2,
+    warmupIterations: 2,
+    throws: true,
+    retainSamples: false,
+  });
+  bench.add("work", () => job.run());
+  const [task] = await bench.run();
+  const result = task?.result;
+  if (result === undefined || !("latency" in result)) throw new Error("tinybench gave no result");
+  return { ms: result.latency.p50, runs: task!.runs };
+}
