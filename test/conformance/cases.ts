@@ -1,7 +1,7 @@
 // The golden cases as data: their types, and the reading of `<family>.json` with its `<family>.safetensors`.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { safetensors } from "quadlane";
+import { loadSafetensors } from "quadlane";
 import type { Golden } from "./compare.js";
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
@@ -137,7 +137,7 @@ export function readFamily(dir: string, name: string): Family {
 
 function readTensors(file: string): Map<string, Golden> {
   const tensors = new Map<string, Golden>();
-  for (const [name, t] of safetensors.parse(readFileSync(file)).tensors) {
+  for (const [name, t] of loadSafetensors(file).tensors) {
     tensors.set(name, { shape: t.shape, dtype: t.dtype, data: t.data() });
     t.dispose();
   }
@@ -188,8 +188,7 @@ function parseCase(f: Fields): Case {
         optimizer: f.string("optimizer"),
         options: f.object("options"),
         params: f.strings("params"),
-        grads: f.has("grads") ? f.steps("grads") : [],
-        expected: f.has("expected") ? f.steps("expected") : [],
+        ...parseSteps(f, common),
         lrs: f.has("lrs") ? f.numbers("lrs") : null,
         closure: f.has("closure")
           ? {
@@ -231,8 +230,22 @@ function parseCase(f: Fields): Case {
   }
 }
 
+/** What each step gets and gives; a closure makes its own gradients, and an expected error leaves nothing to compare. */
+function parseSteps(f: Fields, { throws }: Common): Pick<OptimizerCase, "grads" | "expected"> {
+  if (throws !== null || f.has("closure")) return { grads: [], expected: [] };
+  const grads = f.steps("grads");
+  const expected = f.steps("expected");
+  const count = f.strings("params").length;
+  if (grads.length !== expected.length || [...grads, ...expected].some((step) => step.length !== count)) {
+    throw new CaseError(
+      `grads and expected differ in length, or their steps do not have one entry for each of ${count} params`,
+    );
+  }
+  return { grads, expected };
+}
+
 function parseCall(f: Fields, { throws }: Common): Omit<Call, keyof Common> {
-  if (throws === null && !f.has("outputs")) throw new CaseError("has neither outputs nor throws");
+  if (throws === null && f.raw.outputs === undefined) throw new CaseError("has neither outputs nor throws");
   return {
     inputs: f.array("inputs", []),
     needsGrad: f.has("needsGrad") ? f.strings("needsGrad") : [],
