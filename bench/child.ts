@@ -59,24 +59,23 @@ export class Child {
   }
 
   private ask<T extends Reply["type"]>(request: Request, type: T): Promise<ReplyOf<T>> {
-    const reply = this.reply(type);
-    this.process.send(request);
-    return reply;
+    return this.reply(type, request);
   }
 
-  private reply<T extends Reply["type"]>(type: T): Promise<ReplyOf<T>> {
+  /** The next reply, after a request if there is one: the first reply comes unasked. */
+  private reply<T extends Reply["type"]>(type: T, request?: Request): Promise<ReplyOf<T>> {
     const { process } = this;
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         clearTimeout(timer);
-        process.off("message", onMessage).off("exit", onExit);
+        process.off("message", onMessage).off("close", onClose);
       };
       const onMessage = (reply: Reply): void => {
         settle();
         if (isReply(reply, type)) resolve(reply);
         else reject(new Error(reply.type === "failure" ? reply.reason : `answered ${reply.type}; expected ${type}`));
       };
-      const onExit = (code: number | null, signal: string | null): void => {
+      const onClose = (code: number | null, signal: string | null): void => {
         settle();
         const error = /^\w*Error.*$/m.exec(this.stderr)?.[0] ?? this.stderr.trim().split("\n").at(-1);
         reject(new Error(`process ended with ${signal ?? `code ${code}`}${error ? `: ${error}` : ""}`));
@@ -86,7 +85,13 @@ export class Child {
         this.stop();
         reject(new Error(`no answer within ${DEADLINE_MS / 1000} s`));
       }, DEADLINE_MS);
-      process.on("message", onMessage).on("exit", onExit);
+      process.on("message", onMessage).on("close", onClose);
+      if (request === undefined) return;
+      process.send(request, (error) => {
+        if (error === null) return;
+        settle();
+        reject(error);
+      });
     });
   }
 }

@@ -124,11 +124,12 @@ async function measure(
     const child = await crew.get(participant);
     const { outputs, flops = work.flops } = await child.prepare(work);
     const difference = typeof expected === "string" ? expected : differenceOf(outputs, expected, work.tolerance);
-    if (difference !== null) throw new Error(difference);
+    if (difference !== null) throw new Error(`not timed: ${difference}`);
     const { ms, runs } = await (work.fresh === undefined
       ? child.time(time)
       : coldStarts(participant, work, work.fresh));
-    return { ...row, ms, gflops: work.fresh === undefined ? flops / ms / 1e6 : null, runs };
+    const gflops = flops === undefined ? null : flops / ms / 1e6;
+    return { ...row, ms, gflops, ...(work.bytes === undefined ? {} : { gbs: work.bytes / ms / 1e6 }), runs };
   } catch (error) {
     return { ...row, ms: null, gflops: null, runs: 0, reason: messageOf(error) };
   }

@@ -7,23 +7,30 @@ export interface Row {
   /** Median milliseconds of one run; null if the work could not be measured. */
   readonly ms: number | null;
   readonly gflops: number | null;
+  /** Of works that are bound by memory. */
+  readonly gbs?: number;
   readonly runs: number;
   /** Why there is no time. */
   readonly reason?: string;
 }
 
 /** One line about one row, printed as soon as it is known. */
-export function rowLine({ work, impl, ms, gflops, runs, reason }: Row): string {
-  const head = `${work.padEnd(20)} ${impl.padEnd(17)}`;
-  if (ms === null) return `${head} – ${reason}`;
-  const rate = gflops === null ? "" : `${gflops.toFixed(gflops < 10 ? 2 : 1).padStart(8)} GFLOP/s`;
-  return `${head} ${milliseconds(ms).padStart(10)} ms ${rate.padEnd(16)} ${runs} runs`.trimEnd();
+export function rowLine(row: Row): string {
+  const head = `${row.work.padEnd(20)} ${row.impl.padEnd(17)}`;
+  if (row.ms === null) return `${head} – ${row.reason}`;
+  return `${head} ${milliseconds(row.ms).padStart(10)} ms ${rateOf(row).padStart(16)} ${row.runs} runs`;
+}
+
+function rateOf({ gflops, gbs }: Row): string {
+  const format = (rate: number, unit: string): string => `${rate.toFixed(rate < 10 ? 2 : 1)} ${unit}`;
+  if (gflops !== null) return format(gflops, "GFLOP/s");
+  return gbs === undefined ? "" : format(gbs, "GB/s");
 }
 
 /** For each work: the subject's time and rate, its share of the ceiling, and how many times as fast as each other it is. */
 export function summary(rows: readonly Row[], subject: string, others: readonly string[]): string {
   const ceiling = rows.find((row) => row.work === "ceiling")?.gflops ?? null;
-  const lines = [["work", `${subject} ms`, "GFLOP/s", "of ceiling", ...others.map((name) => `× ${name}`)]];
+  const lines = [["work", `${subject} ms`, "rate", "of ceiling", ...others.map((name) => `× ${name}`)]];
   const notes: string[] = [];
   for (const work of new Set(rows.map((row) => row.work))) {
     if (work === "ceiling") continue;
@@ -39,7 +46,7 @@ export function summary(rows: readonly Row[], subject: string, others: readonly 
     lines.push([
       work,
       own?.ms ? milliseconds(own.ms) : "–",
-      rate === null ? "–" : rate.toFixed(1),
+      own === undefined ? "–" : rateOf(own),
       rate === null || ceiling === null ? "–" : `${((100 * rate) / ceiling).toFixed(0)} %`,
       ...ratios,
     ]);

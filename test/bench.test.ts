@@ -1,0 +1,52 @@
+import { describe, expect, test } from "vitest";
+import { differenceOf } from "../bench/compare.js";
+import { uniform } from "../bench/inputs.js";
+import { type Row, summary } from "../bench/report.js";
+import { works } from "../bench/works.js";
+
+test("makes the same inputs every time, spread over their range", () => {
+  const { data } = uniform("x", [100, 100], 0.5);
+  expect(uniform("x", [100, 100], 0.5).data).toEqual(data);
+  expect(uniform("y", [100, 100], 0.5).data).not.toEqual(data);
+  const mean = data.reduce((a, b) => a + b, 0) / data.length;
+  const variance = data.reduce((a, b) => a + b * b, 0) / data.length;
+  expect(Math.abs(mean)).toBeLessThan(0.01);
+  expect(variance).toBeCloseTo(0.25 / 3, 2);
+});
+
+test("counts the operations of a network layer by layer", () => {
+  const flops = (name: string): number | undefined => works.find((work) => work.name === name)?.flops;
+  const conv1 = 2 * 28 * 28 * 6 * 25;
+  const lenet = conv1 + 2 * 10 * 10 * 16 * 6 * 25 + 2 * (400 * 120 + 120 * 84 + 84 * 10);
+  expect(flops("infer/lenet-b1")).toBe(lenet);
+  expect(flops("train/lenet-b64")).toBe(64 * (3 * lenet - conv1));
+  expect(flops("dwconv/112x32k3")).toBe(2 * 112 * 112 * 32 * 9);
+});
+
+describe("the comparison of outputs", () => {
+  const reference = [Float32Array.of(1, -100)];
+  test("allows a share of the largest value", () => {
+    expect(differenceOf([Float32Array.of(1.0009, -100)], reference, 1e-5)).toBeNull();
+    expect(differenceOf([Float32Array.of(1.01, -100)], reference, 1e-5)).toMatch(
+      /^output 0 is 1\.00\d+ at 0; expected 1/,
+    );
+  });
+  test("refuses NaN and other lengths", () => {
+    expect(differenceOf([Float32Array.of(NaN, -100)], reference, 1e-5)).not.toBeNull();
+    expect(differenceOf([Float32Array.of(1)], reference, 1e-5)).toBe("output 0 has 1 values; expected 2");
+    expect(differenceOf([], reference, 1e-5)).toBe("gave 0 outputs; expected 1");
+  });
+});
+
+test("the summary gives ratios, the share of the ceiling, and reasons in words", () => {
+  const row = { work: "gemm/64", threads: 1, runs: 10 };
+  const rows: Row[] = [
+    { ...row, work: "ceiling", impl: "ceiling", ms: 1, gflops: 60 },
+    { ...row, impl: "own", ms: 2, gflops: 30 },
+    { ...row, impl: "fast", ms: 1, gflops: 60 },
+    { ...row, impl: "broken", ms: null, gflops: null, runs: 0, reason: "no such op" },
+  ];
+  const text = summary(rows, "own", ["fast", "broken"]);
+  expect(text).toContain("| gemm/64 |  2.000 | 30.0 GFLOP/s |       50 % |   0.50 |        – |");
+  expect(text).toContain("gemm/64, broken: no such op");
+});
