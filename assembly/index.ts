@@ -3,6 +3,7 @@ export * from "./arithmetic";
 export * from "./copy";
 export * from "./random";
 export * from "./matmul";
+export * from "./rearrange";
 export * from "./reduce";
 export * from "./transcendental";
 export * from "./unary";

@@ -4,9 +4,9 @@ import type { Tensor } from "../tensor.js";
 import type { DType, Shape } from "../types.js";
 
 /** Sizes as separate arguments or as one array. */
-type Sizes = number[] | [Shape];
+export type Sizes = number[] | [Shape];
 
-function sizesOf(args: Sizes): Shape {
+export function sizesOf(args: Sizes): Shape {
   const first = args[0];
   return Array.isArray(first) ? first : (args as number[]);
 }

@@ -4,16 +4,28 @@ import { Tensor } from "../tensor.js";
 import { arithmeticMethods } from "./arithmetic.js";
 import { copyMethods } from "./copy.js";
 import { coreMethods } from "./core.js";
+import { rearrangeMethods } from "./rearrange.js";
 import { reduceMethods } from "./reduce.js";
 import { unaryMethods } from "./unary.js";
+import { viewMethods } from "./view.js";
 
-const families = [arithmeticMethods, copyMethods, coreMethods, reduceMethods, unaryMethods] as const;
+const families = [
+  arithmeticMethods,
+  copyMethods,
+  coreMethods,
+  rearrangeMethods,
+  reduceMethods,
+  unaryMethods,
+  viewMethods,
+] as const;
 
 type Methods = typeof arithmeticMethods &
   typeof copyMethods &
   typeof coreMethods &
+  typeof rearrangeMethods &
   typeof reduceMethods &
-  typeof unaryMethods;
+  typeof unaryMethods &
+  typeof viewMethods;
 
 declare module "../tensor.js" {
   interface Tensor extends Methods {}

@@ -63,7 +63,7 @@ export const viewOp = defineOp<Unary, One, { shape: Shape }>({
 });
 
 /** Strides under which `x` has another shape without a copy, or null. */
-function viewStrides(x: Layout, shape: Shape): number[] | null {
+export function viewStrides(x: Layout, shape: Shape): number[] | null {
   if (isContiguous(x.shape, x.strides)) return contiguousStrides(shape);
   if (numel(shape) === 0) return contiguousStrides(shape);
   // Runs of dimensions that lie evenly in memory; each must be covered by whole dimensions of the new shape.

@@ -21,8 +21,8 @@ export interface OpDefinition<I extends Inputs, O extends readonly Tensor[], A> 
   infer(inputs: SpecsOf<I>, attrs: A): readonly Spec[];
   /** Kernel calls only; `outs` are allocated, contiguous and uninitialised. Inputs are contiguous unless `strided`. */
   forward?(outs: O, inputs: I, attrs: A): void;
-  /** Instead of `forward`: the output is another layout of the first input's storage. */
-  view?(inputs: I, attrs: A): Layout;
+  /** Instead of `forward`: the outputs are other layouts of the first input's storage. A single one need not be in a list. */
+  view?(inputs: I, attrs: A): Layout | readonly Layout[];
   /** True if `forward` reads `strides` itself. */
   readonly strided?: boolean;
   /** Which inputs and outputs the gradient reads. Default: every input, no output. */
@@ -105,7 +105,9 @@ function remember(t: Tensor, list: Tensor[]): Tensor {
 }
 
 function viewOf<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, inputs: I, attrs: A): O {
-  return asTuple<O>([inputs[0]!.alias(op.view!(inputs, attrs), op.name)]);
+  const layouts = op.view!(inputs, attrs);
+  const list = "shape" in layouts ? [layouts] : layouts;
+  return asTuple<O>(list.map((layout) => inputs[0]!.alias(layout, op.name)));
 }
 
 /** A list made from an op's own specs, as the tuple that the op declares. */

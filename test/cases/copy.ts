@@ -4,7 +4,11 @@ import { forIndex, Nd } from "../support/nd.js";
 import { opCase } from "../support/op-case.js";
 
 /** Output element at each index is the input's at `from(index)`. */
-function gatherOracle(x: Nd, shape: readonly number[], from: (index: readonly number[]) => readonly number[]): Nd {
+export function gatherOracle(
+  x: Nd,
+  shape: readonly number[],
+  from: (index: readonly number[]) => readonly number[],
+): Nd {
   const out = new Nd(shape);
   forIndex(shape, (index, flat) => {
     out.data[flat] = x.get(...from(index));

@@ -2,6 +2,7 @@ export * from "./arithmetic.js";
 export * from "./copy.js";
 export * from "./random.js";
 export * from "./matmul.js";
+export * from "./rearrange.js";
 export * from "./reduce.js";
 export * from "./transcendental.js";
 export * from "./unary.js";

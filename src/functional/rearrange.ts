@@ -1,0 +1,75 @@
+import { checkOptions } from "../check.js";
+import { ArgumentError } from "../errors.js";
+import { reshape } from "../ops/copy.js";
+import * as ops from "../ops/rearrange.js";
+import type { Tensor } from "../tensor.js";
+
+/** Joins tensors of one shape along a new dimension (default 0). */
+export function stack(tensors: readonly Tensor[], options: { dim?: number } = {}): Tensor {
+  checkOptions("stack", options, ["dim"]);
+  return ops.stack(tensors, options.dim ?? 0);
+}
+
+/** Reverses the order along `dims`. */
+export function flip(x: Tensor, options: { dims: number | readonly number[] }): Tensor {
+  checkOptions("flip", options, ["dims"]);
+  if (options.dims === undefined) throw new ArgumentError("flip", "no dims; expected the dimensions to reverse");
+  return ops.flip(x, options.dims);
+}
+
+export interface RollOptions {
+  readonly shifts: number | readonly number[];
+  /** One dimension a shift. Default: the flattened tensor is shifted. */
+  readonly dims?: number | readonly number[] | null;
+}
+
+/** Shifts along dimensions; what leaves at one end enters at the other. */
+export function roll(x: Tensor, options: RollOptions): Tensor {
+  checkOptions("roll", options, ["shifts", "dims"]);
+  return ops.roll(x, options.shifts, options.dims);
+}
+
+/** Copies of the whole tensor side by side, repeats[d] in dimension d; surplus leading repeats add dimensions. */
+export function repeat(x: Tensor, options: { repeats: readonly number[] }): Tensor {
+  checkOptions("repeat", options, ["repeats"]);
+  return ops.repeat("repeat", x, options.repeats);
+}
+
+/** `repeat` where missing leading counts are 1. */
+export function tile(x: Tensor, options: { dims: readonly number[] }): Tensor {
+  checkOptions("tile", options, ["dims"]);
+  const missing = Math.max(0, x.ndim - options.dims.length);
+  return ops.repeat("tile", x, [...new Array<number>(missing).fill(1), ...options.dims]);
+}
+
+export interface RepeatInterleaveOptions {
+  /** How often each element appears. */
+  readonly repeats: number;
+  /** Default: the flattened tensor. */
+  readonly dim?: number | null;
+}
+
+/** Repeats every element in place: [a, b] with 2 repeats is [a, a, b, b]. */
+export function repeatInterleave(x: Tensor, options: RepeatInterleaveOptions): Tensor {
+  checkOptions("repeatInterleave", options, ["repeats", "dim"]);
+  const { repeats, dim = null } = options;
+  return dim === null ? ops.repeatEach(reshape(x, [-1]), repeats, 0) : ops.repeatEach(x, repeats, dim);
+}
+
+/** Rotates the plane of two dimensions (default [0, 1]) by k quarter turns (default 1), from the first towards the second. */
+export function rot90(x: Tensor, options: { k?: number; dims?: readonly number[] } = {}): Tensor {
+  checkOptions("rot90", options, ["k", "dims"]);
+  return ops.rot90(x, options.k ?? 1, options.dims ?? [0, 1]);
+}
+
+/** The lower triangle of the last two dimensions, zero above `diagonal` (default 0, the main one; positive is above it). */
+export function tril(x: Tensor, options: { diagonal?: number } = {}): Tensor {
+  checkOptions("tril", options, ["diagonal"]);
+  return ops.tril(x, options.diagonal ?? 0);
+}
+
+/** The upper triangle of the last two dimensions, zero below `diagonal` (default 0, the main one; positive is above it). */
+export function triu(x: Tensor, options: { diagonal?: number } = {}): Tensor {
+  checkOptions("triu", options, ["diagonal"]);
+  return ops.triu(x, options.diagonal ?? 0);
+}
