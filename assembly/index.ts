@@ -4,6 +4,7 @@ export * from "./copy";
 export * from "./random";
 export * from "./matmul";
 export * from "./rearrange";
+export * from "./matmul";
 export * from "./reduce";
 export * from "./transcendental";
 export * from "./unary";
