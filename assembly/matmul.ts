@@ -1,13 +1,14 @@
 // Matrix products. Letters: M rows of c, N columns of c, K the summed dimension.
 //
-//   c [M, N] = act(a · b [+ c] [+ rowBias [M]] [+ colBias [N]]), c row-major with rows ldc elements apart
+//   c [M, N] = clamp(start + a · b), c row-major with rows ldc elements apart
 //   nn: a [M, K], b [K, N]     nt: a [M, K], b [N, K]     tn: a [K, M], b [K, N]
 //
 // lda and ldb are the elements from one stored row to the next. `batch` such products follow each other, cBatch, aBatch, bBatch elements
-// apart (0: the same operand for all). rowBias and colBias are 0 where there is none and the same for all of the batch.
-// accumulate is 0 or 1; activation is 0 (none) or 1 (relu). scratch has gemm_scratch_bytes(m, n, k) bytes.
+// apart (0: the same operand for all). start: 0 nothing, 1 c itself, 2 bias [N] per column, 3 bias [M] per row; the bias is the same for
+// all of the batch. The result is clamped into [low, high]: (0, ∞) is relu, (−∞, ∞) leaves it; NaN stays.
+// scratch has gemm_scratch_bytes(m, n, k) bytes.
 
-import { KC, multiply, NC, NONE, PANEL, packColumns, packTransposed, panelBytes, panelsBytes, workBytes } from "./lib/gemm";
+import { KC, multiply, NC, PANEL, START_C, START_COLUMN, packColumns, packTransposed, panelBytes, panelsBytes, workBytes } from "./lib/gemm";
 
 /** Bytes of work space for one product of these sizes. */
 export function gemm_scratch_bytes(m: i32, n: i32, k: i32): i32 {
@@ -15,27 +16,27 @@ export function gemm_scratch_bytes(m: i32, n: i32, k: i32): i32 {
   return <i32>(workBytes(depth) + panelsBytes(depth, min(n, NC)));
 }
 
-export function gemm_nn_f32(c: usize, a: usize, b: usize, rowBias: usize, colBias: usize, scratch: usize, batch: i32, m: i32, n: i32, k: i32, cBatch: i32, aBatch: i32, bBatch: i32, ldc: i32, lda: i32, ldb: i32, accumulate: i32, activation: i32): void {
+export function gemm_nn_f32(c: usize, a: usize, b: usize, bias: usize, scratch: usize, batch: i32, m: i32, n: i32, k: i32, cBatch: i32, aBatch: i32, bBatch: i32, ldc: i32, lda: i32, ldb: i32, start: i32, low: f32, high: f32): void {
   for (let i = 0; i < batch; i++) {
-    gemm(c, a, b, rowBias, colBias, scratch, m, n, k, ldc, lda, 1, ldb, false, accumulate, activation);
+    gemm(c, a, b, bias, scratch, m, n, k, ldc, lda, 1, ldb, false, start, low, high);
     c += cBatch << 2;
     a += aBatch << 2;
     b += bBatch << 2;
   }
 }
 
-export function gemm_nt_f32(c: usize, a: usize, b: usize, rowBias: usize, colBias: usize, scratch: usize, batch: i32, m: i32, n: i32, k: i32, cBatch: i32, aBatch: i32, bBatch: i32, ldc: i32, lda: i32, ldb: i32, accumulate: i32, activation: i32): void {
+export function gemm_nt_f32(c: usize, a: usize, b: usize, bias: usize, scratch: usize, batch: i32, m: i32, n: i32, k: i32, cBatch: i32, aBatch: i32, bBatch: i32, ldc: i32, lda: i32, ldb: i32, start: i32, low: f32, high: f32): void {
   for (let i = 0; i < batch; i++) {
-    gemm(c, a, b, rowBias, colBias, scratch, m, n, k, ldc, lda, 1, ldb, true, accumulate, activation);
+    gemm(c, a, b, bias, scratch, m, n, k, ldc, lda, 1, ldb, true, start, low, high);
     c += cBatch << 2;
     a += aBatch << 2;
     b += bBatch << 2;
   }
 }
 
-export function gemm_tn_f32(c: usize, a: usize, b: usize, rowBias: usize, colBias: usize, scratch: usize, batch: i32, m: i32, n: i32, k: i32, cBatch: i32, aBatch: i32, bBatch: i32, ldc: i32, lda: i32, ldb: i32, accumulate: i32, activation: i32): void {
+export function gemm_tn_f32(c: usize, a: usize, b: usize, bias: usize, scratch: usize, batch: i32, m: i32, n: i32, k: i32, cBatch: i32, aBatch: i32, bBatch: i32, ldc: i32, lda: i32, ldb: i32, start: i32, low: f32, high: f32): void {
   for (let i = 0; i < batch; i++) {
-    gemm(c, a, b, rowBias, colBias, scratch, m, n, k, ldc, 1, lda, ldb, false, accumulate, activation);
+    gemm(c, a, b, bias, scratch, m, n, k, ldc, 1, lda, ldb, false, start, low, high);
     c += cBatch << 2;
     a += aBatch << 2;
     b += bBatch << 2;
@@ -43,23 +44,22 @@ export function gemm_tn_f32(c: usize, a: usize, b: usize, rowBias: usize, colBia
 }
 
 /** One product: blocks of B are packed, and multiplied by all rows of A. */
-function gemm(c: usize, a: usize, b: usize, rowBias: usize, colBias: usize, scratch: usize, m: i32, n: i32, k: i32, ldc: i32, aRow: i32, aCol: i32, ldb: i32, transposed: bool, accumulate: i32, activation: i32): void {
+function gemm(c: usize, a: usize, b: usize, bias: usize, scratch: usize, m: i32, n: i32, k: i32, ldc: i32, aRow: i32, aCol: i32, ldb: i32, transposed: bool, start: i32, low: f32, high: f32): void {
   const panels = scratch + workBytes(min(k, KC));
   for (let j = 0; j < n; j += NC) {
     const width = min(n - j, NC);
     const pc = c + (<usize>j << 2);
-    const bias = colBias == 0 ? <usize>0 : colBias + (<usize>j << 2);
+    const shift: usize = start == START_COLUMN ? <usize>j << 2 : 0;
     let p = 0;
-    // An empty sum is a sum too: with k = 0 the loop runs once, for the start value and the activation.
+    // An empty sum is a sum too: with k = 0 the loop runs once, for the start values and the clamp.
     do {
       const depth = min(k - p, KC);
-      const first = p == 0;
       const last = p + depth == k;
       if (transposed) packTransposed(panels, b + (<usize>(j * ldb + p) << 2), depth, width, ldb);
       else packColumns(panels, b + (<usize>(p * ldb + j) << 2), depth, width, ldb);
       multiply(
-        pc, a + (<usize>(p * aCol) << 2), panels, first ? rowBias : <usize>0, first ? bias : <usize>0, scratch, m, width, depth,
-        ldc, aRow, aCol, PANEL << 2, panelBytes(depth), first ? accumulate != 0 : true, last ? activation : NONE,
+        pc, a + (<usize>(p * aCol) << 2), panels, bias + shift, scratch, m, width, depth, ldc, aRow, aCol,
+        PANEL << 2, panelBytes(depth), p == 0 ? start : START_C, last ? low : -Infinity, last ? high : Infinity,
       );
       p += depth;
     } while (p < k);

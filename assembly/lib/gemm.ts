@@ -39,11 +39,15 @@ import { madd } from "./simd";
 // @ts-ignore: decorator
 @inline const PACK_ROWS_FROM: i32 = 96;
 
-/** Activations that the last block of K may apply to C. */
+/** What the sums of a block begin with: nothing, C itself, a bias per column, a bias per row. */
 // @ts-ignore: decorator
-@inline export const NONE: i32 = 0;
+@inline export const START_ZERO: i32 = 0;
 // @ts-ignore: decorator
-@inline export const RELU: i32 = 1;
+@inline export const START_C: i32 = 1;
+// @ts-ignore: decorator
+@inline export const START_COLUMN: i32 = 2;
+// @ts-ignore: decorator
+@inline export const START_ROW: i32 = 3;
 
 /** Bytes of one panel of depth k. */
 // @ts-ignore: decorator
@@ -160,101 +164,157 @@ function packRows(rows: usize, a: usize, k: i32, aRow: i32, aCol: i32): void {
 /** What all tiles of one `multiply` share. It lies at the start of the work space: kernels have no memory of their own. */
 @unmanaged class Job {
   k: i32;
-  /** Bytes from a row of C, or of A, to the next; from a column of A to the next; from a row of B to the next. */
-  cDown: usize;
+  low: f32;
+  high: f32;
+  /** Bytes from a row of A, B or the start values to the next, and from a column of A to the next. */
   aDown: usize;
   aRight: usize;
   bDown: usize;
-  accumulate: bool;
-  activation: i32;
+  sDown: usize;
 }
 
-const JOB_BYTES: usize = 64;
+/** Work space: a job, a tile [ROWS, 8] of start values, one of results that are stored in part, and a group of packed rows. */
+const TILE_BYTES: usize = 6 * 32;
+const START: usize = 64;
+const RESULT: usize = START + TILE_BYTES;
+const PACKED: usize = RESULT + TILE_BYTES;
 
-/** Bytes of work space that `multiply` needs for blocks of depth k: its job, and one group of packed rows. */
+/** Bytes of work space that `multiply` needs for blocks of depth k. */
 // @ts-ignore: decorator
 @inline export function workBytes(k: i32): usize {
-  return JOB_BYTES + rowsBytes(k);
+  return PACKED + rowsBytes(k);
 }
 
 /**
- * C [m, n] = act(A · B [+ C] [+ rowBias [m]] [+ colBias [n]]) for one block of K.
+ * C [m, n] = clamp(start + A · B) for one block of K: each sum is begun with what `start` says and clamped into [low, high]; NaN stays.
  *
  * b points to panels (bDown = 32, bRight = panelBytes(k)) or, unpacked, to B itself (bDown = its row stride in bytes, bRight = 32); an
- * unpacked B is over-read by up to 12 bytes. rowBias and colBias are 0 where there is none.
+ * unpacked B is over-read by up to 12 bytes. bias is [n] for START_COLUMN, [m] for START_ROW.
  */
 export function multiply(
-  c: usize, a: usize, b: usize, rowBias: usize, colBias: usize, work: usize, m: i32, n: i32, k: i32,
-  ldc: i32, aRow: i32, aCol: i32, bDown: usize, bRight: usize, accumulate: bool, activation: i32,
+  c: usize, a: usize, b: usize, bias: usize, work: usize, m: i32, n: i32, k: i32,
+  ldc: i32, aRow: i32, aCol: i32, bDown: usize, bRight: usize, start: i32, low: f32, high: f32,
 ): void {
+  const cDown = <usize>ldc << 2;
   const job = changetype<Job>(work);
   job.k = k;
-  job.cDown = <usize>ldc << 2;
+  job.low = low;
+  job.high = high;
   job.aDown = <usize>aRow << 2;
   job.aRight = <usize>aCol << 2;
   job.bDown = bDown;
-  job.accumulate = accumulate;
-  job.activation = activation;
-  const rows = work + JOB_BYTES;
+  job.sDown = start == START_C ? cDown : start == START_COLUMN ? 0 : 32;
+  if (start == START_ZERO) memory.fill(work + START, 0, TILE_BYTES);
   const packs = n >= PACK_ROWS_FROM;
   for (let i = 0; i < m; i += ROWS) {
     const height = min(m - i, ROWS);
     const packed = packs && height == ROWS;
-    if (packed) packRows(rows, a, k, aRow, aCol);
+    if (packed) packRows(work + PACKED, a, k, aRow, aCol);
+    let s = work + START;
+    let sRight: usize = 0;
+    if (start == START_C) {
+      s = c;
+      sRight = 32;
+    } else if (start == START_COLUMN) {
+      s = bias;
+      sRight = 32;
+    } else if (start == START_ROW) {
+      splatRows(s, bias + (<usize>i << 2), height);
+    }
     let pc = c;
-    let bias = colBias;
     let offset: usize = 0;
     for (let j = 0; j < n; j += PANEL) {
       const width = min(n - j, PANEL);
-      if (width <= 4) narrowTile(height, job, pc, a, b, offset, rowBias, bias, width);
-      else if (packed) tile(ROWS, true, true, job, pc, rows, b, offset, rowBias, bias, width);
-      else wideTile(height, job, pc, a, b, offset, rowBias, bias, width);
+      if (width == PANEL) {
+        if (packed) packedTile(job, pc, work + PACKED, b, s, offset, cDown);
+        else wideTile(height, job, pc, a, b, s, offset, cDown);
+      } else {
+        const to = work + RESULT;
+        if (width > 4) wideTile(height, job, to, a, b, s, offset, 32);
+        else narrowTile(height, job, to, a, b, s, offset, 32);
+        copyTile(pc, to, height, width, cDown);
+      }
       pc += 32;
-      if (bias != 0) bias += 32;
+      s += sRight;
       offset += bRight;
     }
-    c += job.cDown * ROWS;
+    c += cDown * ROWS;
     a += job.aDown * ROWS;
-    if (rowBias != 0) rowBias += ROWS << 2;
   }
 }
 
-/** A tile of 5 to 8 columns. */
-function wideTile(height: i32, job: Job, c: usize, a: usize, b: usize, offset: usize, rowBias: usize, colBias: usize, n: i32): void {
-  if (height == 1) tile(1, true, false, job, c, a, b, offset, rowBias, colBias, n);
-  else if (height == 2) tile(2, true, false, job, c, a, b, offset, rowBias, colBias, n);
-  else if (height == 3) tile(3, true, false, job, c, a, b, offset, rowBias, colBias, n);
-  else if (height == 4) tile(4, true, false, job, c, a, b, offset, rowBias, colBias, n);
-  else if (height == 5) tile(5, true, false, job, c, a, b, offset, rowBias, colBias, n);
-  else if (ROWS == 6) tile(6, true, false, job, c, a, b, offset, rowBias, colBias, n);
+/** A tile of start values [height, 8] whose rows each hold one value of bias [height]. */
+function splatRows(to: usize, bias: usize, height: i32): void {
+  for (let i = 0; i < height; i++) {
+    const v = v128.load32_splat(bias);
+    v128.store(to, v);
+    v128.store(to, v, 16);
+    to += 32;
+    bias += 4;
+  }
 }
 
-/** A tile of 1 to 4 columns. */
-function narrowTile(height: i32, job: Job, c: usize, a: usize, b: usize, offset: usize, rowBias: usize, colBias: usize, n: i32): void {
-  if (height == 1) tile(1, false, false, job, c, a, b, offset, rowBias, colBias, n);
-  else if (height == 2) tile(2, false, false, job, c, a, b, offset, rowBias, colBias, n);
-  else if (height == 3) tile(3, false, false, job, c, a, b, offset, rowBias, colBias, n);
-  else if (height == 4) tile(4, false, false, job, c, a, b, offset, rowBias, colBias, n);
-  else if (height == 5) tile(5, false, false, job, c, a, b, offset, rowBias, colBias, n);
-  else if (ROWS == 6) tile(6, false, false, job, c, a, b, offset, rowBias, colBias, n);
+/** The first `width` columns of a result tile; stores nothing beyond them. */
+function copyTile(c: usize, from: usize, height: i32, width: i32, cDown: usize): void {
+  const bytes = <usize>width << 2;
+  for (let i = 0; i < height; i++) {
+    for (let j: usize = 0; j < bytes; j += 4) store<f32>(c + j, load<f32>(from + j));
+    c += cDown;
+    from += 32;
+  }
 }
+
+/** ROWS × 8 with packed rows. */
+function packedTile(job: Job, c: usize, rows: usize, b: usize, s: usize, offset: usize, cDown: usize): void {
+  tile(ROWS, true, true, job, c, rows, b, s, offset, cDown);
+}
+
+/** Up to ROWS × 8. */
+function wideTile(height: i32, job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void {
+  if (height == 1) tile1(job, c, a, b, s, offset, cDown);
+  else if (height == 2) tile2(job, c, a, b, s, offset, cDown);
+  else if (height == 3) tile3(job, c, a, b, s, offset, cDown);
+  else if (height == 4) tile4(job, c, a, b, s, offset, cDown);
+  else if (height == 5) tile5(job, c, a, b, s, offset, cDown);
+  else if (ROWS == 6) tile6(job, c, a, b, s, offset, cDown);
+}
+
+/** Up to ROWS × 4. */
+function narrowTile(height: i32, job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void {
+  if (height == 1) tile(1, false, false, job, c, a, b, s, offset, cDown);
+  else if (height == 2) tile(2, false, false, job, c, a, b, s, offset, cDown);
+  else if (height == 3) tile(3, false, false, job, c, a, b, s, offset, cDown);
+  else if (height == 4) tile(4, false, false, job, c, a, b, s, offset, cDown);
+  else if (height == 5) tile(5, false, false, job, c, a, b, s, offset, cDown);
+  else if (ROWS == 6) tile(6, false, false, job, c, a, b, s, offset, cDown);
+}
+
+function tile1(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(1, true, false, job, c, a, b, s, offset, cDown); }
+function tile2(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(2, true, false, job, c, a, b, s, offset, cDown); }
+function tile3(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(3, true, false, job, c, a, b, s, offset, cDown); }
+function tile4(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(4, true, false, job, c, a, b, s, offset, cDown); }
+function tile5(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(5, true, false, job, c, a, b, s, offset, cDown); }
+function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(6, true, false, job, c, a, b, s, offset, cDown); }
 
 /**
- * The register tile: `rows` × 8 (or 4, if not `wide`) accumulators, a constant each, so that the compiler drops what a smaller tile
- * does not use. a points to the first row in place, or to a `packed` group of rows; n columns are stored.
+ * The register tile: `rows` × 8 (or 4, if not `wide`) accumulators; the first three arguments are constants, so the compiler drops what
+ * a smaller tile does not use. a points to the first row in place, or to a `packed` group of rows.
  *
- * The start of the panel comes as `b + offset`: V8 then knows that the pointer is a zero-extended sum and saves a move in every step.
+ * Two things here are for V8. The start of the panel comes as `b + offset`: the pointer is then known to be zero-extended, which saves a
+ * move in every step. And the rows are finished last to first: TurboFan schedules the accumulators of the loop in the reverse order of
+ * their uses behind it, and any other order makes it load all of A's values before the first product, which spills (half the speed).
  */
 // @ts-ignore: decorator
 @inline function tile(
-  rows: i32, wide: bool, packed: bool, job: Job, c: usize, a: usize, b: usize, offset: usize, rowBias: usize, colBias: usize, n: i32,
+  rows: i32, wide: bool, packed: bool, job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize,
 ): void {
-  let c00 = f32x4.splat(0), c01 = c00;
-  let c10 = c00, c11 = c00;
-  let c20 = c00, c21 = c00;
-  let c30 = c00, c31 = c00;
-  let c40 = c00, c41 = c00;
-  let c50 = c00, c51 = c00;
+  const zero = f32x4.splat(0);
+  let c00 = zero, c01 = zero;
+  let c10 = zero, c11 = zero;
+  let c20 = zero, c21 = zero;
+  let c30 = zero, c31 = zero;
+  let c40 = zero, c41 = zero;
+  let c50 = zero, c51 = zero;
   const bDown = job.bDown;
   const aRight = packed ? <usize>(rows * COPIES << 2) : job.aRight;
   const aDown = packed ? <usize>0 : job.aDown;
@@ -306,65 +366,28 @@ function narrowTile(height: i32, job: Job, c: usize, a: usize, b: usize, offset:
     a += aRight;
     p += bDown;
   }
-  const down = job.cDown;
-  finish(wide, job, c, c00, c01, rowBias, colBias, n);
-  if (rows > 1) finish(wide, job, c += down, c10, c11, nextRow(rowBias, 1), colBias, n);
-  if (rows > 2) finish(wide, job, c += down, c20, c21, nextRow(rowBias, 2), colBias, n);
-  if (rows > 3) finish(wide, job, c += down, c30, c31, nextRow(rowBias, 3), colBias, n);
-  if (rows > 4) finish(wide, job, c += down, c40, c41, nextRow(rowBias, 4), colBias, n);
-  if (rows > 5) finish(wide, job, c += down, c50, c51, nextRow(rowBias, 5), colBias, n);
+  const low = f32x4.splat(job.low);
+  const high = f32x4.splat(job.high);
+  const sDown = job.sDown;
+  c += <usize>(rows - 1) * cDown;
+  s += <usize>(rows - 1) * sDown;
+  if (rows > 5) { finish(wide, c, s, c50, c51, low, high); c -= cDown; s -= sDown; }
+  if (rows > 4) { finish(wide, c, s, c40, c41, low, high); c -= cDown; s -= sDown; }
+  if (rows > 3) { finish(wide, c, s, c30, c31, low, high); c -= cDown; s -= sDown; }
+  if (rows > 2) { finish(wide, c, s, c20, c21, low, high); c -= cDown; s -= sDown; }
+  if (rows > 1) { finish(wide, c, s, c10, c11, low, high); c -= cDown; s -= sDown; }
+  finish(wide, c, s, c00, c01, low, high);
 }
 
+/** One value of a packed group of rows, in all lanes. */
 // @ts-ignore: decorator
-@inline function packedValue(a: usize, row: usize): v128 {
-  return COPIES == 4 ? v128.load(a + (row << 4)) : v128.load32_splat(a + (row << 2));
+@inline function packedValue(a: usize, row: i32): v128 {
+  return COPIES == 4 ? v128.load(a + (<usize>row << 4)) : v128.load32_splat(a + (<usize>row << 2));
 }
 
+/** Stores one row of a tile. The sum stands first in pmax and pmin, which return their first operand if it is NaN. */
 // @ts-ignore: decorator
-@inline function nextRow(rowBias: usize, row: usize): usize {
-  return rowBias == 0 ? 0 : rowBias + (row << 2);
-}
-
-/** One row of a finished tile: adds what C starts from, applies the activation, stores n columns. */
-// @ts-ignore: decorator
-@inline function finish(wide: bool, job: Job, c: usize, v0: v128, v1: v128, rowBias: usize, colBias: usize, n: i32): void {
-  if (job.accumulate) {
-    v0 = f32x4.add(v0, v128.load(c));
-    if (wide) v1 = f32x4.add(v1, v128.load(c, 16));
-  }
-  if (colBias != 0) {
-    v0 = f32x4.add(v0, v128.load(colBias));
-    if (wide) v1 = f32x4.add(v1, v128.load(colBias, 16));
-  }
-  if (rowBias != 0) {
-    const bias = v128.load32_splat(rowBias);
-    v0 = f32x4.add(v0, bias);
-    if (wide) v1 = f32x4.add(v1, bias);
-  }
-  if (job.activation == RELU) {
-    v0 = relu(v0);
-    if (wide) v1 = relu(v1);
-  }
-  if (wide) {
-    v128.store(c, v0);
-    if (n == 8) v128.store(c, v1, 16);
-    else storeLanes(c + 16, v1, n - 4);
-  } else if (n == 4) v128.store(c, v0);
-  else storeLanes(c, v0, n);
-}
-
-/** max(x, 0); keeps NaN, which pmax does if x stands first. */
-// @ts-ignore: decorator
-@inline function relu(x: v128): v128 {
-  return f32x4.pmax(x, f32x4.splat(0));
-}
-
-/** Stores the first 1 to 3 lanes. */
-// @ts-ignore: decorator
-@inline export function storeLanes(p: usize, v: v128, count: i32): void {
-  if (count == 1) v128.store32_lane(p, v, 0);
-  else {
-    v128.store64_lane(p, v, 0);
-    if (count == 3) v128.store32_lane(p, v, 2, 8);
-  }
+@inline function finish(wide: bool, c: usize, s: usize, v0: v128, v1: v128, low: v128, high: v128): void {
+  if (wide) v128.store(c, f32x4.pmin(f32x4.pmax(f32x4.add(v1, v128.load(s, 16)), low), high), 16);
+  v128.store(c, f32x4.pmin(f32x4.pmax(f32x4.add(v0, v128.load(s)), low), high));
 }

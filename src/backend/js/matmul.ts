@@ -3,13 +3,12 @@ import type { Ptr } from "../../types.js";
 
 // Matrix products; the contract is in assembly/matmul.ts.
 
-/** c = act(a · b [+ c] [+ rowBias] [+ colBias]), batch times. */
+/** c = clamp(start + a · b), batch times. */
 type Gemm = (
   c: Ptr,
   a: Ptr,
   b: Ptr,
-  rowBias: Ptr,
-  colBias: Ptr,
+  bias: Ptr,
   scratch: Ptr,
   batch: number,
   m: number,
@@ -21,8 +20,9 @@ type Gemm = (
   ldc: number,
   lda: number,
   ldb: number,
-  accumulate: number,
-  activation: number,
+  start: number,
+  low: number,
+  high: number,
 ) => void;
 
 /** sums[0…n) += row i of a · b, for a and b at these element offsets. */
@@ -38,39 +38,19 @@ type Row = (
   ldb: number,
 ) => void;
 
-/** The loops over batch and rows, and what happens to a finished row; each layout writes its own inner loops. */
+/** The loops over batch and rows, start values and clamp; each layout writes its own inner loops. */
 function gemm(row: Row): Gemm {
-  return (
-    c,
-    a,
-    b,
-    rowBias,
-    colBias,
-    _,
-    batch,
-    m,
-    n,
-    k,
-    cBatch,
-    aBatch,
-    bBatch,
-    ldc,
-    lda,
-    ldb,
-    accumulate,
-    activation,
-  ) => {
+  return (c, a, b, bias, _, batch, m, n, k, cBatch, aBatch, bBatch, ldc, lda, ldb, start, low, high) => {
     const f = arena.f32;
     const sums = new Float64Array(n);
     for (let s = 0; s < batch; s++) {
       for (let i = 0; i < m; i++) {
         const to = (c >>> 2) + s * cBatch + i * ldc;
-        const start = rowBias === 0 ? 0 : f[(rowBias >>> 2) + i]!;
-        for (let j = 0; j < n; j++) {
-          sums[j] = start + (colBias === 0 ? 0 : f[(colBias >>> 2) + j]!) + (accumulate === 0 ? 0 : f[to + j]!);
-        }
+        if (start === 1) sums.set(f.subarray(to, to + n));
+        else if (start === 2) sums.set(f.subarray(bias >>> 2, (bias >>> 2) + n));
+        else sums.fill(start === 3 ? f[(bias >>> 2) + i]! : 0);
         row(f, sums, i, n, k, (a >>> 2) + s * aBatch, lda, (b >>> 2) + s * bBatch, ldb);
-        for (let j = 0; j < n; j++) f[to + j] = activation === 0 ? sums[j]! : Math.max(sums[j]!, 0);
+        for (let j = 0; j < n; j++) f[to + j] = Math.min(Math.max(sums[j]!, low), high);
       }
     }
   };
