@@ -19,14 +19,15 @@ export function padTo4(values: readonly number[], fill: number): [number, number
 
 /**
  * Calls `visit` with the element offsets of each operand for every index of the leading dimensions that the kernels do not walk:
- * once, with offsets 0, unless more than four dimensions are left after collapsing.
+ * once, with offsets 0, unless more dimensions than the kernels' `rank` are left after collapsing.
  */
 export function forLeading(
   shape: readonly number[],
   strides: readonly (readonly number[])[],
   visit: (offsets: readonly number[]) => void,
+  rank = KERNEL_RANK,
 ): void {
-  const lead = Math.max(0, shape.length - KERNEL_RANK);
+  const lead = Math.max(0, shape.length - rank);
   const offsets = strides.map(() => 0);
   const walk = (dim: number): void => {
     if (dim === lead) {

@@ -1,5 +1,6 @@
 export * from "./arithmetic.js";
 export * from "./copy.js";
+export * from "./matmul.js";
 export * from "./random.js";
 export * from "./rearrange.js";
 export * from "./reduce.js";

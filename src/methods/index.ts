@@ -4,6 +4,7 @@ import { Tensor } from "../tensor.js";
 import { arithmeticMethods } from "./arithmetic.js";
 import { copyMethods } from "./copy.js";
 import { coreMethods } from "./core.js";
+import { matmulMethods } from "./matmul.js";
 import { rearrangeMethods } from "./rearrange.js";
 import { reduceMethods } from "./reduce.js";
 import { unaryMethods } from "./unary.js";
@@ -13,6 +14,7 @@ const families = [
   arithmeticMethods,
   copyMethods,
   coreMethods,
+  matmulMethods,
   rearrangeMethods,
   reduceMethods,
   unaryMethods,
@@ -22,6 +24,7 @@ const families = [
 type Methods = typeof arithmeticMethods &
   typeof copyMethods &
   typeof coreMethods &
+  typeof matmulMethods &
   typeof rearrangeMethods &
   typeof reduceMethods &
   typeof unaryMethods &

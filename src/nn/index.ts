@@ -1,6 +1,7 @@
 export * from "./container.js";
 export * from "./dropout.js";
 export * as init from "./init.js";
+export * from "./linear.js";
 export {
   cloneStateDict,
   type ForwardHook,

@@ -14,6 +14,12 @@ export interface NotDifferentiable {
   readonly notDifferentiable: string;
 }
 
+/** Positions of inputs and outputs. */
+export interface Saves {
+  readonly inputs?: readonly number[];
+  readonly outs?: readonly number[];
+}
+
 export interface OpDefinition<I extends Inputs, O extends readonly Tensor[], A> {
   /** Name in `functional`, or of the gradient it computes; traces, profiles and messages show it. */
   readonly name: string;
@@ -26,7 +32,7 @@ export interface OpDefinition<I extends Inputs, O extends readonly Tensor[], A> 
   /** True if `forward` reads `strides` itself. */
   readonly strided?: boolean;
   /** Which inputs and outputs the gradient reads. Default: every input, no output. */
-  readonly saves?: { readonly inputs?: readonly number[]; readonly outs?: readonly number[] };
+  readonly saves?: Saves | ((attrs: A) => Saves);
   /**
    * One lazy gradient per input, null for an input that never has one; a thunk runs only if its gradient is needed.
    * `grads[i]` is ∂L/∂outs[i]; it is null if no gradient reached that output, which for an op with one output cannot be.
@@ -66,7 +72,8 @@ export function apply<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I
   const specs = op.infer(inputs as SpecsOf<I>, attrs);
   const outs = op.view === undefined ? compute(op, specs, inputs, attrs) : viewOf(op, inputs, attrs);
   if (isGradEnabled() && typeof op.backward === "function" && inputs.some((t) => t?.requiresGrad)) {
-    const { backward, saves } = op;
+    const { backward } = op;
+    const saves = typeof op.saves === "function" ? op.saves(attrs) : op.saves;
     // The tape hands back what it was given, in the same order; the op's own types describe it again.
     const rule: BackwardRule = (grads, saved, made) => backward(grads as GradsOf<O>, saved as I, made as O, attrs);
     record(op.name, rule, inputs, outs, { inputs: saves?.inputs ?? "all", outs: saves?.outs ?? [] });
