@@ -1,9 +1,12 @@
 // The ABI: every exported function of these families, under the same name as in src/backend/js.
 export * from "./arithmetic";
+export * from "./avgpool";
 export * from "./copy";
 export * from "./matmul";
 export * from "./random";
 export * from "./rearrange";
+export * from "./maxpool";
+export * from "./random";
 export * from "./reduce";
 export * from "./transcendental";
 export * from "./unary";

@@ -11,3 +11,4 @@ export {
   type StateDict,
 } from "./module.js";
 export * from "./parameter.js";
+export * from "./pool.js";

@@ -1,0 +1,83 @@
+import { expect, test } from "vitest";
+import { nn, ones, scope, setBackend, tensor } from "../src/node.js";
+
+test("a maximum that two windows share gets both gradients", () => {
+  for (const backend of ["wasm", "js"] as const) {
+    setBackend(backend);
+    scope(() => {
+      const x = tensor([[[0, 5, 0, 0]]], { requiresGrad: true });
+      new nn.MaxPool1d(2, { stride: 1 }).forward(x).backward(ones([1, 1, 3]));
+      expect(x.grad?.tolist()).toEqual([[[0, 2, 1, 0]]]);
+      x.dispose();
+    });
+  }
+});
+
+test("equal maxima: the first gets the gradient, as in PyTorch", () => {
+  for (const backend of ["wasm", "js"] as const) {
+    setBackend(backend);
+    scope(() => {
+      const x = ones([1, 1, 2, 16], { requiresGrad: true });
+      new nn.MaxPool2d(2).forward(x).sum().backward();
+      const row = Array.from({ length: 16 }, (_, i) => (i % 2 === 0 ? 1 : 0));
+      expect(x.grad?.tolist()).toEqual([[[row, row.map(() => 0)]]]);
+    });
+  }
+});
+
+test("a NaN's gradient goes to the last NaN of its window", () => {
+  for (const backend of ["wasm", "js"] as const) {
+    setBackend(backend);
+    scope(() => {
+      const rows = [Array.from({ length: 8 }, () => NaN), Array.from({ length: 8 }, (_, i) => (i === 2 ? NaN : 1))];
+      const x = tensor([rows], { requiresGrad: true });
+      new nn.MaxPool2d(2).forward(x).sum().backward();
+      expect(x.grad?.tolist()).toEqual([
+        [
+          [0, 1, 0, 0, 0, 1, 0, 1],
+          [0, 0, 1, 0, 0, 0, 0, 0],
+        ],
+      ]);
+      x.dispose();
+    });
+  }
+});
+
+test("MaxUnpool puts back what MaxPool with indices has taken", () => {
+  scope(() => {
+    const x = tensor([
+      [
+        [
+          [1, 2, 0, 0, 9],
+          [3, 1, 0, 4, 9],
+        ],
+      ],
+    ]);
+    const [y, indices] = new nn.MaxPool2d(2, { returnIndices: true }).forward(x);
+    expect(indices.tolist()).toEqual([[[[5, 8]]]]);
+    const unpool = new nn.MaxUnpool2d(2);
+    expect(unpool.forward(y, indices, { outputSize: x.shape }).tolist()).toEqual([
+      [
+        [
+          [0, 0, 0, 0, 0],
+          [3, 0, 0, 4, 0],
+        ],
+      ],
+    ]);
+    expect(unpool.forward(y, indices.fill_(1)).shape).toEqual([1, 1, 2, 4]);
+    x.dispose();
+  });
+});
+
+test("modules refuse windows when they are made", () => {
+  expect(() => new nn.MaxPool2d(5, { padding: 4 })).toThrow(
+    "MaxPool2d: padding is 4; expected at most half the kernel size 5",
+  );
+  expect(() => new nn.MaxPool1d(0)).toThrow("MaxPool1d: kernelSize is 0");
+  expect(() => new nn.AvgPool1d(2, { divisorOverride: 2 } as never)).toThrow(
+    'AvgPool1d: unknown option "divisorOverride"',
+  );
+  expect(() => new nn.AvgPool3d([1, 2])).toThrow("AvgPool3d: kernelSize is [1, 2]");
+  expect(() => new nn.AdaptiveMaxPool2d([1, 2, 3])).toThrow("AdaptiveMaxPool2d");
+  expect(() => new nn.AdaptiveAvgPool1d(0)).toThrow("AdaptiveAvgPool1d: outputSize is 0");
+});
