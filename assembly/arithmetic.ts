@@ -1,8 +1,7 @@
-// Arithmetic. The functions of two operands broadcast:
-// y is contiguous, [n0, n1, n2, n3]; a and b are read through element strides a0…a3, b0…b3, 0 where an operand is stretched.
-// The façade merges dimensions first, so that the innermost run is as long as the layout allows.
+// Arithmetic. The functions of two operands broadcast as lib/broadcast.ts says; those of one take n elements. int32 wraps around.
 
-import { map } from "./lib/loops";
+import { broadcast, Lanes } from "./lib/broadcast";
+import { map, mapWith } from "./lib/loops";
 
 @unmanaged class Add {
   @inline v(a: v128, b: v128): v128 { return f32x4.add(a, b); }
@@ -16,75 +15,89 @@ import { map } from "./lib/loops";
 @unmanaged class Div {
   @inline v(a: v128, b: v128): v128 { return f32x4.div(a, b); }
 }
-
-/** One inner run: strides sa, sb ∈ {0, 1} take the vector loops. */
-@inline function run<Op>(y: usize, a: usize, b: usize, n: i32, sa: i32, sb: i32): void {
-  const op = changetype<Op>(0);
-  const bytes = <usize>n << 2;
-  const whole = bytes & ~15;
-  let i: usize = 0;
-  if (sa == 1 && sb == 1) {
-    for (; i < whole; i += 16) v128.store(y + i, op.v(v128.load(a + i), v128.load(b + i)));
-  } else if (sa == 1 && sb == 0) {
-    const vb = v128.load32_splat(b);
-    for (; i < whole; i += 16) v128.store(y + i, op.v(v128.load(a + i), vb));
-  } else if (sa == 0 && sb == 1) {
-    const va = v128.load32_splat(a);
-    for (; i < whole; i += 16) v128.store(y + i, op.v(va, v128.load(b + i)));
-  }
-  const da = <usize>sa;
-  const db = <usize>sb;
-  for (; i < bytes; i += 4) {
-    v128.store32_lane(y + i, op.v(v128.load32_splat(a + i * da), v128.load32_splat(b + i * db)), 0);
-  }
+@unmanaged class Minimum {
+  @inline v(a: v128, b: v128): v128 { return f32x4.min(a, b); }
 }
-
-@inline function broadcast<Op>(
-  y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32,
-  a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32,
-): void {
-  for (let i0 = 0; i0 < n0; i0++) {
-    for (let i1 = 0; i1 < n1; i1++) {
-      let pa = a + ((i0 * a0 + i1 * a1) << 2);
-      let pb = b + ((i0 * b0 + i1 * b1) << 2);
-      for (let i2 = 0; i2 < n2; i2++) {
-        run<Op>(y, pa, pb, n3, a3, b3);
-        y += n3 << 2;
-        pa += a2 << 2;
-        pb += b2 << 2;
-      }
-    }
+@unmanaged class Maximum {
+  @inline v(a: v128, b: v128): v128 { return f32x4.max(a, b); }
+}
+@unmanaged class AddI32 {
+  @inline v(a: v128, b: v128): v128 { return i32x4.add(a, b); }
+}
+@unmanaged class SubI32 {
+  @inline v(a: v128, b: v128): v128 { return i32x4.sub(a, b); }
+}
+@unmanaged class MulI32 {
+  @inline v(a: v128, b: v128): v128 { return i32x4.mul(a, b); }
+}
+@unmanaged class MinimumI32 {
+  @inline v(a: v128, b: v128): v128 { return i32x4.min_s(a, b); }
+}
+@unmanaged class MaximumI32 {
+  @inline v(a: v128, b: v128): v128 { return i32x4.max_s(a, b); }
+}
+@unmanaged class MaximumShare {
+  @inline v(a: v128, b: v128): v128 {
+    const one = f32x4.splat(1);
+    const tie = v128.and(f32x4.eq(a, b), f32x4.splat(0.5));
+    return f32x4.sub(v128.andnot(one, f32x4.lt(a, b)), tie);
   }
 }
 
 export function add_f32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
-  broadcast<Add>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+  broadcast<Lanes<Add>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
 }
 export function sub_f32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
-  broadcast<Sub>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+  broadcast<Lanes<Sub>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
 }
 export function mul_f32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
-  broadcast<Mul>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+  broadcast<Lanes<Mul>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
 }
 export function div_f32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
-  broadcast<Div>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+  broadcast<Lanes<Div>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+}
+/** NaN in either operand gives NaN. */
+export function minimum_f32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
+  broadcast<Lanes<Minimum>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+}
+/** NaN in either operand gives NaN. */
+export function maximum_f32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
+  broadcast<Lanes<Maximum>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+}
+/** ∂max(a, b)/∂a: 1 where a is larger (or NaN is involved), ½ where both are equal, else 0. */
+export function maximum_share_f32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
+  broadcast<Lanes<MaximumShare>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+}
+export function add_i32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
+  broadcast<Lanes<AddI32>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+}
+export function sub_i32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
+  broadcast<Lanes<SubI32>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+}
+export function mul_i32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
+  broadcast<Lanes<MulI32>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+}
+export function minimum_i32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
+  broadcast<Lanes<MinimumI32>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+}
+export function maximum_i32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
+  broadcast<Lanes<MaximumI32>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
 }
 
 @unmanaged class Neg {
   @inline v(x: v128): v128 { return f32x4.neg(x); }
 }
+@unmanaged class NegI32 {
+  @inline v(x: v128): v128 { return i32x4.neg(x); }
+}
+@unmanaged class Affine {
+  @inline v(x: v128, scale: v128, shift: v128): v128 { return f32x4.add(f32x4.mul(x, scale), shift); }
+}
 
 export function neg_f32(y: usize, x: usize, n: i32): void { map<Neg>(y, x, n); }
+export function neg_i32(y: usize, x: usize, n: i32): void { map<NegI32>(y, x, n); }
 
 /** y = scale · x + shift. */
 export function affine_f32(y: usize, x: usize, n: i32, scale: f32, shift: f32): void {
-  const vs = f32x4.splat(scale);
-  const vt = f32x4.splat(shift);
-  const end = y + ((<usize>n & ~3) << 2);
-  while (y < end) {
-    v128.store(y, f32x4.add(f32x4.mul(v128.load(x), vs), vt));
-    y += 16;
-    x += 16;
-  }
-  for (let i: usize = 0, rest = (<usize>n & 3) << 2; i < rest; i += 4) store<f32>(y + i, load<f32>(x + i) * scale + shift);
+  mapWith<Affine>(y, x, n, f32x4.splat(scale), f32x4.splat(shift));
 }

@@ -1,6 +1,7 @@
 // The ABI: every exported function of these families, under the same name as in src/backend/js.
 export * from "./arithmetic";
 export * from "./avgpool";
+export * from "./compare";
 export * from "./copy";
 export * from "./matmul";
 export * from "./random";

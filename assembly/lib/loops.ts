@@ -33,3 +33,26 @@
   }
   if (n > 0) storeLanes(y, op.v(v128.load(a), v128.load(b)), n);
 }
+
+/** y[i] = op(x[i]) for n elements of four bytes, with two parameters in all lanes. */
+@inline export function mapWith<Op>(y: usize, x: usize, n: i32, p: v128, q: v128): void {
+  const op = changetype<Op>(0);
+  for (; n >= 4; n -= 4) {
+    v128.store(y, op.v(v128.load(x), p, q));
+    y += 16;
+    x += 16;
+  }
+  if (n > 0) storeLanes(y, op.v(v128.load(x), p, q), n);
+}
+
+/** y[i] = op(a[i], b[i]) for n elements of four bytes, with two parameters in all lanes. */
+@inline export function zipWith<Op>(y: usize, a: usize, b: usize, n: i32, p: v128, q: v128): void {
+  const op = changetype<Op>(0);
+  for (; n >= 4; n -= 4) {
+    v128.store(y, op.v(v128.load(a), v128.load(b), p, q));
+    y += 16;
+    a += 16;
+    b += 16;
+  }
+  if (n > 0) storeLanes(y, op.v(v128.load(a), v128.load(b), p, q), n);
+}

@@ -14,6 +14,12 @@ export const arithmeticMethods = {
   div(this: Tensor, other: F.Operand): Tensor {
     return F.div(this, other);
   },
+  minimum(this: Tensor, other: F.Operand): Tensor {
+    return F.minimum(this, other);
+  },
+  maximum(this: Tensor, other: F.Operand): Tensor {
+    return F.maximum(this, other);
+  },
   neg(this: Tensor): Tensor {
     return F.neg(this);
   },

@@ -2,31 +2,37 @@
 // they are attached here; importing the package's entry does it.
 import { Tensor } from "../tensor.js";
 import { arithmeticMethods } from "./arithmetic.js";
+import { compareMethods } from "./compare.js";
 import { copyMethods } from "./copy.js";
 import { coreMethods } from "./core.js";
 import { matmulMethods } from "./matmul.js";
 import { rearrangeMethods } from "./rearrange.js";
 import { reduceMethods } from "./reduce.js";
+import { transcendentalMethods } from "./transcendental.js";
 import { unaryMethods } from "./unary.js";
 import { viewMethods } from "./view.js";
 
 const families = [
   arithmeticMethods,
+  compareMethods,
   copyMethods,
   coreMethods,
   matmulMethods,
   rearrangeMethods,
   reduceMethods,
+  transcendentalMethods,
   unaryMethods,
   viewMethods,
 ] as const;
 
 type Methods = typeof arithmeticMethods &
+  typeof compareMethods &
   typeof copyMethods &
   typeof coreMethods &
   typeof matmulMethods &
   typeof rearrangeMethods &
   typeof reduceMethods &
+  typeof transcendentalMethods &
   typeof unaryMethods &
   typeof viewMethods;
 

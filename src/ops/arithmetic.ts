@@ -3,8 +3,8 @@ import { checkDType } from "../check.js";
 import { forLeading, padTo4 } from "../layout.js";
 import { broadcastShapes, broadcastStrides, collapse, contiguousStrides, sameShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import { bytesOf, type Ptr, type Spec } from "../types.js";
-import { apply, defineOp } from "./op.js";
+import { bytesOf, type DType, type Ptr, type Spec } from "../types.js";
+import { apply, defineOp, notDifferentiable } from "./op.js";
 import { sumTo } from "./reduce.js";
 
 type Unary = readonly [Tensor];
@@ -37,44 +37,76 @@ export function runBroadcast(kernel: BroadcastKernel, y: Tensor, a: Tensor, b: T
   });
 }
 
-function inferArithmetic(op: string, a: Spec, b: Spec): Spec[] {
-  checkDType(op, "first operand", a, "float32");
-  checkDType(op, "second operand", b, "float32");
-  return [{ shape: broadcastShapes(op, a.shape, b.shape), dtype: "float32" }];
+/** Operands of one dtype, which is also the result's. */
+export function inferBroadcast(op: string, a: Spec, b: Spec, ...dtypes: DType[]): Spec {
+  checkDType(op, "first operand", a, ...dtypes);
+  checkDType(op, "second operand", b, a.dtype);
+  return { shape: broadcastShapes(op, a.shape, b.shape), dtype: a.dtype };
 }
 
 export const addOp = defineOp<Binary, One>({
   name: "add",
-  infer: ([a, b]) => inferArithmetic("add", a, b),
+  infer: ([a, b]) => [inferBroadcast("add", a, b, "float32", "int32")],
   strided: true,
-  forward: ([y], [a, b]) => runBroadcast(K.add_f32, y, a, b),
+  forward: ([y], [a, b]) => runBroadcast(y.dtype === "int32" ? K.add_i32 : K.add_f32, y, a, b),
   saves: { inputs: [] },
   backward: ([g], [a, b]) => [() => sumTo(g, a.shape), () => sumTo(g, b.shape)],
 });
 
 export const subOp = defineOp<Binary, One>({
   name: "sub",
-  infer: ([a, b]) => inferArithmetic("sub", a, b),
+  infer: ([a, b]) => [inferBroadcast("sub", a, b, "float32", "int32")],
   strided: true,
-  forward: ([y], [a, b]) => runBroadcast(K.sub_f32, y, a, b),
+  forward: ([y], [a, b]) => runBroadcast(y.dtype === "int32" ? K.sub_i32 : K.sub_f32, y, a, b),
   saves: { inputs: [] },
   backward: ([g], [a, b]) => [() => sumTo(g, a.shape), () => sumTo(neg(g), b.shape)],
 });
 
 export const mulOp = defineOp<Binary, One>({
   name: "mul",
-  infer: ([a, b]) => inferArithmetic("mul", a, b),
+  infer: ([a, b]) => [inferBroadcast("mul", a, b, "float32", "int32")],
   strided: true,
-  forward: ([y], [a, b]) => runBroadcast(K.mul_f32, y, a, b),
+  forward: ([y], [a, b]) => runBroadcast(y.dtype === "int32" ? K.mul_i32 : K.mul_f32, y, a, b),
   backward: ([g], [a, b]) => [() => sumTo(mul(g, b), a.shape), () => sumTo(mul(g, a), b.shape)],
 });
 
 export const divOp = defineOp<Binary, One>({
   name: "div",
-  infer: ([a, b]) => inferArithmetic("div", a, b),
+  infer: ([a, b]) => [inferBroadcast("div", a, b, "float32")],
   strided: true,
   forward: ([y], [a, b]) => runBroadcast(K.div_f32, y, a, b),
   backward: ([g], [a, b]) => [() => sumTo(div(g, b), a.shape), () => sumTo(neg(div(mul(g, a), mul(b, b))), b.shape)],
+});
+
+export const minimumOp = defineOp<Binary, One>({
+  name: "minimum",
+  infer: ([a, b]) => [inferBroadcast("minimum", a, b, "float32", "int32")],
+  strided: true,
+  forward: ([y], [a, b]) => runBroadcast(y.dtype === "int32" ? K.minimum_i32 : K.minimum_f32, y, a, b),
+  backward: ([g], [a, b]) => [
+    () => sumTo(mul(g, maximumShare(b, a)), a.shape),
+    () => sumTo(mul(g, maximumShare(a, b)), b.shape),
+  ],
+});
+
+export const maximumOp = defineOp<Binary, One>({
+  name: "maximum",
+  infer: ([a, b]) => [inferBroadcast("maximum", a, b, "float32", "int32")],
+  strided: true,
+  forward: ([y], [a, b]) => runBroadcast(y.dtype === "int32" ? K.maximum_i32 : K.maximum_f32, y, a, b),
+  backward: ([g], [a, b]) => [
+    () => sumTo(mul(g, maximumShare(a, b)), a.shape),
+    () => sumTo(mul(g, maximumShare(b, a)), b.shape),
+  ],
+});
+
+/** ∂max(a, b)/∂a: ties are split evenly. */
+export const maximumShareOp = defineOp<Binary, One>({
+  name: "maximum_share",
+  infer: ([a, b]) => [inferBroadcast("maximum_share", a, b, "float32")],
+  strided: true,
+  forward: ([y], [a, b]) => runBroadcast(K.maximum_share_f32, y, a, b),
+  backward: notDifferentiable("it is constant between its steps"),
 });
 
 export function add(a: Tensor, b: Tensor): Tensor {
@@ -89,14 +121,23 @@ export function mul(a: Tensor, b: Tensor): Tensor {
 export function div(a: Tensor, b: Tensor): Tensor {
   return apply(divOp, [a, b], undefined)[0];
 }
+export function minimum(a: Tensor, b: Tensor): Tensor {
+  return apply(minimumOp, [a, b], undefined)[0];
+}
+export function maximum(a: Tensor, b: Tensor): Tensor {
+  return apply(maximumOp, [a, b], undefined)[0];
+}
+function maximumShare(a: Tensor, b: Tensor): Tensor {
+  return apply(maximumShareOp, [a, b], undefined)[0];
+}
 
 export const negOp = defineOp<Unary, One>({
   name: "neg",
   infer: ([x]) => {
-    checkDType("neg", "input", x, "float32");
+    checkDType("neg", "input", x, "float32", "int32");
     return [x];
   },
-  forward: ([y], [x]) => K.neg_f32(y.ptr, x.ptr, x.numel),
+  forward: ([y], [x]) => (x.dtype === "int32" ? K.neg_i32 : K.neg_f32)(y.ptr, x.ptr, x.numel),
   saves: { inputs: [] },
   backward: ([g]) => [() => neg(g)],
 });

@@ -11,7 +11,7 @@ import {
   resolveShape,
   sameShape,
 } from "../shape.js";
-import type { Layout, Tensor } from "../tensor.js";
+import { adopt, type Layout, Tensor } from "../tensor.js";
 import type { DType, Ptr, Shape, Spec } from "../types.js";
 import { apply, defineOp, notDifferentiable } from "./op.js";
 
@@ -301,6 +301,13 @@ export const castOp = defineOp<Unary, One, { dtype: DType }>({
 export function fill(y: Tensor, value: number): void {
   if (y.dtype === "bool") K.fill_8(y.ptr, value === 0 ? 0 : 1, y.numel);
   else K.fill_32(y.ptr, y.dtype === "int32" ? value : bitsOf(value), y.numel);
+}
+
+/** A new tensor with one value everywhere. Not recorded. */
+export function constant(shape: Shape, value: number, dtype: DType = "float32"): Tensor {
+  const y = Tensor.allocate(shape, dtype, "constant");
+  fill(y, value);
+  return adopt(y);
 }
 
 const scratch = new DataView(new ArrayBuffer(4));

@@ -1,4 +1,6 @@
 import { functional as F, type Tensor } from "../../src/node.js";
+import { maximumShareOp } from "../../src/ops/arithmetic.js";
+import { apply } from "../../src/ops/op.js";
 import { forIndex, Nd } from "../support/nd.js";
 import { opCase, type Sample } from "../support/op-case.js";
 
@@ -52,13 +54,43 @@ const SPECIAL: Sample = {
   forwardOnly: true,
 };
 
-function row(name: "add" | "sub" | "mul" | "div", op: (x: number, y: number) => number, range = { low: -1, high: 1 }) {
+type Name = "add" | "sub" | "mul" | "div" | "minimum" | "maximum";
+
+const INT32: readonly Sample[] = [
+  {
+    name: "int32, tail",
+    inputs: [
+      { shape: [3, 5], dtype: "int32", low: -9, high: 9 },
+      { shape: [5], dtype: "int32", low: 1 },
+    ],
+  },
+  {
+    name: "int32 and bool",
+    inputs: [
+      { shape: [6], dtype: "int32" },
+      { shape: [6], dtype: "bool", values: [1, 1, 1, 1, 1, 1] },
+    ],
+  },
+];
+
+function row(name: Name, op: (x: number, y: number) => number, range = { low: -1, high: 1 }) {
   return opCase<unknown>({
     name,
     ops: [name],
     run: ([a, b]) => F[name](a as Tensor, b as Tensor),
     oracle: ([a, b]) => broadcastOracle(a!, b!, op),
-    samples: [...samples(range), SPECIAL],
+    samples: [
+      ...samples(range),
+      SPECIAL,
+      ...INT32,
+      {
+        name: "int32 and float32",
+        inputs: [
+          { shape: [7], dtype: "int32" },
+          { shape: [7], ...range },
+        ],
+      },
+    ],
     errors: [
       {
         name: "shapes that do not broadcast",
@@ -70,11 +102,44 @@ function row(name: "add" | "sub" | "mul" | "div", op: (x: number, y: number) => 
   });
 }
 
+/** A number on one side; what float32 does in one pass and int32 does by broadcasting. */
+function withNumber(name: Name, op: (x: number, y: number) => number) {
+  return opCase<{ number: number; left?: boolean }>({
+    name: `${name} with a number`,
+    ops: [],
+    run: ([x], { number, left }) => (left ? F[name](number, x as Tensor) : F[name](x as Tensor, number)),
+    oracle: ([x], { number, left }) => x!.map((v) => (left ? op(number, v) : op(v, number))),
+    samples: [
+      { name: "right", inputs: [{ shape: [7], low: 0.5, high: 2 }], options: { number: 2.5 } },
+      { name: "left", inputs: [{ shape: [7], low: 0.5, high: 2 }], options: { number: 2.5, left: true } },
+      { name: "int32, right", inputs: [{ shape: [7], dtype: "int32", low: 1 }], options: { number: 3 } },
+      { name: "int32, left", inputs: [{ shape: [7], dtype: "int32", low: 1 }], options: { number: 3, left: true } },
+      { name: "int32 and a fraction", inputs: [{ shape: [7], dtype: "int32", low: 1 }], options: { number: 1.5 } },
+      { name: "bool", inputs: [{ shape: [7], dtype: "bool" }], options: { number: 3 } },
+    ],
+  });
+}
+
 export const cases = [
   row("add", (x, y) => x + y),
   row("sub", (x, y) => x - y),
   row("mul", (x, y) => x * y),
   row("div", (x, y) => x / y, { low: 0.5, high: 2 }),
+  row("minimum", Math.min),
+  row("maximum", Math.max),
+  withNumber("add", (x, y) => x + y),
+  withNumber("sub", (x, y) => x - y),
+  withNumber("mul", (x, y) => x * y),
+  withNumber("div", (x, y) => x / y),
+  withNumber("minimum", Math.min),
+  withNumber("maximum", Math.max),
+  opCase<unknown>({
+    name: "maximum_share",
+    ops: ["maximum_share"],
+    run: ([a, b]) => apply(maximumShareOp, [a as Tensor, b as Tensor], undefined)[0],
+    oracle: ([a, b]) => broadcastOracle(a!, b!, (x, y) => (x < y ? 0 : x === y ? 0.5 : 1)),
+    samples: [{ ...SPECIAL, name: "special" }],
+  }),
   opCase<unknown>({
     name: "neg",
     ops: ["neg"],
@@ -84,6 +149,7 @@ export const cases = [
       { name: "tail", inputs: [{ shape: [3, 7] }] },
       { name: "scalar", inputs: [{ shape: [] }] },
       { name: "special", inputs: [{ shape: [7], values: special }], forwardOnly: true },
+      { name: "int32", inputs: [{ shape: [7], dtype: "int32" }] },
     ],
     bench: [{ name: "1M", inputs: [{ shape: [1 << 20] }], bytes: 8 << 20 }],
   }),

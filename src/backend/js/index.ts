@@ -1,5 +1,6 @@
 export * from "./arithmetic.js";
 export * from "./avgpool.js";
+export * from "./compare.js";
 export * from "./copy.js";
 export * from "./matmul.js";
 export * from "./random.js";

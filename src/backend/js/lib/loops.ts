@@ -14,6 +14,13 @@ export function map(run: MapRun): (y: Ptr, x: Ptr, n: number) => void {
   return (y, x, n) => run(arena.f32, n, y >>> 2, x >>> 2);
 }
 
+/** As `map`, on int32. */
+export function mapI32(
+  run: (m: Int32Array, n: number, y: number, x: number) => void,
+): (y: Ptr, x: Ptr, n: number) => void {
+  return (y, x, n) => run(arena.i32, n, y >>> 2, x >>> 2);
+}
+
 /** The kernel (y, a, b, n) of a function of two operands. */
 export function zip(run: ZipRun): (y: Ptr, a: Ptr, b: Ptr, n: number) => void {
   return (y, a, b, n) => run(arena.f32, n, y >>> 2, a >>> 2, b >>> 2);

@@ -26,3 +26,17 @@ export function erf(x: number): number {
   const y = 1 - Math.exp(-(a + a * q));
   return x < 0 ? -y : y;
 }
+
+/** x^y where 1^y and (−1)^±∞ are 1, as in C; Math.pow gives NaN there. */
+export function pow(x: number, y: number): number {
+  if (x === 1 || (x === -1 && (y === Infinity || y === -Infinity))) return 1;
+  return x ** y;
+}
+
+/** To the nearest integer, halves to the even one; the sign of zero stays. */
+export function roundEven(x: number): number {
+  const below = Math.floor(x);
+  const fraction = x - below;
+  if (fraction === 0.5) return below % 2 === 0 ? below : Math.ceil(x);
+  return fraction < 0.5 ? below : Math.ceil(x);
+}

@@ -1,0 +1,56 @@
+import * as ops from "../ops/compare.js";
+import { cast } from "../ops/copy.js";
+import type { Tensor } from "../tensor.js";
+import { type Operand, promoted } from "./operand.js";
+
+/** a = b as bool, with broadcasting; NaN equals nothing. */
+export function eq(a: Operand, b: Operand): Tensor {
+  return ops.compare(ops.eqOp, ...promoted("eq", a, b));
+}
+
+/** a ≠ b as bool, with broadcasting. */
+export function ne(a: Operand, b: Operand): Tensor {
+  return ops.compare(ops.neOp, ...promoted("ne", a, b));
+}
+
+/** a < b as bool, with broadcasting. */
+export function lt(a: Operand, b: Operand): Tensor {
+  return ops.compare(ops.ltOp, ...promoted("lt", a, b));
+}
+
+/** a ≤ b as bool, with broadcasting. */
+export function le(a: Operand, b: Operand): Tensor {
+  return ops.compare(ops.leOp, ...promoted("le", a, b));
+}
+
+/** a > b as bool, with broadcasting. */
+export function gt(a: Operand, b: Operand): Tensor {
+  const [x, y] = promoted("gt", a, b);
+  return ops.compare(ops.ltOp, y, x);
+}
+
+/** a ≥ b as bool, with broadcasting. */
+export function ge(a: Operand, b: Operand): Tensor {
+  const [x, y] = promoted("ge", a, b);
+  return ops.compare(ops.leOp, y, x);
+}
+
+/** Both are true, with broadcasting; what is no bool counts as true unless it is 0. */
+export function logicalAnd(a: Tensor, b: Tensor): Tensor {
+  return ops.logicalAnd(cast(a, "bool"), cast(b, "bool"));
+}
+
+/** At least one is true, with broadcasting; what is no bool counts as true unless it is 0. */
+export function logicalOr(a: Tensor, b: Tensor): Tensor {
+  return ops.logicalOr(cast(a, "bool"), cast(b, "bool"));
+}
+
+/** True where x is false or 0. */
+export function logicalNot(x: Tensor): Tensor {
+  return ops.logicalNot(cast(x, "bool"));
+}
+
+/** a where the bool `condition` is true, b elsewhere, with broadcasting of all three. Errors: DTypeError if the condition is no bool. */
+export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  return ops.where(condition, ...promoted("where", a, b));
+}

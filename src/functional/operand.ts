@@ -1,0 +1,41 @@
+import { makeTensor } from "../creation.js";
+import { ArgumentError } from "../errors.js";
+import { cast } from "../ops/copy.js";
+import { adopt, Tensor } from "../tensor.js";
+import type { DType } from "../types.js";
+
+/** A tensor, or a number in its place. */
+export type Operand = Tensor | number;
+
+/**
+ * Both operands as tensors of one dtype, under PyTorch's promotion: float32 before int32 before bool, and a number takes the tensor's
+ * dtype unless it is a fraction beside an int32 or any number beside a bool. Two bools meet as int32.
+ */
+export function promoted(op: string, a: Operand, b: Operand): [Tensor, Tensor] {
+  const float = isFloat(op, a) || isFloat(op, b);
+  const number = typeof a === "number" && typeof b === "number";
+  const dtype: DType = float || number ? "float32" : "int32";
+  return [operand(a, dtype), operand(b, dtype)];
+}
+
+function isFloat(op: string, x: Operand): boolean {
+  if (x instanceof Tensor) return x.dtype === "float32";
+  if (typeof x !== "number") throw new ArgumentError(op, `operand is ${String(x)}; expected a tensor or a number`);
+  return !Number.isInteger(x);
+}
+
+function operand(x: Operand, dtype: DType): Tensor {
+  return x instanceof Tensor ? cast(x, dtype) : adopt(makeTensor(x, { dtype }));
+}
+
+/** Both operands in float32. */
+export function floats(op: string, a: Operand, b: Operand): [Tensor, Tensor] {
+  isFloat(op, a);
+  isFloat(op, b);
+  return [operand(a, "float32"), operand(b, "float32")];
+}
+
+/** int32 and bool become float32, as PyTorch promotes them for functions whose values are no integers. */
+export function float(x: Tensor): Tensor {
+  return cast(x, "float32");
+}
