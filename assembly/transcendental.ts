@@ -1,6 +1,7 @@
-// Exponential functions and their kin, element by element; x, y, g and dx hold n elements. Accuracy is stated in lib/math.ts.
-import { map, zip } from "./lib/loops";
+// Transcendental functions, element by element; x, y, g and dx hold n elements. lib/math.ts and lib/math64.ts state the accuracy.
+import { map, mapWith, zip } from "./lib/loops";
 import * as math from "./lib/math";
+import * as math64 from "./lib/math64";
 
 @unmanaged class Exp {
   @inline v(x: v128): v128 { return math.exp(x); }
@@ -34,6 +35,18 @@ import * as math from "./lib/math";
     return f32x4.mul(f32x4.mul(g, f32x4.splat(1.12837917)), math.exp(f32x4.neg(f32x4.mul(x, x))));
   }
 }
+@unmanaged class Sin {
+  @inline v(x: v128): v128 { return math64.sin(x); }
+}
+@unmanaged class Cos {
+  @inline v(x: v128): v128 { return math64.cos(x); }
+}
+@unmanaged class Pow {
+  @inline v(a: v128, b: v128): v128 { return math64.pow(a, b); }
+}
+@unmanaged class PowScalar {
+  @inline v(x: v128, exponent: v128, _unused: v128): v128 { return math64.pow(x, exponent); }
+}
 
 export function exp_f32(y: usize, x: usize, n: i32): void { map<Exp>(y, x, n); }
 export function expm1_f32(y: usize, x: usize, n: i32): void { map<Expm1>(y, x, n); }
@@ -42,6 +55,16 @@ export function log1p_f32(y: usize, x: usize, n: i32): void { map<Log1p>(y, x, n
 export function tanh_f32(y: usize, x: usize, n: i32): void { map<Tanh>(y, x, n); }
 export function sigmoid_f32(y: usize, x: usize, n: i32): void { map<Sigmoid>(y, x, n); }
 export function erf_f32(y: usize, x: usize, n: i32): void { map<Erf>(y, x, n); }
+export function sin_f32(y: usize, x: usize, n: i32): void { map<Sin>(y, x, n); }
+export function cos_f32(y: usize, x: usize, n: i32): void { map<Cos>(y, x, n); }
+
+/** y = a^b. */
+export function pow_f32(y: usize, a: usize, b: usize, n: i32): void { zip<Pow>(y, a, b, n); }
+
+/** y = x^exponent. */
+export function pow_scalar_f32(y: usize, x: usize, n: i32, exponent: f32): void {
+  mapWith<PowScalar>(y, x, n, f32x4.splat(exponent), f32x4.splat(0));
+}
 
 /** dx = g·(1 − y²). */
 export function tanh_grad_f32(dx: usize, g: usize, y: usize, n: i32): void { zip<TanhGrad>(dx, g, y, n); }

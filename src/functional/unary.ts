@@ -1,7 +1,87 @@
+import { checkNumber, checkOptions } from "../check.js";
+import { ArgumentError } from "../errors.js";
+import { cast, clone } from "../ops/copy.js";
+import type { Op } from "../ops/op.js";
 import * as ops from "../ops/unary.js";
 import type { Tensor } from "../tensor.js";
+import { float } from "./operand.js";
 
 /** y = max(x, 0); the gradient at 0 is 0, NaN stays NaN. */
 export function relu(x: Tensor): Tensor {
   return ops.relu(x);
+}
+
+/** y = |x|; the gradient at 0 is 0. int32 stays int32. */
+export function abs(x: Tensor): Tensor {
+  return ops.map(ops.absOp, x.dtype === "bool" ? cast(x, "int32") : x);
+}
+
+/** y = 1, 0 or −1 by the sign of x, 0 for NaN; the gradient is 0. int32 stays int32. */
+export function sign(x: Tensor): Tensor {
+  return ops.map(ops.signOp, x.dtype === "bool" ? cast(x, "int32") : x);
+}
+
+/** y = √x, NaN below 0. */
+export function sqrt(x: Tensor): Tensor {
+  return ops.map(ops.sqrtOp, float(x));
+}
+
+/** y = 1/√x. */
+export function rsqrt(x: Tensor): Tensor {
+  return ops.map(ops.rsqrtOp, float(x));
+}
+
+/** y = 1/x. */
+export function reciprocal(x: Tensor): Tensor {
+  return ops.map(ops.reciprocalOp, float(x));
+}
+
+/** y = x². */
+export function square(x: Tensor): Tensor {
+  return ops.map(ops.squareOp, float(x));
+}
+
+type Rounding = Op<readonly [Tensor], readonly [Tensor], void>;
+
+/** Integers are round already. */
+function rounded(op: Rounding, x: Tensor): Tensor {
+  return x.dtype === "float32" ? ops.map(op, x) : clone(x);
+}
+
+/** The largest integer ≤ x; the gradient is 0. */
+export function floor(x: Tensor): Tensor {
+  return rounded(ops.floorOp, x);
+}
+
+/** The smallest integer ≥ x; the gradient is 0. */
+export function ceil(x: Tensor): Tensor {
+  return rounded(ops.ceilOp, x);
+}
+
+/** The nearest integer, halves to the even one; the gradient is 0. */
+export function round(x: Tensor): Tensor {
+  return rounded(ops.roundOp, x);
+}
+
+export interface ClampOptions {
+  /** Lower bound. Default: none. */
+  readonly min?: number;
+  /** Upper bound. Default: none. */
+  readonly max?: number;
+}
+
+/**
+ * y = min(max(x, min), max); NaN stays NaN, and the gradient is 0 outside the bounds. int32 stays int32 if the bounds are integers.
+ * Errors: ArgumentError if there is no bound.
+ */
+export function clamp(x: Tensor, options: ClampOptions): Tensor {
+  checkOptions("clamp", options, ["min", "max"]);
+  if (options.min === undefined && options.max === undefined) {
+    throw new ArgumentError("clamp", "neither min nor max is given; expected at least one");
+  }
+  const min = checkNumber("clamp", "min", options.min ?? -Infinity);
+  const max = checkNumber("clamp", "max", options.max ?? Infinity);
+  const whole = [min, max].every((v) => Number.isInteger(v) || !Number.isFinite(v));
+  if (x.dtype === "float32" || !whole) return ops.clamp(float(x), min, max);
+  return ops.clamp(cast(x, "int32"), min, max);
 }

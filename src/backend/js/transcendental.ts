@@ -1,7 +1,9 @@
+import { arena } from "../../runtime/arena.js";
+import type { Ptr } from "../../types.js";
 import { map, zip } from "./lib/loops.js";
-import { erf, sigmoid } from "./lib/math.js";
+import { erf, pow, sigmoid } from "./lib/math.js";
 
-// Exponential functions and their kin, element by element; the contract is in assembly/transcendental.ts.
+// Transcendental functions, element by element; the contract is in assembly/transcendental.ts.
 
 export const exp_f32 = map((f, n, y, x) => {
   for (let i = 0; i < n; i++) f[y + i] = Math.exp(f[x + i]!);
@@ -42,3 +44,21 @@ export const erf_f32 = map((f, n, y, x) => {
 export const erf_grad_f32 = zip((f, n, dx, g, x) => {
   for (let i = 0; i < n; i++) f[dx + i] = f[g + i]! * (2 / Math.sqrt(Math.PI)) * Math.exp(-f[x + i]! * f[x + i]!);
 });
+
+export const sin_f32 = map((f, n, y, x) => {
+  for (let i = 0; i < n; i++) f[y + i] = Math.sin(f[x + i]!);
+});
+
+export const cos_f32 = map((f, n, y, x) => {
+  for (let i = 0; i < n; i++) f[y + i] = Math.cos(f[x + i]!);
+});
+
+export const pow_f32 = zip((f, n, y, a, b) => {
+  for (let i = 0; i < n; i++) f[y + i] = pow(f[a + i]!, f[b + i]!);
+});
+
+export function pow_scalar_f32(y: Ptr, x: Ptr, n: number, exponent: number): void {
+  const f = arena.f32;
+  const p = Math.fround(exponent);
+  for (let i = 0; i < n; i++) f[(y >>> 2) + i] = pow(f[(x >>> 2) + i]!, p);
+}
