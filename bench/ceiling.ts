@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { type Job, serve } from "./serve.js";
 
-type Loop = (rounds: number, x: number) => number;
+type Loop = (rounds: number, x: number, y: number) => number;
 
 interface Candidate {
   readonly loop: Loop;
@@ -31,7 +31,7 @@ function bestTime({ loop }: Candidate): number {
   let best = Infinity;
   for (let trial = 0; trial < 2 * TRIALS; trial++) {
     const start = performance.now();
-    loop(ROUNDS, 0.5);
+    loop(ROUNDS, 0.5, 0.5);
     if (trial >= TRIALS) best = Math.min(best, performance.now() - start);
   }
   return best;
@@ -43,6 +43,6 @@ serve({
     if (work.kind !== "ceiling") throw new Error("only measures registers");
     const rated = candidates().map((c) => ({ ...c, rate: c.flops / bestTime(c) }));
     const { loop, flops } = rated.reduce((a, b) => (b.rate > a.rate ? b : a));
-    return { run: () => loop(ROUNDS, 0.5), outputs: () => [], flops: flops * ROUNDS };
+    return { run: () => loop(ROUNDS, 0.5, 0.5), outputs: () => [], flops: flops * ROUNDS };
   },
 });

@@ -16,7 +16,7 @@ const USAGE = `usage: npm run bench -- [--filter REGEX] [--impl a,b] [--peers] [
   --time MS       how long each is measured (default 1000)`;
 
 interface Arguments {
-  readonly filter: RegExp;
+  readonly works: readonly Work[];
   readonly impl: readonly string[] | null;
   readonly peers: boolean;
   readonly json: string | undefined;
@@ -40,7 +40,10 @@ function parse(argv: readonly string[]): Arguments {
   const known = [ceiling, reference, subject, ...peers].map((p) => p.name);
   const unknown = impl?.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Error(`--impl names "${unknown}"; expected some of ${known.join(", ")}`);
-  return { filter: new RegExp(values.filter ?? ""), impl, peers: values.peers ?? false, json: values.json, time };
+  const filter = new RegExp(values.filter ?? "");
+  const chosen = works.filter((work) => filter.test(work.name));
+  if (chosen.length === 0) throw new Error(`--filter matches none of ${works.map((w) => w.name).join(", ")}`);
+  return { works: chosen, impl, peers: values.peers ?? false, json: values.json, time };
 }
 
 /** The processes that are running, by participant. */
@@ -77,9 +80,7 @@ class Crew {
   }
 }
 
-async function run({ filter, impl, peers: withPeers, json, time }: Arguments): Promise<void> {
-  const chosen = works.filter((work) => filter.test(work.name));
-  if (chosen.length === 0) throw new Error(`--filter matches none of ${works.map((w) => w.name).join(", ")}`);
+async function run({ works: chosen, impl, peers: withPeers, json, time }: Arguments): Promise<void> {
   const trouble = withPeers ? installPeers() : null;
   if (trouble !== null) console.log(trouble);
   const everybody = [subject, reference, ...(withPeers || impl !== null ? peers : [])];
