@@ -53,6 +53,7 @@ export function summary(rows: readonly Row[], subject: string, others: readonly 
   }
   const head = ceiling === null ? "" : `ceiling: ${ceiling.toFixed(1)} GFLOP/s, register-only multiply-adds\n`;
   const foot = notes.length === 0 ? "" : `\n\nnot measured (–):\n${notes.map((note) => `  ${note}`).join("\n")}`;
+  if (lines.length === 1) return head;
   return `${head}× is how many times as fast as the other ${subject} is.\n\n${aligned(lines)}${foot}`;
 }
 
