@@ -3,6 +3,8 @@ export * from "./arithmetic";
 export * from "./avgpool";
 export * from "./compare";
 export * from "./copy";
+export * from "./indexing";
+export * from "./random";
 export * from "./matmul";
 export * from "./random";
 export * from "./rearrange";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { data, Generator, ShapeError, scope, tensor } from "../src/node.js";
+import { data, Generator, getBackend, ShapeError, scope, setBackend, tensor } from "../src/node.js";
 import { batchesOf, counting, expectNoLeaks, own } from "./support/loading.js";
 
 const { DataLoader, ImageDataset, Subset, TensorDataset, collate, randomSplit } = data;
@@ -159,6 +159,34 @@ describe("ImageDataset", () => {
       expect(x.shape).toEqual([1, 2, 2]);
       expect(y.item()).toBe(9);
     });
+  });
+
+  test.each(["wasm", "js"] as const)("reads every byte of every channel, whatever the size, on %s", (backend) => {
+    const before = getBackend();
+    setBackend(backend);
+    for (const [c, h, w] of [
+      [1, 1, 1],
+      [3, 1, 3],
+      [2, 1, 5],
+      [1, 16, 32],
+      [3, 17, 16],
+    ] as const) {
+      const size = c * h * w;
+      const pixels = Uint8Array.from({ length: 3 * size }, (_, i) => (i * 77 + (i >> 8)) & 255);
+      const mean = [0.1, 0.2, 0.3].slice(0, c);
+      const std = [0.5, 2, 1].slice(0, c);
+      const dataset = new ImageDataset(pixels, [0, 1, 2], { shape: [c, h, w], mean, std });
+      for (const [x] of new DataLoader(new Subset(dataset, [2, 0]), { batchSize: 2 })) {
+        const want = [2, 0].flatMap((index) =>
+          Array.from({ length: size }, (_, i) => {
+            const channel = Math.floor(i / (h * w));
+            return Math.fround((pixels[index * size + i]! / 255 - mean[channel]!) / std[channel]!);
+          }),
+        );
+        expect([...x.data()]).toEqual(want);
+      }
+    }
+    setBackend(before);
   });
 
   test("normalises each channel by its own statistics", () => {

@@ -1,9 +1,10 @@
+import { K } from "../backend/index.js";
 import { checkNumber, checkOptions } from "../check.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { arena } from "../runtime/arena.js";
 import { formatShape, numel } from "../shape.js";
 import { adopt, Tensor } from "../tensor.js";
-import type { Shape } from "../types.js";
+import type { Ptr, Shape } from "../types.js";
 import type { Dataset } from "./dataset.js";
 
 /** Mean and standard deviation of the pixels / 255, one for each channel, or one for all. */
@@ -72,19 +73,26 @@ export class ImageDataset implements Dataset<[image: Tensor, label: Tensor]> {
     }
     const x = Tensor.allocate([indices.length, ...this.shape], "float32", "ImageDataset");
     const y = Tensor.allocate([indices.length], "int32", "ImageDataset");
-    const { images, levels, labels } = this;
-    const size = numel(this.shape);
-    const plane = size / this.shape[0]!;
-    const pixels = arena.view(x.ptr, x.numel, "float32");
-    let to = 0;
-    for (const index of indices) {
-      const start = index * size;
-      for (let channel = 0, from = start; from < start + size; channel += LEVELS) {
-        for (const end = from + plane; from < end; from++) pixels[to++] = levels[channel + images[from]!]!;
-      }
-    }
-    arena.view(y.ptr, y.numel, "int32").set(indices.map((i) => labels[i]!));
+    this.readPixels(x.ptr, indices);
+    arena.view(y.ptr, y.numel, "int32").set(indices.map((i) => this.labels[i]!));
     return [adopt(x), adopt(y)];
+  }
+
+  /** Writes the pixels of each image. Image by image its bytes go to work space, behind the table of what they become. */
+  private readPixels(to: Ptr, indices: Int32Array): void {
+    const channels = this.shape[0]!;
+    const size = numel(this.shape);
+    const plane = size / channels;
+    const table = arena.scratch(this.levels.byteLength + size);
+    const bytes = (table + this.levels.byteLength) as Ptr;
+    arena.view(table, this.levels.length, "float32").set(this.levels);
+    indices.forEach((index, row) => {
+      arena.view(bytes, size, "bool").set(this.images.subarray(index * size, (index + 1) * size));
+      for (let c = 0; c < channels; c++) {
+        const y = (to + (row * size + c * plane) * 4) as Ptr;
+        K.lookup_u8_f32(y, (bytes + c * plane) as Ptr, (table + c * LEVELS * 4) as Ptr, plane);
+      }
+    });
   }
 
   /** Mean and standard deviation of all pixels / 255, for each channel. They should come from the training set only. */

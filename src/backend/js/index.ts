@@ -2,6 +2,8 @@ export * from "./arithmetic.js";
 export * from "./avgpool.js";
 export * from "./compare.js";
 export * from "./copy.js";
+export * from "./indexing.js";
+export * from "./random.js";
 export * from "./matmul.js";
 export * from "./random.js";
 export * from "./rearrange.js";
