@@ -1,0 +1,201 @@
+// Sums over one contiguous run of n floats, for the normalisations. Two sums at once come back as the lanes of a float64 pair.
+//
+// A run is cut into blocks that fit the L1 cache. Inside a block sixteen or more float32 lanes gather, so the error grows with
+// n/16 of a block; blocks are joined in float64.
+
+import { hsum, madd } from "./simd";
+
+/** Floats of a block: 8 KB, so that the second pass over it finds it in the L1 cache. */
+const BLOCK: i32 = 2048;
+
+@inline export function pair(a: f64, b: f64): v128 { return f64x2.replace_lane(f64x2.splat(a), 1, b); }
+@inline export function first(p: v128): f64 { return f64x2.extract_lane(p, 0); }
+@inline export function second(p: v128): f64 { return f64x2.extract_lane(p, 1); }
+
+@inline function sumBlock(x: usize, n: i32): f32 {
+  let s0 = f32x4.splat(0);
+  let s1 = s0;
+  let s2 = s0;
+  let s3 = s0;
+  let i = 0;
+  for (; i + 16 <= n; i += 16) {
+    s0 = f32x4.add(s0, v128.load(x));
+    s1 = f32x4.add(s1, v128.load(x, 16));
+    s2 = f32x4.add(s2, v128.load(x, 32));
+    s3 = f32x4.add(s3, v128.load(x, 48));
+    x += 64;
+  }
+  for (; i + 4 <= n; i += 4) {
+    s0 = f32x4.add(s0, v128.load(x));
+    x += 16;
+  }
+  let s = hsum(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+  for (; i < n; i++) {
+    s += load<f32>(x);
+    x += 4;
+  }
+  return s;
+}
+
+/** Σ (x − mean)² of a block. */
+@inline function squaresBlock(x: usize, n: i32, mean: f32): f32 {
+  const m = f32x4.splat(mean);
+  let s0 = f32x4.splat(0);
+  let s1 = s0;
+  let s2 = s0;
+  let s3 = s0;
+  let i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const d0 = f32x4.sub(v128.load(x), m);
+    const d1 = f32x4.sub(v128.load(x, 16), m);
+    const d2 = f32x4.sub(v128.load(x, 32), m);
+    const d3 = f32x4.sub(v128.load(x, 48), m);
+    s0 = madd(d0, d0, s0);
+    s1 = madd(d1, d1, s1);
+    s2 = madd(d2, d2, s2);
+    s3 = madd(d3, d3, s3);
+    x += 64;
+  }
+  for (; i + 4 <= n; i += 4) {
+    const d = f32x4.sub(v128.load(x), m);
+    s0 = madd(d, d, s0);
+    x += 16;
+  }
+  let s = hsum(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+  for (; i < n; i++) {
+    const d = load<f32>(x) - mean;
+    s += d * d;
+    x += 4;
+  }
+  return s;
+}
+
+/** Σ x² of a run. */
+export function squares(x: usize, n: i32): f64 {
+  let s: f64 = 0;
+  for (; n > 0; n -= BLOCK) {
+    s += squaresBlock(x, min(n, BLOCK), 0);
+    x += BLOCK << 2;
+  }
+  return s;
+}
+
+/** (Σ x, Σ (x − x̄)²) of a run. Never Σ x² − n x̄²: that cancels where the mean is large against the deviation. */
+export function moments(x: usize, n: i32): v128 {
+  let all = f64x2.splat(0);
+  for (let done = 0; done < n; done += BLOCK) {
+    const m = min(n - done, BLOCK);
+    const sum = sumBlock(x, m);
+    all = joinMoments(all, done, pair(sum, squaresBlock(x, m, sum / <f32>m)), m);
+    x += BLOCK << 2;
+  }
+  return all;
+}
+
+/** The moments of na and nb values taken together, nb > 0. Chan, Golub, LeVeque, "Updating formulae … for sample variances" (1979). */
+@inline export function joinMoments(a: v128, na: f64, b: v128, nb: f64): v128 {
+  if (na == 0) return b;
+  const d = first(b) / nb - first(a) / na;
+  return f64x2.add(f64x2.add(a, b), pair(0, d * d * (na * nb / (na + nb))));
+}
+
+/** (Σ g, Σ g (x − mean)) of a run. */
+export function gradSums(g: usize, x: usize, n: i32, mean: f32): v128 {
+  const m = f32x4.splat(mean);
+  let all = f64x2.splat(0);
+  for (; n > 0; n -= BLOCK) {
+    const count = min(n, BLOCK);
+    let s0 = f32x4.splat(0);
+    let s1 = s0;
+    let s2 = s0;
+    let t0 = s0;
+    let t1 = s0;
+    let t2 = s0;
+    let i = 0;
+    for (; i + 12 <= count; i += 12) {
+      const g0 = v128.load(g);
+      const g1 = v128.load(g, 16);
+      const g2 = v128.load(g, 32);
+      s0 = f32x4.add(s0, g0);
+      s1 = f32x4.add(s1, g1);
+      s2 = f32x4.add(s2, g2);
+      t0 = madd(g0, f32x4.sub(v128.load(x), m), t0);
+      t1 = madd(g1, f32x4.sub(v128.load(x, 16), m), t1);
+      t2 = madd(g2, f32x4.sub(v128.load(x, 32), m), t2);
+      g += 48;
+      x += 48;
+    }
+    for (; i + 4 <= count; i += 4) {
+      const g0 = v128.load(g);
+      s0 = f32x4.add(s0, g0);
+      t0 = madd(g0, f32x4.sub(v128.load(x), m), t0);
+      g += 16;
+      x += 16;
+    }
+    let s = hsum(f32x4.add(f32x4.add(s0, s1), s2));
+    let t = hsum(f32x4.add(f32x4.add(t0, t1), t2));
+    for (; i < count; i++) {
+      const v = load<f32>(g);
+      s += v;
+      t += v * (load<f32>(x) - mean);
+      g += 4;
+      x += 4;
+    }
+    all = f64x2.add(all, pair(s, t));
+  }
+  return all;
+}
+
+/** y = (x − mean) · scale + shift: the mean is taken off first, so that nothing cancels later. */
+export function scaleRun(y: usize, x: usize, n: i32, mean: f32, scale: f32, shift: f32): void {
+  const m = f32x4.splat(mean);
+  const a = f32x4.splat(scale);
+  const b = f32x4.splat(shift);
+  let i = 0;
+  for (; i + 16 <= n; i += 16) {
+    v128.store(y, madd(f32x4.sub(v128.load(x), m), a, b));
+    v128.store(y, madd(f32x4.sub(v128.load(x, 16), m), a, b), 16);
+    v128.store(y, madd(f32x4.sub(v128.load(x, 32), m), a, b), 32);
+    v128.store(y, madd(f32x4.sub(v128.load(x, 48), m), a, b), 48);
+    y += 64;
+    x += 64;
+  }
+  for (; i + 4 <= n; i += 4) {
+    v128.store(y, madd(f32x4.sub(v128.load(x), m), a, b));
+    y += 16;
+    x += 16;
+  }
+  for (; i < n; i++) {
+    store<f32>(y, (load<f32>(x) - mean) * scale + shift);
+    y += 4;
+    x += 4;
+  }
+}
+
+/** dx = g · a + (x − mean) · b + c. */
+export function gradRun(dx: usize, g: usize, x: usize, n: i32, mean: f32, a: f32, b: f32, c: f32): void {
+  const m = f32x4.splat(mean);
+  const va = f32x4.splat(a);
+  const vb = f32x4.splat(b);
+  const vc = f32x4.splat(c);
+  let i = 0;
+  for (; i + 8 <= n; i += 8) {
+    v128.store(dx, madd(v128.load(g), va, madd(f32x4.sub(v128.load(x), m), vb, vc)));
+    v128.store(dx, madd(v128.load(g, 16), va, madd(f32x4.sub(v128.load(x, 16), m), vb, vc)), 16);
+    dx += 32;
+    g += 32;
+    x += 32;
+  }
+  for (; i + 4 <= n; i += 4) {
+    v128.store(dx, madd(v128.load(g), va, madd(f32x4.sub(v128.load(x), m), vb, vc)));
+    dx += 16;
+    g += 16;
+    x += 16;
+  }
+  for (; i < n; i++) {
+    store<f32>(dx, load<f32>(g) * a + ((load<f32>(x) - mean) * b + c));
+    dx += 4;
+    g += 4;
+    x += 4;
+  }
+}
