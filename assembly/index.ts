@@ -12,6 +12,7 @@ export * from "./maxpool";
 export * from "./random";
 export * from "./norm_batch";
 export * from "./norm_group";
+export * from "./norm_local_response";
 export * from "./norm_rms";
 export * from "./reduce";
 export * from "./transcendental";

@@ -1,5 +1,5 @@
 import { ArgumentError, DTypeError, ShapeError } from "./errors.js";
-import { formatShape } from "./shape.js";
+import { formatShape, sameShape } from "./shape.js";
 import type { DType, Shape, Spec } from "./types.js";
 
 /** Refuses options that nobody reads, by name. */
@@ -27,6 +27,18 @@ export function checkRank(op: string, what: string, shape: Shape, ...allowed: nu
     throw new ShapeError(
       op,
       `${what} has shape ${formatShape(shape)} of rank ${shape.length}; expected rank ${allowed.join(" or ")}`,
+    );
+  }
+}
+
+/** Throws unless an operand, where there is one, is float32 and of exactly this shape. */
+export function checkOperand(op: string, what: string, spec: Spec | null, shape: Shape, context: string): void {
+  if (spec === null) return;
+  checkDType(op, what, spec, "float32");
+  if (!sameShape(spec.shape, shape)) {
+    throw new ShapeError(
+      op,
+      `${what} has shape ${formatShape(spec.shape)}; expected ${formatShape(shape)} (${context})`,
     );
   }
 }

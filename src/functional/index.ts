@@ -4,6 +4,7 @@ export * from "./compare.js";
 export * from "./copy.js";
 export * from "./matmul.js";
 export * from "./maxpool.js";
+export * from "./norm.js";
 export * from "./random.js";
 export * from "./rearrange.js";
 export * from "./reduce.js";

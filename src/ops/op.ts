@@ -63,6 +63,15 @@ export function notDifferentiable(reason: string): NotDifferentiable {
   return { notDifferentiable: reason };
 }
 
+/** For a kernel that computes several inputs' gradients at once: the first thunk runs it, the others take their part. */
+export function once<T>(compute: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: compute() };
+    return made.value;
+  };
+}
+
 /**
  * Runs an op: the one place where allocation, ownership and the tape meet.
  * Order: inputs alive, checks, allocation, kernels, tape, scope. If a check throws, nothing has happened.

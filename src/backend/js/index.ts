@@ -11,6 +11,7 @@ export * from "./maxpool.js";
 export * from "./random.js";
 export * from "./norm_batch.js";
 export * from "./norm_group.js";
+export * from "./norm_local_response.js";
 export * from "./norm_rms.js";
 export * from "./reduce.js";
 export * from "./transcendental.js";

@@ -1,0 +1,176 @@
+import { checkInteger, checkNumber, checkOptions } from "../check.js";
+import * as batch from "../ops/norm_batch.js";
+import * as group from "../ops/norm_group.js";
+import * as local from "../ops/norm_local_response.js";
+import * as rms from "../ops/norm_rms.js";
+import { checkSize } from "../shape.js";
+import type { Tensor } from "../tensor.js";
+import type { Shape } from "../types.js";
+
+type Maybe = Tensor | null;
+
+export interface BatchNormOptions {
+  /** Take the statistics from the batch, and move the running ones; otherwise use the running ones. Default false. */
+  readonly training?: boolean;
+  /** Weight of the batch in the running statistics. Default 0.1. */
+  readonly momentum?: number;
+  /** Added to the variance. Default 1e-5. */
+  readonly eps?: number;
+}
+
+/**
+ * y = weight · (x − mean) / √(var + eps) + bias, mean and variance per channel over batch and space. In training they are the
+ * batch's (variance biased), and running = (1 − momentum) · running + momentum · batch (variance unbiased) happens in place.
+ * Shape: x [N, C, …], the others [C] or null → y as x.
+ * Errors: ShapeError for other sizes, and for one value per channel in training; ArgumentError without running statistics outside
+ * of training. Source: Ioffe, Szegedy, "Batch Normalization" (2015).
+ */
+export function batchNorm(
+  x: Tensor,
+  runningMean: Maybe,
+  runningVar: Maybe,
+  weight: Maybe = null,
+  bias: Maybe = null,
+  options: BatchNormOptions = {},
+): Tensor {
+  const op = "BatchNorm";
+  checkOptions(op, options, ["training", "momentum", "eps"]);
+  const momentum = checkNumber(op, "momentum", options.momentum ?? 0.1);
+  const attrs = { op, eps: checkEps(op, options.eps ?? 1e-5) };
+  const running = batch.runningStats(op, x, runningMean, runningVar);
+  if (options.training ?? false) return batch.batchNorm(x, weight, bias, running, momentum, attrs);
+  return batch.batchNormEval(x, weight, bias, batch.needStats(op, running), attrs);
+}
+
+export interface InstanceNormOptions {
+  /** Take the statistics from the input, and move the running ones, if any; otherwise use the running ones. Default true. */
+  readonly useInputStats?: boolean;
+  /** Weight of the input in the running statistics. Default 0.1. */
+  readonly momentum?: number;
+  /** Added to the variance. Default 1e-5. */
+  readonly eps?: number;
+}
+
+/**
+ * y = weight · (x − mean) / √(var + eps) + bias, mean and variance per sample and channel over space. Running statistics take in the
+ * mean over the samples, as in `batchNorm`.
+ * Shape: x [N, C, …] of rank ≥ 3, the others [C] or null → y as x.
+ * Errors: as `batchNorm`; ShapeError for one value per sample and channel. Source: Ulyanov, Vedaldi, Lempitsky (2016).
+ */
+export function instanceNorm(
+  x: Tensor,
+  runningMean: Maybe = null,
+  runningVar: Maybe = null,
+  weight: Maybe = null,
+  bias: Maybe = null,
+  options: InstanceNormOptions = {},
+): Tensor {
+  const op = "InstanceNorm";
+  checkOptions(op, options, ["useInputStats", "momentum", "eps"]);
+  const momentum = checkNumber(op, "momentum", options.momentum ?? 0.1);
+  const attrs = { op, eps: checkEps(op, options.eps ?? 1e-5) };
+  const running = batch.runningStats(op, x, runningMean, runningVar);
+  if (options.useInputStats ?? true) return group.instanceNorm(x, weight, bias, running, momentum, attrs);
+  return batch.batchNormEval(x, weight, bias, batch.needStats(op, running), attrs);
+}
+
+export interface GroupNormOptions {
+  /** Groups of neighbouring channels; divides their number. */
+  readonly numGroups: number;
+  /** Added to the variance. Default 1e-5. */
+  readonly eps?: number;
+}
+
+/**
+ * y = weight · (x − mean) / √(var + eps) + bias, mean and variance per sample and group, over its channels and space.
+ * Shape: x [N, C, …], weight and bias [C] or null → y as x.
+ * Errors: ShapeError if the groups do not divide C, for other sizes, and for one value per group. Source: Wu, He (2018).
+ */
+export function groupNorm(x: Tensor, weight: Maybe, bias: Maybe, options: GroupNormOptions): Tensor {
+  const op = "GroupNorm";
+  checkOptions(op, options, ["numGroups", "eps"]);
+  const groups = checkInteger(op, "numGroups", options.numGroups, 1);
+  return group.groupNorm(x, weight, bias, { op, groups, eps: checkEps(op, options.eps ?? 1e-5) });
+}
+
+export interface LayerNormOptions {
+  /** The trailing sizes of the input, over which the statistics are taken. */
+  readonly normalizedShape: number | Shape;
+  /** Added to the variance. Default 1e-5. */
+  readonly eps?: number;
+}
+
+/**
+ * y = weight ⊙ (x − mean) / √(var + eps) + bias, mean and variance of each sample over the trailing dimensions.
+ * Shape: x […, normalizedShape], weight and bias normalizedShape or null → y as x.
+ * Errors: ShapeError for other sizes. Source: Ba, Kiros, Hinton (2016).
+ */
+export function layerNorm(x: Tensor, weight: Maybe, bias: Maybe, options: LayerNormOptions): Tensor {
+  const op = "LayerNorm";
+  checkOptions(op, options, ["normalizedShape", "eps"]);
+  const normalizedShape = checkNormalizedShape(op, options.normalizedShape);
+  return group.layerNorm(x, weight, bias, { op, normalizedShape, eps: checkEps(op, options.eps ?? 1e-5) });
+}
+
+export interface RmsNormOptions {
+  /** The trailing sizes of the input, over which the mean is taken. */
+  readonly normalizedShape: number | Shape;
+  /** Keeps the root from 0. Default null: 2⁻²³, the spacing of float32 at 1. */
+  readonly eps?: number | null;
+  /** Divide by √mean(x²) + eps instead of √(mean(x²) + eps). Default false. */
+  readonly epsOutside?: boolean;
+}
+
+/**
+ * y = weight ⊙ x / √(mean(x²) + eps), the mean of each sample over the trailing dimensions.
+ * Shape: x […, normalizedShape], weight normalizedShape or null → y as x.
+ * Errors: ShapeError for other sizes. Source: Zhang, Sennrich (2019).
+ */
+export function rmsNorm(x: Tensor, weight: Maybe, options: RmsNormOptions): Tensor {
+  const op = "RMSNorm";
+  checkOptions(op, options, ["normalizedShape", "eps", "epsOutside"]);
+  const normalizedShape = checkNormalizedShape(op, options.normalizedShape);
+  const eps = checkEps(op, options.eps ?? FLOAT32_EPSILON);
+  return rms.rmsNorm(x, weight, { op, normalizedShape, eps, epsOutside: options.epsOutside ?? false });
+}
+
+const FLOAT32_EPSILON = 2 ** -23;
+
+export interface LocalResponseNormOptions {
+  /** Neighbouring channels in a window. */
+  readonly size: number;
+  /** Default 1e-4. */
+  readonly alpha?: number;
+  /** Default 0.75. */
+  readonly beta?: number;
+  /** Default 1. */
+  readonly k?: number;
+}
+
+/**
+ * y = x / (k + alpha / size · Σ x²)^beta, the sum over channels c − ⌊size / 2⌋ … c + ⌊(size − 1) / 2⌋ at the same position.
+ * Shape: x [N, C, …] of rank ≥ 3 → y as x.
+ * Errors: ShapeError for a lower rank; ArgumentError for a size below 1. Source: Krizhevsky, Sutskever, Hinton (2012), section 3.3.
+ */
+export function localResponseNorm(x: Tensor, options: LocalResponseNormOptions): Tensor {
+  const op = "LocalResponseNorm";
+  checkOptions(op, options, ["size", "alpha", "beta", "k"]);
+  return local.localResponseNorm(x, {
+    size: checkInteger(op, "size", options.size, 1),
+    alpha: checkNumber(op, "alpha", options.alpha ?? 1e-4),
+    beta: checkNumber(op, "beta", options.beta ?? 0.75),
+    k: checkNumber(op, "k", options.k ?? 1),
+  });
+}
+
+/** Throws unless eps is a number ≥ 0. */
+export function checkEps(op: string, eps: unknown): number {
+  return checkNumber(op, "eps", eps, 0);
+}
+
+/** One size or several, as a list. */
+export function checkNormalizedShape(op: string, shape: number | Shape): readonly number[] {
+  const sizes = typeof shape === "number" ? [shape] : shape;
+  for (const n of sizes) checkSize(op, n, sizes);
+  return sizes;
+}

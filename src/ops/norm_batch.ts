@@ -1,0 +1,207 @@
+import { K } from "../backend/index.js";
+import { checkDType, checkOperand } from "../check.js";
+import { ArgumentError, ShapeError } from "../errors.js";
+import { materialize } from "../layout.js";
+import { arena, NULL } from "../runtime/arena.js";
+import { formatShape, numel } from "../shape.js";
+import type { Tensor } from "../tensor.js";
+import type { Ptr, Shape, Spec } from "../types.js";
+import { copyInto } from "./copy.js";
+import { apply, defineOp, notDifferentiable, once } from "./op.js";
+
+// N samples, C channels, S positions: x is [N, C, …] with S = the product of the rest.
+
+type Maybe = Tensor | null;
+
+export interface BatchNormAttrs {
+  /** Class name that messages start with. */
+  readonly op: string;
+  readonly eps: number;
+}
+
+/** Most tables that a kernel asks for, and the positions from which it needs none (SHORT in assembly/lib/affine.ts). */
+const TABLES = 5;
+const SHORT = 16;
+
+/** Work space for tables with an entry per channel and, where there are few, per position. */
+export function normScratch(channels: number, positions: number): Ptr {
+  return arena.scratch(4 * TABLES * (channels * Math.min(positions, SHORT) + 4));
+}
+
+/** [N, C, S] of an input [N, C, …]. */
+function sizesOf(shape: Shape): [n: number, c: number, s: number] {
+  return [shape[0]!, shape[1]!, numel(shape.slice(2))];
+}
+
+function inferBatchNorm(op: string, x: Spec, weight: Spec | null, bias: Spec | null): number[] {
+  checkDType(op, "input", x, "float32");
+  if (x.shape.length < 2) {
+    throw new ShapeError(op, `input has shape ${formatShape(x.shape)}; expected [N, C, …] of rank 2 or more`);
+  }
+  const perChannel = [x.shape[1]!];
+  checkOperand(op, "weight", weight, perChannel, `input ${formatShape(x.shape)}`);
+  checkOperand(op, "bias", bias, perChannel, `input ${formatShape(x.shape)}`);
+  return perChannel;
+}
+
+/** x, weight, bias → y, and the batch's mean and biased variance [C], which only the gradient and the running averages see. */
+export const batchNormOp = defineOp<
+  readonly [Tensor, Maybe, Maybe],
+  readonly [y: Tensor, mean: Tensor, variance: Tensor],
+  BatchNormAttrs
+>({
+  name: "batch_norm",
+  infer: ([x, weight, bias], { op }) => {
+    const shape = inferBatchNorm(op, x, weight, bias);
+    const [n, , s] = sizesOf(x.shape);
+    if (n * s === 1) {
+      throw new ShapeError(op, `input ${formatShape(x.shape)} has one value per channel; expected more in training`);
+    }
+    return [x, { shape, dtype: "float32" }, { shape, dtype: "float32" }];
+  },
+  forward: ([y, mean, variance], [x, weight, bias], { eps }) => {
+    const [n, c, s] = sizesOf(x.shape);
+    const [w, b] = [weight?.ptr ?? NULL, bias?.ptr ?? NULL];
+    K.batch_norm_f32(y.ptr, mean.ptr, variance.ptr, x.ptr, w, b, normScratch(c, s), n, c, s, eps);
+  },
+  saves: { inputs: [0, 1], outs: [1, 2] },
+  backward: ([g], [x, weight], [, mean, variance], { eps }) => gradients(g!, x, weight, mean, variance, eps, true),
+});
+
+/** The same with given statistics [C], which get no gradient. */
+export const batchNormEvalOp = defineOp<
+  readonly [x: Tensor, weight: Maybe, bias: Maybe, mean: Tensor, variance: Tensor],
+  readonly [Tensor],
+  BatchNormAttrs
+>({
+  name: "batch_norm_eval",
+  infer: ([x, weight, bias, mean, variance], { op }) => {
+    const perChannel = inferBatchNorm(op, x, weight, bias);
+    checkOperand(op, "runningMean", mean, perChannel, `input ${formatShape(x.shape)}`);
+    checkOperand(op, "runningVar", variance, perChannel, `input ${formatShape(x.shape)}`);
+    return [x];
+  },
+  forward: ([y], [x, weight, bias, mean, variance], { eps }) => {
+    const [n, c, s] = sizesOf(x.shape);
+    const [w, b] = [weight?.ptr ?? NULL, bias?.ptr ?? NULL];
+    K.batch_norm_eval_f32(y.ptr, x.ptr, w, b, mean.ptr, variance.ptr, normScratch(c, s), n, c, s, eps);
+  },
+  saves: { inputs: [0, 1, 3, 4] },
+  backward: ([g], [x, weight, , mean, variance], _, { eps }) => [
+    ...gradients(g, x, weight, mean, variance, eps, false),
+    null,
+    null,
+  ],
+});
+
+/** dx, dweight and dbias of both, in one go: with the batch's statistics they share two sums. */
+export const batchNormGradOp = defineOp<
+  readonly [g: Tensor, x: Tensor, weight: Maybe, mean: Tensor, variance: Tensor],
+  readonly [dx: Tensor, dweight: Tensor, dbias: Tensor],
+  { readonly eps: number; readonly batchStats: boolean }
+>({
+  name: "batch_norm_grad",
+  infer: ([g, , , mean]) => [g, mean, mean],
+  forward: ([dx, dweight, dbias], [g, x, weight, mean, variance], { eps, batchStats }) => {
+    const [n, c, s] = sizesOf(x.shape);
+    const w = weight?.ptr ?? NULL;
+    const work = normScratch(c, s);
+    const [dw, db, flag] = [dweight.ptr, dbias.ptr, batchStats ? 1 : 0];
+    K.batch_norm_grad_f32(dx.ptr, dw, db, g.ptr, x.ptr, w, mean.ptr, variance.ptr, work, n, c, s, eps, flag);
+  },
+  backward: notDifferentiable("the fused gradient is not recorded; compose the normalisation from mean and var instead"),
+});
+
+function gradients(
+  g: Tensor,
+  x: Tensor,
+  weight: Maybe,
+  mean: Tensor,
+  variance: Tensor,
+  eps: number,
+  batchStats: boolean,
+): (() => Tensor)[] {
+  const all = once(() => apply(batchNormGradOp, [g, x, weight, mean, variance], { eps, batchStats }));
+  return [() => all()[0], () => all()[1], () => all()[2]];
+}
+
+export interface RunningStats {
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+}
+
+/** Running statistics from the two tensors that users pass: both or neither, [channels] each. */
+export function runningStats(
+  op: string,
+  x: Spec,
+  mean: Tensor | null,
+  variance: Tensor | null,
+): RunningStats | null {
+  if (mean === null && variance === null) return null;
+  if (mean === null || variance === null) {
+    throw new ArgumentError(op, "one of runningMean and runningVar is null; expected both or neither");
+  }
+  mean.assertAlive(op);
+  variance.assertAlive(op);
+  checkOperand(op, "runningMean", mean, [x.shape[1]!], `input ${formatShape(x.shape)}`);
+  checkOperand(op, "runningVar", variance, [x.shape[1]!], `input ${formatShape(x.shape)}`);
+  return { mean, variance };
+}
+
+/** The running statistics where nothing else will do. */
+export function needStats(op: string, running: RunningStats | null): RunningStats {
+  if (running === null) {
+    throw new ArgumentError(op, "runningMean and runningVar are null; expected tensors, as the input's statistics are not used");
+  }
+  return running;
+}
+
+/** y = weight · (x − mean) / √(var + eps) + bias with the batch's statistics, which then move the running ones, if any. */
+export function batchNorm(
+  x: Tensor,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  running: RunningStats | null,
+  momentum: number,
+  attrs: BatchNormAttrs,
+): Tensor {
+  const [y, mean, variance] = apply(batchNormOp, [x, weight, bias], attrs);
+  const [n, , s] = sizesOf(x.shape);
+  if (running !== null && n * s > 0) moveRunning(running, mean, variance, momentum, n * s);
+  mean.dispose();
+  variance.dispose();
+  return y;
+}
+
+/** The same with given statistics. */
+export function batchNormEval(
+  x: Tensor,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  given: RunningStats,
+  attrs: BatchNormAttrs,
+): Tensor {
+  return apply(batchNormEvalOp, [x, weight, bias, given.mean, given.variance], attrs)[0];
+}
+
+/** running ← (1 − momentum) · running + momentum · new, in place; the variance of `count` values is made unbiased first. */
+export function moveRunning(
+  running: RunningStats,
+  mean: Tensor,
+  variance: Tensor,
+  momentum: number,
+  count: number,
+): void {
+  average(running.mean, mean, momentum, 1);
+  average(running.variance, variance, momentum, count / (count - 1));
+}
+
+function average(y: Tensor, x: Tensor, momentum: number, scale: number): void {
+  const flat = y.isContiguous ? y : materialize(y);
+  K.running_average_f32(flat.ptr, x.ptr, y.numel, momentum, scale);
+  if (flat === y) y.storage.version++;
+  else {
+    copyInto(y, flat);
+    flat.dispose();
+  }
+}
