@@ -10,5 +10,7 @@ export {
   Module,
   type StateDict,
 } from "./module.js";
+export * from "./norm.js";
+export * from "./norm_batch.js";
 export * from "./parameter.js";
 export * from "./pool.js";

@@ -109,7 +109,9 @@ export const batchNormGradOp = defineOp<
     const [dw, db, flag] = [dweight.ptr, dbias.ptr, batchStats ? 1 : 0];
     K.batch_norm_grad_f32(dx.ptr, dw, db, g.ptr, x.ptr, w, mean.ptr, variance.ptr, work, n, c, s, eps, flag);
   },
-  backward: notDifferentiable("the fused gradient is not recorded; compose the normalisation from mean and var instead"),
+  backward: notDifferentiable(
+    "the fused gradient is not recorded; compose the normalisation from mean and var instead",
+  ),
 });
 
 function gradients(
@@ -131,12 +133,7 @@ export interface RunningStats {
 }
 
 /** Running statistics from the two tensors that users pass: both or neither, [channels] each. */
-export function runningStats(
-  op: string,
-  x: Spec,
-  mean: Tensor | null,
-  variance: Tensor | null,
-): RunningStats | null {
+export function runningStats(op: string, x: Spec, mean: Tensor | null, variance: Tensor | null): RunningStats | null {
   if (mean === null && variance === null) return null;
   if (mean === null || variance === null) {
     throw new ArgumentError(op, "one of runningMean and runningVar is null; expected both or neither");
@@ -151,7 +148,10 @@ export function runningStats(
 /** The running statistics where nothing else will do. */
 export function needStats(op: string, running: RunningStats | null): RunningStats {
   if (running === null) {
-    throw new ArgumentError(op, "runningMean and runningVar are null; expected tensors, as the input's statistics are not used");
+    throw new ArgumentError(
+      op,
+      "runningMean and runningVar are null; expected tensors, as the input's statistics are not used",
+    );
   }
   return running;
 }

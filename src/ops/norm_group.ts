@@ -80,7 +80,9 @@ export const groupNormGradOp = defineOp<GradOperands, GradResults, GroupNormAttr
     return [g, perChannel, perChannel];
   },
   forward: (outs, inputs, { groups, eps }) => runGrad(outs, inputs, groupSizes(inputs[1].shape, groups), eps),
-  backward: notDifferentiable("the fused gradient is not recorded; compose the normalisation from mean and var instead"),
+  backward: notDifferentiable(
+    "the fused gradient is not recorded; compose the normalisation from mean and var instead",
+  ),
 });
 
 export function groupNorm(x: Tensor, weight: Maybe, bias: Maybe, attrs: GroupNormAttrs): Tensor {
@@ -100,7 +102,8 @@ export function instanceNorm(
   attrs: { readonly op: string; readonly eps: number },
 ): Tensor {
   const { op } = attrs;
-  if (x.ndim < 3) throw new ShapeError(op, `input has shape ${formatShape(x.shape)}; expected [N, C, …] of rank 3 or more`);
+  if (x.ndim < 3)
+    throw new ShapeError(op, `input has shape ${formatShape(x.shape)}; expected [N, C, …] of rank 3 or more`);
   const [n, groups, s] = groupSizes(x.shape, 1);
   if (s === 1) {
     throw new ShapeError(op, `input ${formatShape(x.shape)} has one value per sample and channel; expected more`);
@@ -174,7 +177,9 @@ export const layerNormGradOp = defineOp<GradOperands, GradResults, LayerNormAttr
   },
   forward: (outs, inputs, { normalizedShape, eps }) =>
     runGrad(outs, inputs, layerSizes(inputs[1], normalizedShape), eps),
-  backward: notDifferentiable("the fused gradient is not recorded; compose the normalisation from mean and var instead"),
+  backward: notDifferentiable(
+    "the fused gradient is not recorded; compose the normalisation from mean and var instead",
+  ),
 });
 
 export function layerNorm(x: Tensor, weight: Maybe, bias: Maybe, attrs: LayerNormAttrs): Tensor {

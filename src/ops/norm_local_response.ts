@@ -21,28 +21,26 @@ function sizesOf(shape: Shape): [n: number, c: number, s: number] {
 }
 
 /** x → y, and d with y = x / d^beta, which only the gradient sees. */
-export const localResponseNormOp = defineOp<
-  readonly [Tensor],
-  readonly [y: Tensor, d: Tensor],
-  LocalResponseNormAttrs
->({
-  name: "local_response_norm",
-  infer: ([x]) => {
-    checkDType("LocalResponseNorm", "input", x, "float32");
-    if (x.shape.length < 3) {
-      throw new ShapeError(
-        "LocalResponseNorm",
-        `input has shape ${formatShape(x.shape)}; expected [N, C, …] of rank 3 or more`,
-      );
-    }
-    return [x, x];
+export const localResponseNormOp = defineOp<readonly [Tensor], readonly [y: Tensor, d: Tensor], LocalResponseNormAttrs>(
+  {
+    name: "local_response_norm",
+    infer: ([x]) => {
+      checkDType("LocalResponseNorm", "input", x, "float32");
+      if (x.shape.length < 3) {
+        throw new ShapeError(
+          "LocalResponseNorm",
+          `input has shape ${formatShape(x.shape)}; expected [N, C, …] of rank 3 or more`,
+        );
+      }
+      return [x, x];
+    },
+    forward: ([y, d], [x], { size, alpha, beta, k }) => {
+      K.local_response_norm_f32(y.ptr, d.ptr, x.ptr, ...sizesOf(x.shape), size, alpha, beta, k);
+    },
+    saves: { outs: [0, 1] },
+    backward: ([g], [x], [y, d], attrs) => [() => apply(localResponseNormGradOp, [g!, x, y, d], attrs)[0]],
   },
-  forward: ([y, d], [x], { size, alpha, beta, k }) => {
-    K.local_response_norm_f32(y.ptr, d.ptr, x.ptr, ...sizesOf(x.shape), size, alpha, beta, k);
-  },
-  saves: { outs: [0, 1] },
-  backward: ([g], [x], [y, d], attrs) => [() => apply(localResponseNormGradOp, [g!, x, y, d], attrs)[0]],
-});
+);
 
 export const localResponseNormGradOp = defineOp<
   readonly [g: Tensor, x: Tensor, y: Tensor, d: Tensor],

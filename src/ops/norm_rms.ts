@@ -48,7 +48,9 @@ export const rmsNormGradOp = defineOp<
     const flag = epsOutside ? 1 : 0;
     K.rms_norm_grad_f32(dx.ptr, dweight.ptr, g.ptr, x.ptr, w, square.ptr, work, square.numel, n, eps, flag);
   },
-  backward: notDifferentiable("the fused gradient is not recorded; compose the normalisation from mean and sqrt instead"),
+  backward: notDifferentiable(
+    "the fused gradient is not recorded; compose the normalisation from mean and sqrt instead",
+  ),
 });
 
 export function rmsNorm(x: Tensor, weight: Maybe, attrs: RmsNormAttrs): Tensor {

@@ -13,6 +13,8 @@ export * from "./norm_batch.js";
 export * from "./norm_group.js";
 export * from "./norm_local_response.js";
 export * from "./norm_rms.js";
+export * from "./random.js";
+export * from "./rearrange.js";
 export * from "./reduce.js";
 export * from "./transcendental.js";
 export * from "./unary.js";
