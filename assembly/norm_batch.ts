@@ -1,10 +1,11 @@
 // Batch normalisation of x [n, c, s]: n samples, c channels, s positions. Statistics per channel, over n and s.
 //
-// Where s is long, the work goes channel by channel along the runs of s, and a channel is still in cache when it is normalised.
-// Where s is short (1 for x [n, c]), x is read as a matrix [n, c·s] and the lanes run along its rows, over tables of c·s entries.
+// Every pass walks x in memory order with one float64 pair per channel to gather in: walking channel by channel would use the cache
+// better, but its jumps defeat the prefetcher, which costs more. Where s is short (1 for x [n, c]), x is read as a matrix [n, c·s]
+// and the lanes run along its rows, over tables of c·s entries.
 
-import { at, inverse, loadOr, SHORT, tableBytes } from "./lib/affine";
-import { first, gradRun, gradSums, joinMoments, moments, pair, scaleRun, second } from "./lib/moments";
+import { at, inverse, loadOr, SHORT, spread, tableBytes } from "./lib/affine";
+import { between, first, gradRun, gradSums, joinMoments, moments, pair, reciprocal, scaleRun, second } from "./lib/moments";
 import { madd } from "./lib/simd";
 
 /** Rows whose sums gather in registers before they join the table. */
@@ -13,72 +14,104 @@ const ROWS: i32 = 16;
 
 /**
  * y = weight · (x − mean) / √(variance + eps) + bias with the batch's own mean and (biased) variance, both stored [c].
- * weight and bias [c] may be absent (0). scratch: 3 tables of c · s.
+ * weight and bias [c] may be absent (0). scratch: 3 tables of c · s if s is short, else of c float64 pairs.
  */
 export function batch_norm_f32(y: usize, mean: usize, variance: usize, x: usize, weight: usize, bias: usize, scratch: usize, n: i32, c: i32, s: i32, eps: f64): void {
   if (s < SHORT) {
     columnMoments(scratch, scratch + tableBytes(c * s), x, n, c * s);
     joinColumns(mean, variance, scratch, scratch + tableBytes(c * s), n, c, s);
-    batch_norm_eval_f32(y, x, weight, bias, mean, variance, scratch, n, c, s, eps);
-    return;
+  } else {
+    memory.fill(scratch, 0, <usize>c << 4);
+    for (let k = 0; k < n; k++) {
+      const perDone = reciprocal(<f64>k * s);
+      const weight = between(<f64>k * s, s);
+      for (let i = 0; i < c; i++) {
+        const all = pairAt(scratch, i);
+        v128.store(all, joinMoments(v128.load(all), moments(at(x, (k * c + i) * s), s), perDone, 1 / <f64>s, weight));
+      }
+    }
+    for (let i = 0; i < c; i++) storeStats(mean, variance, i, v128.load(pairAt(scratch, i)), <f64>n * s);
   }
-  for (let i = 0; i < c; i++) {
-    let all = f64x2.splat(0);
-    for (let k = 0; k < n; k++) all = joinMoments(all, <f64>k * s, moments(at(x, (k * c + i) * s), s), s);
-    storeStats(mean, variance, i, all, <f64>n * s);
-    scaleChannel(y, x, weight, bias, mean, variance, n, c, s, i, eps);
-  }
+  batch_norm_eval_f32(y, x, weight, bias, mean, variance, scratch, n, c, s, eps);
 }
 
-/** The same with given statistics [c]. scratch: 3 tables of c · s. */
+/** The same with given statistics [c]. scratch: 3 tables of c · s if s is short, else of c. */
 export function batch_norm_eval_f32(y: usize, x: usize, weight: usize, bias: usize, mean: usize, variance: usize, scratch: usize, n: i32, c: i32, s: i32, eps: f64): void {
-  if (s >= SHORT) {
-    for (let i = 0; i < c; i++) scaleChannel(y, x, weight, bias, mean, variance, n, c, s, i, eps);
-    return;
-  }
+  const repeat = s < SHORT ? s : 1;
   const tm = scratch;
-  const ta = tm + tableBytes(c * s);
-  const tb = ta + tableBytes(c * s);
+  const ta = tm + tableBytes(c * repeat);
+  const tb = ta + tableBytes(c * repeat);
   for (let i = 0; i < c; i++) {
     const m = load<f32>(at(mean, i));
     const a = loadOr(weight, i, 1) * inverse(load<f32>(at(variance, i)), eps);
     const b = loadOr(bias, i, 0);
-    for (let j = i * s; j < (i + 1) * s; j++) {
+    for (let j = i * repeat; j < (i + 1) * repeat; j++) {
       store<f32>(at(tm, j), m);
       store<f32>(at(ta, j), a);
       store<f32>(at(tb, j), b);
     }
   }
-  for (let k = 0; k < n; k++) scaleRow(at(y, k * c * s), at(x, k * c * s), tm, ta, tb, c * s);
+  for (let k = 0; k < n; k++) {
+    const o = k * c * s;
+    if (s < SHORT) {
+      scaleRow(at(y, o), at(x, o), tm, ta, tb, c * s);
+      continue;
+    }
+    for (let i = 0; i < c; i++) {
+      const e = o + i * s;
+      scaleRun(at(y, e), at(x, e), s, load<f32>(at(tm, i)), load<f32>(at(ta, i)), load<f32>(at(tb, i)));
+    }
+  }
 }
 
 /**
  * With r = 1 / √(variance + eps), A = Σ g and B = Σ g (x − mean) over the m = n · s values of a channel:
  * dweight = r B, dbias = A, dx = weight · r · (g − (A + r² B (x − mean)) / m); where the statistics were given
- * (batchStats 0) they do not depend on x and dx = weight · r · g. scratch: 4 tables of c · s.
+ * (batchStats 0) they do not depend on x and dx = weight · r · g. scratch: 4 tables of c · s if s is short, else of c, and c
+ * float64 pairs.
  */
 export function batch_norm_grad_f32(dx: usize, dweight: usize, dbias: usize, g: usize, x: usize, weight: usize, mean: usize, variance: usize, scratch: usize, n: i32, c: i32, s: i32, eps: f64, batchStats: i32): void {
   const share = batchStats ? 1 / (<f64>n * s) : 0;
+  const repeat = s < SHORT ? s : 1;
+  const pairs = scratch;
+  const tm = pairs + (<usize>c << 4);
+  const ta = tm + tableBytes(c * repeat);
+  const tb = ta + tableBytes(c * repeat);
+  const td = tb + tableBytes(c * repeat);
+  spread(tm, mean, c, repeat, 0);
+  memory.fill(pairs, 0, <usize>c << 4);
   if (s < SHORT) {
-    shortGrad(dx, dweight, dbias, g, x, weight, mean, variance, scratch, n, c, s, eps, share);
-    return;
+    columnGradSums(ta, tb, g, x, tm, n, c * s);
+    for (let j = 0; j < c * s; j++) addPair(pairs, j / s, pair(load<f32>(at(ta, j)), load<f32>(at(tb, j))));
+  } else {
+    for (let k = 0; k < n; k++) {
+      for (let i = 0; i < c; i++) {
+        const o = (k * c + i) * s;
+        addPair(pairs, i, gradSums(at(g, o), at(x, o), s, load<f32>(at(tm, i))));
+      }
+    }
   }
   for (let i = 0; i < c; i++) {
-    const m = load<f32>(at(mean, i));
-    let sums = f64x2.splat(0);
-    for (let k = 0; k < n; k++) {
-      const o = (k * c + i) * s;
-      sums = f64x2.add(sums, gradSums(at(g, o), at(x, o), s, m));
-    }
+    const sums = v128.load(pairAt(pairs, i));
     const r = <f64>inverse(load<f32>(at(variance, i)), eps);
     const a = <f64>loadOr(weight, i, 1) * r;
     store<f32>(at(dweight, i), <f32>(second(sums) * r));
     store<f32>(at(dbias, i), <f32>first(sums));
-    const b = <f32>(-a * r * r * second(sums) * share);
-    const d = <f32>(-a * first(sums) * share);
-    for (let k = 0; k < n; k++) {
-      const o = (k * c + i) * s;
-      gradRun(at(dx, o), at(g, o), at(x, o), s, m, <f32>a, b, d);
+    for (let j = i * repeat; j < (i + 1) * repeat; j++) {
+      store<f32>(at(ta, j), <f32>a);
+      store<f32>(at(tb, j), <f32>(-a * r * r * second(sums) * share));
+      store<f32>(at(td, j), <f32>(-a * first(sums) * share));
+    }
+  }
+  for (let k = 0; k < n; k++) {
+    const o = k * c * s;
+    if (s < SHORT) {
+      gradRow(at(dx, o), at(g, o), at(x, o), tm, ta, tb, td, c * s);
+      continue;
+    }
+    for (let i = 0; i < c; i++) {
+      const e = o + i * s;
+      gradRun(at(dx, e), at(g, e), at(x, e), s, load<f32>(at(tm, i)), load<f32>(at(ta, i)), load<f32>(at(tb, i)), load<f32>(at(td, i)));
     }
   }
 }
@@ -91,21 +124,17 @@ export function running_average_f32(y: usize, x: usize, n: i32, momentum: f64, s
   }
 }
 
+@inline function pairAt(pairs: usize, i: i32): usize { return pairs + (<usize>i << 4); }
+
+@inline function addPair(pairs: usize, i: i32, p: v128): void {
+  v128.store(pairAt(pairs, i), f64x2.add(v128.load(pairAt(pairs, i)), p));
+}
+
 /** Mean and variance of count values; both 0 for none. */
 @inline function storeStats(mean: usize, variance: usize, i: i32, all: v128, count: f64): void {
   const share = count > 0 ? 1 / count : 0;
   store<f32>(at(mean, i), <f32>(first(all) * share));
   store<f32>(at(variance, i), <f32>(second(all) * share));
-}
-
-function scaleChannel(y: usize, x: usize, weight: usize, bias: usize, mean: usize, variance: usize, n: i32, c: i32, s: i32, i: i32, eps: f64): void {
-  const m = load<f32>(at(mean, i));
-  const a = loadOr(weight, i, 1) * inverse(load<f32>(at(variance, i)), eps);
-  const b = loadOr(bias, i, 0);
-  for (let k = 0; k < n; k++) {
-    const o = (k * c + i) * s;
-    scaleRun(at(y, o), at(x, o), s, m, a, b);
-  }
 }
 
 /** y = (x − m) · a + b along one row, all of them per element. */
@@ -127,8 +156,8 @@ function columnMoments(sum: usize, square: usize, x: usize, rows: i32, cols: i32
   for (let done = 0; done < rows; done += ROWS) {
     const count = min(rows - done, ROWS);
     const perBlock = f32x4.splat(1 / <f32>count);
-    const perDone = f32x4.splat(done == 0 ? 0 : 1 / <f32>done);
-    const between = f32x4.splat(<f32>(<f64>done * count / (<f64>done + count)));
+    const perDone = f32x4.splat(<f32>reciprocal(done));
+    const weight = f32x4.splat(<f32>between(done, count));
     for (let j: usize = 0; j < step; j += 16) {
       let s = f32x4.splat(0);
       let p = x + j;
@@ -147,7 +176,7 @@ function columnMoments(sum: usize, square: usize, x: usize, rows: i32, cols: i32
       if (done > 0) {
         const old = v128.load(sum + j);
         const d = f32x4.sub(m, f32x4.mul(old, perDone));
-        q = f32x4.add(madd(f32x4.mul(d, d), between, q), v128.load(square + j));
+        q = f32x4.add(madd(f32x4.mul(d, d), weight, q), v128.load(square + j));
         s = f32x4.add(s, old);
       }
       v128.store(sum + j, s);
@@ -163,38 +192,9 @@ function joinColumns(mean: usize, variance: usize, sum: usize, square: usize, n:
     let all = f64x2.splat(0);
     for (let j = 0; j < s; j++) {
       const one = pair(load<f32>(at(sum, i * s + j)), load<f32>(at(square, i * s + j)));
-      all = joinMoments(all, <f64>j * n, one, n);
+      all = joinMoments(all, one, reciprocal(<f64>j * n), reciprocal(n), between(<f64>j * n, n));
     }
     storeStats(mean, variance, i, all, <f64>n * s);
-  }
-}
-
-function shortGrad(dx: usize, dweight: usize, dbias: usize, g: usize, x: usize, weight: usize, mean: usize, variance: usize, scratch: usize, n: i32, c: i32, s: i32, eps: f64, share: f64): void {
-  const table = tableBytes(c * s);
-  const tm = scratch;
-  const ta = tm + table;
-  const tb = ta + table;
-  const tc = tb + table;
-  for (let i = 0; i < c; i++) {
-    for (let j = 0; j < s; j++) store<f32>(at(tm, i * s + j), load<f32>(at(mean, i)));
-  }
-  columnGradSums(ta, tb, g, x, tm, n, c * s);
-  for (let i = 0; i < c; i++) {
-    let sums = f64x2.splat(0);
-    for (let j = 0; j < s; j++) sums = f64x2.add(sums, pair(load<f32>(at(ta, i * s + j)), load<f32>(at(tb, i * s + j))));
-    const r = <f64>inverse(load<f32>(at(variance, i)), eps);
-    const a = <f64>loadOr(weight, i, 1) * r;
-    store<f32>(at(dweight, i), <f32>(second(sums) * r));
-    store<f32>(at(dbias, i), <f32>first(sums));
-    for (let j = i * s; j < (i + 1) * s; j++) {
-      store<f32>(at(ta, j), <f32>a);
-      store<f32>(at(tb, j), <f32>(-a * r * r * second(sums) * share));
-      store<f32>(at(tc, j), <f32>(-a * first(sums) * share));
-    }
-  }
-  for (let k = 0; k < n; k++) {
-    const o = k * c * s;
-    gradRow(at(dx, o), at(g, o), at(x, o), tm, ta, tb, tc, c * s);
   }
 }
 

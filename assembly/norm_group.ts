@@ -3,7 +3,7 @@
 // normalisation of rows of c elements is one group with s = 1.
 
 import { affineRow, at, flush, gather, gradRowAffine, inverse, loadOr, SHORT, spread, tableBytes, weightedSums } from "./lib/affine";
-import { first, gradRun, gradSums, moments, pair, scaleRun, second } from "./lib/moments";
+import { first, gradRun, gradSums, moments, pair, reciprocal, scaleRun, second } from "./lib/moments";
 
 /** Samples whose parameter gradients gather in one table before it joins the total: the error grows with n / 32, not with n. */
 const GATHER: i32 = 32;
@@ -15,6 +15,7 @@ const GATHER: i32 = 32;
 export function group_norm_f32(y: usize, mean: usize, variance: usize, x: usize, weight: usize, bias: usize, scratch: usize, n: i32, c: i32, s: i32, groups: i32, eps: f64): void {
   const channels = c / groups;
   const row = channels * s;
+  const share = reciprocal(row);
   const perElement = s < SHORT && (weight != 0 || bias != 0);
   let tw = weight;
   let tb = bias;
@@ -29,8 +30,8 @@ export function group_norm_f32(y: usize, mean: usize, variance: usize, x: usize,
   for (let r = 0; r < n * groups; r++) {
     const o = r * row;
     const all = moments(at(x, o), row);
-    const m = row > 0 ? <f32>(first(all) / row) : 0;
-    const v = row > 0 ? <f32>(second(all) / row) : 0;
+    const m = <f32>(first(all) * share);
+    const v = <f32>(second(all) * share);
     const a = inverse(v, eps);
     store<f32>(at(mean, r), m);
     store<f32>(at(variance, r), v);
@@ -59,6 +60,7 @@ export function group_norm_grad_f32(dx: usize, dweight: usize, dbias: usize, g: 
 
 function elementGrad(dx: usize, dweight: usize, dbias: usize, g: usize, x: usize, weight: usize, mean: usize, variance: usize, scratch: usize, n: i32, c: i32, s: i32, groups: i32, eps: f64): void {
   const row = c / groups * s;
+  const share = reciprocal(row);
   const table = tableBytes(c * s);
   const dw = scratch;
   const db = dw + table;
@@ -78,8 +80,8 @@ function elementGrad(dx: usize, dweight: usize, dbias: usize, g: usize, x: usize
       const m = load<f32>(at(mean, r));
       const a = inverse(load<f32>(at(variance, r)), eps);
       const sums = weightedSums(at(g, o), at(x, o), weight == 0 ? 0 : at(w, e), row, m);
-      const b = coefficient(a, second(sums), row);
-      const d = <f32>(-first(sums) * a / row);
+      const b = coefficient(a, second(sums) * share);
+      const d = <f32>(-first(sums) * a * share);
       gradRowAffine(at(dx, o), at(partW, e), at(partB, e), at(g, o), at(x, o), at(w, e), row, m, a, b, d, true);
     }
     if ((k + 1) % GATHER == 0 || k + 1 == n) {
@@ -95,6 +97,7 @@ function channelGrad(dx: usize, dweight: usize, dbias: usize, g: usize, x: usize
   // One float64 pair per channel: (Σ g, Σ g d r).
   memory.fill(scratch, 0, <usize>c << 4);
   const channels = c / groups;
+  const share = 1 / <f64>(channels * s);
   for (let r = 0; r < n * groups; r++) {
     const m = load<f32>(at(mean, r));
     const a = inverse(load<f32>(at(variance, r)), eps);
@@ -107,8 +110,8 @@ function channelGrad(dx: usize, dweight: usize, dbias: usize, g: usize, x: usize
       v128.store(total, f64x2.add(v128.load(total), f64x2.mul(sums, pair(1, a))));
       row = f64x2.add(row, f64x2.mul(sums, f64x2.splat(loadOr(weight, from + k, 1))));
     }
-    const b = coefficient(a, second(row), channels * s);
-    const d = <f32>(-first(row) * a / (channels * s));
+    const b = coefficient(a, second(row) * share);
+    const d = <f32>(-first(row) * a * share);
     for (let k = 0; k < channels; k++) {
       const o = (r * channels + k) * s;
       gradRun(at(dx, o), at(g, o), at(x, o), s, m, loadOr(weight, from + k, 1) * a, b, d);
@@ -122,4 +125,4 @@ function channelGrad(dx: usize, dweight: usize, dbias: usize, g: usize, x: usize
 }
 
 /** Factor of x − mean in dx. */
-@inline function coefficient(a: f32, sum: f64, m: i32): f32 { return <f32>(-(<f64>a * a * a) * sum / m); }
+@inline function coefficient(a: f32, mean: f64): f32 { return <f32>(-(<f64>a * a * a) * mean); }

@@ -82,21 +82,34 @@ export function squares(x: usize, n: i32): f64 {
 
 /** (Σ x, Σ (x − x̄)²) of a run. Never Σ x² − n x̄²: that cancels where the mean is large against the deviation. */
 export function moments(x: usize, n: i32): v128 {
+  if (n <= BLOCK) return blockMoments(x, n, 1 / <f64>n);
   let all = f64x2.splat(0);
   for (let done = 0; done < n; done += BLOCK) {
     const m = min(n - done, BLOCK);
-    const sum = sumBlock(x, m);
-    all = joinMoments(all, done, pair(sum, squaresBlock(x, m, sum / <f32>m)), m);
+    all = joinMoments(all, blockMoments(x, m, 1 / <f64>m), reciprocal(done), 1 / <f64>m, between(done, m));
     x += BLOCK << 2;
   }
   return all;
 }
 
-/** The moments of na and nb values taken together, nb > 0. Chan, Golub, LeVeque, "Updating formulae … for sample variances" (1979). */
-@inline export function joinMoments(a: v128, na: f64, b: v128, nb: f64): v128 {
-  if (na == 0) return b;
-  const d = first(b) / nb - first(a) / na;
-  return f64x2.add(f64x2.add(a, b), pair(0, d * d * (na * nb / (na + nb))));
+@inline function blockMoments(x: usize, n: i32, perN: f64): v128 {
+  const sum = sumBlock(x, n);
+  return pair(sum, squaresBlock(x, n, <f32>(sum * perN)));
+}
+
+/** 1 / n, and 0 for 0. */
+@inline export function reciprocal(n: f64): f64 { return n == 0 ? 0 : 1 / n; }
+
+/** The weight of the squared distance of two means, of na and of nb values, in their joint sum of squares. */
+@inline export function between(na: f64, nb: f64): f64 { return na == 0 ? 0 : na * nb / (na + nb); }
+
+/**
+ * The moments of na and nb values taken together, from perA = 1 / na and perB = 1 / nb (0 for none) and `between(na, nb)`: loops over
+ * equal counts divide once. Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
+ */
+@inline export function joinMoments(a: v128, b: v128, perA: f64, perB: f64, weight: f64): v128 {
+  const d = first(b) * perB - first(a) * perA;
+  return f64x2.add(f64x2.add(a, b), pair(0, d * d * weight));
 }
 
 /** (Σ g, Σ g (x − mean)) of a run. */

@@ -19,13 +19,14 @@ export interface BatchNormAttrs {
   readonly eps: number;
 }
 
-/** Most tables that a kernel asks for, and the positions from which it needs none (SHORT in assembly/lib/affine.ts). */
+/** Most tables that a kernel asks for, and the positions below which they have an entry for each (SHORT in assembly/lib/affine.ts). */
 const TABLES = 5;
 const SHORT = 16;
 
-/** Work space for tables with an entry per channel and, where there are few, per position. */
+/** Work space for tables of whole vectors with an entry per channel and, where there are few, per position, and float64 pairs. */
 export function normScratch(channels: number, positions: number): Ptr {
-  return arena.scratch(4 * TABLES * (channels * Math.min(positions, SHORT) + 4));
+  const entries = positions < SHORT ? channels * positions : channels;
+  return arena.scratch(4 * TABLES * (entries + 3) + 16 * channels);
 }
 
 /** [N, C, S] of an input [N, C, …]. */
