@@ -1,6 +1,6 @@
 import { checkOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
-import { reshape } from "../ops/copy.js";
+import { reshape, type SliceOptions } from "../ops/copy.js";
 import * as ops from "../ops/rearrange.js";
 import type { Tensor } from "../tensor.js";
 
@@ -60,6 +60,12 @@ export function repeatInterleave(x: Tensor, options: RepeatInterleaveOptions): T
 export function rot90(x: Tensor, options: { k?: number; dims?: readonly number[] } = {}): Tensor {
   checkOptions("rot90", options, ["k", "dims"]);
   return ops.rot90(x, options.k ?? 1, options.dims ?? [0, 1]);
+}
+
+/** A copy of x with x[start:stop:step] of one dimension (default 0) replaced by src. */
+export function sliceScatter(x: Tensor, src: Tensor, options: { dim?: number } & SliceOptions = {}): Tensor {
+  checkOptions("sliceScatter", options, ["dim", "start", "stop", "step"]);
+  return ops.sliceScatter(x, src, options.dim ?? 0, options);
 }
 
 /** The lower triangle of the last two dimensions, zero above `diagonal` (default 0, the main one; positive is above it). */

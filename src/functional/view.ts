@@ -3,7 +3,7 @@ import { ShapeError } from "../errors.js";
 import * as copy from "../ops/copy.js";
 import { expand } from "../ops/reduce.js";
 import * as ops from "../ops/view.js";
-import { broadcastShapes, formatShape, normalizeDim } from "../shape.js";
+import { broadcastShapes, formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
 
@@ -62,7 +62,7 @@ export function split(x: Tensor, options: { splitSizeOrSections: Dims; dim?: num
   checkOptions("split", options, ["splitSizeOrSections", "dim"]);
   const { splitSizeOrSections, dim = 0 } = options;
   if (typeof splitSizeOrSections !== "number") return ops.splitSizes("split", x, splitSizeOrSections, dim);
-  const n = sizeAlong("split", x, dim);
+  const n = ops.sizeAlong("split", x, dim);
   checkInteger("split", "splitSizeOrSections", splitSizeOrSections, n === 0 ? 0 : 1);
   return ops.splitSizes("split", x, equalParts(n, splitSizeOrSections), dim);
 }
@@ -72,7 +72,7 @@ export function chunk(x: Tensor, options: { chunks: number; dim?: number }): rea
   checkOptions("chunk", options, ["chunks", "dim"]);
   const { chunks, dim = 0 } = options;
   checkInteger("chunk", "chunks", chunks, 1);
-  const n = sizeAlong("chunk", x, dim);
+  const n = ops.sizeAlong("chunk", x, dim);
   const sizes = n === 0 ? new Array<number>(chunks).fill(0) : equalParts(n, Math.ceil(n / chunks));
   return ops.splitSizes("chunk", x, sizes, dim);
 }
@@ -80,15 +80,7 @@ export function chunk(x: Tensor, options: { chunks: number; dim?: number }): rea
 /** Every index of a dimension (default 0) as a tensor without that dimension. Views. */
 export function unbind(x: Tensor, options: { dim?: number } = {}): readonly Tensor[] {
   checkOptions("unbind", options, ["dim"]);
-  const { dim = 0 } = options;
-  const n = sizeAlong("unbind", x, dim);
-  return ops.splitSizes("unbind", x, new Array<number>(n).fill(1), dim).map((part) => ops.squeeze(part, dim));
-}
-
-function sizeAlong(op: string, x: Tensor, dim: number): number {
-  const d = normalizeDim(op, dim, x.ndim);
-  if (x.ndim === 0) throw new ShapeError(op, "input is a scalar; expected rank ≥ 1");
-  return x.size(d);
+  return ops.unbind("unbind", x, options.dim ?? 0);
 }
 
 /** Parts of one size that make up n; the last one may be smaller. No n gives one empty part. */

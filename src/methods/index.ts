@@ -6,6 +6,7 @@ import { compareMethods } from "./compare.js";
 import { copyMethods } from "./copy.js";
 import { coreMethods } from "./core.js";
 import { matmulMethods } from "./matmul.js";
+import { gatherMethods } from "./gather.js";
 import { rearrangeMethods } from "./rearrange.js";
 import { reduceMethods } from "./reduce.js";
 import { transcendentalMethods } from "./transcendental.js";
@@ -18,6 +19,7 @@ const families = [
   copyMethods,
   coreMethods,
   matmulMethods,
+  gatherMethods,
   rearrangeMethods,
   reduceMethods,
   transcendentalMethods,
@@ -30,6 +32,7 @@ type Methods = typeof arithmeticMethods &
   typeof copyMethods &
   typeof coreMethods &
   typeof matmulMethods &
+  typeof gatherMethods &
   typeof rearrangeMethods &
   typeof reduceMethods &
   typeof transcendentalMethods &

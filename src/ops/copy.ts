@@ -134,7 +134,7 @@ export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
   return permute(x, order);
 }
 
-interface SliceAttrs {
+export interface SliceAttrs {
   readonly starts: readonly number[];
   readonly sizes: readonly number[];
   readonly steps: readonly number[];
@@ -145,7 +145,7 @@ export function sliceAll(x: Tensor, attrs: SliceAttrs): Tensor {
   return apply(sliceOp, [x], attrs)[0];
 }
 
-function slicedLayout(x: Layout, { starts, sizes, steps }: SliceAttrs): Layout {
+export function slicedLayout(x: Layout, { starts, sizes, steps }: SliceAttrs): Layout {
   return {
     shape: sizes,
     strides: x.strides.map((s, d) => s * steps[d]!),
@@ -200,18 +200,25 @@ export interface SliceOptions {
 }
 
 /** Python's `x[start:stop:step]` in one dimension: bounds are clipped, negative ones count from the end; step ≥ 1. A view. */
-export function slice(x: Tensor, dim: number, { start, stop, step = 1 }: SliceOptions = {}): Tensor {
-  const d = normalizeDim("slice", dim, x.ndim);
-  const n = x.size(d);
-  checkInteger("slice", "step", step, 1);
+export function slice(x: Tensor, dim: number, range: SliceOptions = {}): Tensor {
+  return sliceAll(x, sliceRange("slice", x.shape, dim, range));
+}
+
+/** The slice that Python's start:stop:step of one dimension selects. */
+export function sliceRange(op: string, shape: Shape, dim: number, range: SliceOptions): SliceAttrs {
+  const { start, stop, step = 1 } = range;
+  const d = normalizeDim(op, dim, shape.length);
+  const n = shape[d];
+  if (n === undefined) throw new ShapeError(op, "input is a scalar; expected rank ≥ 1");
+  checkInteger(op, "step", step, 1);
   const from = clip(start ?? 0, n);
   const to = clip(stop ?? n, n);
   const size = Math.max(0, Math.ceil((to - from) / step));
-  return sliceAll(x, {
-    starts: x.shape.map((_, i) => (i === d && size > 0 ? from : 0)),
-    sizes: x.shape.map((s, i) => (i === d ? size : s)),
-    steps: x.shape.map((_, i) => (i === d ? step : 1)),
-  });
+  return {
+    starts: shape.map((_, i) => (i === d && size > 0 ? from : 0)),
+    sizes: shape.map((s, i) => (i === d ? size : s)),
+    steps: shape.map((_, i) => (i === d ? step : 1)),
+  };
 }
 
 function clip(index: number, n: number): number {
@@ -299,8 +306,14 @@ export const castOp = defineOp<Unary, One, { dtype: DType }>({
 
 /** Writes one value everywhere; the tensor is contiguous. Not recorded. */
 export function fill(y: Tensor, value: number): void {
-  if (y.dtype === "bool") K.fill_8(y.ptr, value === 0 ? 0 : 1, y.numel);
-  else K.fill_32(y.ptr, y.dtype === "int32" ? value : bitsOf(value), y.numel);
+  const put = y.dtype === "bool" ? K.fill_8 : K.fill_32;
+  put(y.ptr, bitsFor(y.dtype, value), y.numel);
+}
+
+/** What the kernels write for a value: its bit pattern in that dtype. */
+export function bitsFor(dtype: DType, value: number): number {
+  if (dtype === "bool") return value === 0 ? 0 : 1;
+  return dtype === "int32" ? value : bitsOf(value);
 }
 
 /** A new tensor with one value everywhere. Not recorded. */

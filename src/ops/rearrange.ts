@@ -5,10 +5,19 @@ import { copyStrided } from "../layout.js";
 import { formatShape, normalizeDim, normalizeDims, numel, sameShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { bytesOf, type Ptr } from "../types.js";
-import { cat, permute, reshape } from "./copy.js";
+import {
+  cat,
+  permute,
+  reshape,
+  type SliceAttrs,
+  type SliceOptions,
+  sliceAll,
+  slicedLayout,
+  sliceRange,
+} from "./copy.js";
 import { apply, defineOp } from "./op.js";
 import { expand } from "./reduce.js";
-import { unsqueeze } from "./view.js";
+import { constant, unsqueeze } from "./view.js";
 
 type Unary = readonly [Tensor];
 type One = readonly [Tensor];
@@ -170,6 +179,41 @@ export function rot90(x: Tensor, k: number, dims: readonly number[]): Tensor {
       return reshape(x, x.shape);
   }
 }
+
+/** A copy of x with a slice of it replaced by `src`. All ranges have been checked. */
+export function sliceScatterAll(x: Tensor, src: Tensor, attrs: SliceAttrs): Tensor {
+  return apply(sliceScatterOp, [x, src], attrs)[0];
+}
+
+/** A copy of x with x[start:stop:step] of one dimension replaced by `src`, of that slice's shape. */
+export function sliceScatter(x: Tensor, src: Tensor, dim: number, range: SliceOptions): Tensor {
+  return sliceScatterAll(x, src, sliceRange("sliceScatter", x.shape, dim, range));
+}
+
+export const sliceScatterOp = defineOp<readonly [Tensor, Tensor], One, SliceAttrs>({
+  name: "sliceScatter",
+  infer: ([x, src], { sizes }) => {
+    if (!sameShape(src.shape, sizes) || src.dtype !== x.dtype) {
+      throw new ShapeError(
+        "sliceScatter",
+        `source is ${src.dtype} ${formatShape(src.shape)}; expected ${x.dtype} ${formatShape(sizes)}, as the slice`,
+      );
+    }
+    return [x];
+  },
+  strided: true,
+  forward: ([y], [x, src], attrs) => {
+    copyStrided(y, x, x.shape, x.dtype);
+    const to = slicedLayout(y, attrs);
+    const at = (y.ptr + to.offset * bytesOf(y.dtype)) as Ptr;
+    copyStrided({ ptr: at, strides: to.strides }, src, src.shape, src.dtype);
+  },
+  saves: { inputs: [] },
+  backward: ([g], [, src], _, attrs) => [
+    () => sliceScatterAll(g, constant(src.shape, 0), attrs),
+    () => sliceAll(g, attrs),
+  ],
+});
 
 interface BandAttrs {
   /** The lowest and the highest kept diagonal. */

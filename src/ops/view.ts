@@ -1,10 +1,11 @@
 import { ArgumentError, ShapeError } from "../errors.js";
 import { copyStrided, rowMajor } from "../layout.js";
 import { checkSize, formatShape, normalizeDim, normalizeDims, resolveShape } from "../shape.js";
-import type { Layout, Tensor } from "../tensor.js";
-import { bytesOf, type Ptr, type Shape } from "../types.js";
+import { adopt, type Layout, Tensor } from "../tensor.js";
+import { bytesOf, type DType, type Ptr, type Shape } from "../types.js";
 import { fill, narrow, permute, reshape, viewOp, viewStrides } from "./copy.js";
 import { apply, defineOp } from "./op.js";
+import { expand } from "./reduce.js";
 
 type Unary = readonly [Tensor];
 type One = readonly [Tensor];
@@ -19,6 +20,13 @@ export function view(x: Tensor, shape: Shape): Tensor {
     );
   }
   return apply(viewOp, [x], { shape: to })[0];
+}
+
+/** One value everywhere: a stretched scalar, unknown to the tape. */
+export function constant(shape: Shape, value: number, dtype: DType = "float32"): Tensor {
+  const scalar = adopt(Tensor.allocate([], dtype, "constant"));
+  fill(scalar, value);
+  return expand(scalar, shape);
 }
 
 /** Drops dimensions of size 1: all of them, or those given; a given one of another size stays. */
@@ -127,6 +135,19 @@ export const splitGradOp = defineOp<readonly (Tensor | null)[], One, SplitAttrs 
     return grads.map((_grad, i) => () => narrow(g, dim, starts[i]!, sizes[i]!));
   },
 });
+
+/** Every index of a dimension as a tensor without that dimension; views. */
+export function unbind(op: string, x: Tensor, dim: number): readonly Tensor[] {
+  const ones = new Array<number>(sizeAlong(op, x, dim)).fill(1);
+  return splitSizes(op, x, ones, dim).map((part) => squeeze(part, dim));
+}
+
+/** The size of a dimension; refuses scalars, which have none. */
+export function sizeAlong(op: string, x: Tensor, dim: number): number {
+  const d = normalizeDim(op, dim, x.ndim);
+  if (x.ndim === 0) throw new ShapeError(op, "input is a scalar; expected rank ≥ 1");
+  return x.size(d);
+}
 
 export interface DiagonalAttrs {
   readonly offset: number;

@@ -221,4 +221,36 @@ export const cases = [
       { name: "half a diagonal", inputs: [{ shape: [3, 3] }], options: { diagonal: 0.5 }, message: ["triu", "0.5"] },
     ],
   }),
+  opCase<{ dim?: number; start?: number; stop?: number; step?: number }>({
+    name: "sliceScatter",
+    ops: ["sliceScatter"],
+    run: ([x, src], options) => F.sliceScatter(x as Tensor, src as Tensor, options),
+    oracle: ([x, src], { dim = 0, start = 0, step = 1 }) => {
+      const out = new Nd(x!.shape, x!.data);
+      forIndex(src!.shape, (index, flat) => {
+        out.set(src!.data[flat]!, ...index.map((i, d) => (d === dim ? start + i * step : i)));
+      });
+      return out;
+    },
+    samples: [
+      { name: "rows", inputs: [{ shape: [5, 3] }, { shape: [2, 3] }], options: { start: 1, stop: 3 } },
+      { name: "every other column", inputs: [{ shape: [2, 5] }, { shape: [2, 3] }], options: { dim: 1, step: 2 } },
+      {
+        name: "bool",
+        inputs: [
+          { shape: [5], dtype: "bool" },
+          { shape: [2], dtype: "bool" },
+        ],
+        options: { start: 3 },
+      },
+    ],
+    errors: [
+      {
+        name: "another size",
+        inputs: [{ shape: [5] }, { shape: [3] }],
+        options: { stop: 2 },
+        message: ["sliceScatter", "[3]", "[2]"],
+      },
+    ],
+  }),
 ];
