@@ -8,6 +8,7 @@ export * from "./random";
 export * from "./gather";
 export * from "./lookup";
 export * from "./mask";
+export * from "./copy";
 export * from "./matmul";
 export * from "./random";
 export * from "./rearrange";

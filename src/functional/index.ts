@@ -10,6 +10,8 @@ export * from "./matmul.js";
 export * from "./maxpool.js";
 export * from "./norm.js";
 export * from "./random.js";
+export * from "./copy.js";
+export * from "./maxpool.js";
 export * from "./random.js";
 export * from "./rearrange.js";
 export * from "./rearrange.js";

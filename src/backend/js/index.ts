@@ -18,6 +18,8 @@ export * from "./random.js";
 export * from "./random.js";
 export * from "./rearrange.js";
 export * from "./rearrange.js";
+export * from "./maxpool.js";
+export * from "./random.js";
 export * from "./reduce.js";
 export * from "./rows.js";
 export * from "./transcendental.js";
