@@ -4,6 +4,8 @@
 // 64-bit number in two words. So any part of a draw can be made anywhere: a part that starts at a multiple of four words passes its
 // own counter. Only exact operations are used, in the order of the JavaScript back end: both give the same bits.
 
+import { storeLanes } from "./lib/loops";
+
 const M0: i32 = 0xd2511f53;
 const M1: i32 = 0xcd9e8d57;
 const W0: i32 = 0x9e3779b9;
@@ -52,13 +54,8 @@ const W1: i32 = 0xbb67ae85;
 function put<Op>(y: usize, x: usize, words: v128, left: i32, a: v128, b: v128): void {
   if (left <= 0) return;
   const v = changetype<Op>(0).v(words, v128.load(x), a, b);
-  if (left >= 4) {
-    v128.store(y, v);
-    return;
-  }
-  v128.store32_lane(y, v, 0);
-  if (left > 1) v128.store32_lane(y, v, 1, 4);
-  if (left > 2) v128.store32_lane(y, v, 2, 8);
+  if (left >= 4) v128.store(y, v);
+  else storeLanes(y, v, left);
 }
 
 @unmanaged class Words {

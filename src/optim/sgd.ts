@@ -1,0 +1,55 @@
+import { K } from "../backend/index.js";
+import { checkNumber } from "../check.js";
+import { ArgumentError } from "../errors.js";
+import { NULL } from "../runtime/arena.js";
+import type { Ptr } from "../types.js";
+import { checkRates, type LearningRate, Optimizer, type OptimizerSpec, type Params } from "./optimizer.js";
+
+export interface SGDOptions extends LearningRate {
+  /** Step size. Default 1e-3. */
+  lr: number;
+  /** Share μ of the last direction that is kept. Default 0. */
+  momentum: number;
+  /** Share of the new direction that is left out of the momentum, but for the first step. Default 0. */
+  dampening: number;
+  /** Adds weightDecay·p to the gradient. Default 0. */
+  weightDecay: number;
+  /** Look ahead: step by d + μ·buf. Needs momentum and no dampening. Default false. */
+  nesterov: boolean;
+  /** Ascend instead. Default false. */
+  maximize: boolean;
+}
+
+const SPEC: OptimizerSpec<SGDOptions> = {
+  name: "SGD",
+  defaults: { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false },
+  slots: ["momentum_buffer"],
+  check: (options) => {
+    checkRates("SGD", options);
+    checkNumber("SGD", "momentum", options.momentum, 0);
+    checkNumber("SGD", "dampening", options.dampening);
+    if (options.nesterov && (options.momentum <= 0 || options.dampening !== 0)) {
+      throw new ArgumentError(
+        "SGD",
+        `nesterov with momentum ${options.momentum} and dampening ${options.dampening}; expected momentum above 0 and dampening 0`,
+      );
+    }
+  },
+};
+
+/**
+ * Stochastic gradient descent: d = g + weightDecay·p; buf = μ·buf + (1 − dampening)·d, at first buf = d; p −= lr·buf, or with Nesterov
+ * p −= lr·(d + μ·buf); without momentum p −= lr·d. (Sutskever et al., On the importance of initialization and momentum, 2013.)
+ */
+export class SGD extends Optimizer<SGDOptions> {
+  constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
+    super(SPEC, params, options);
+  }
+
+  protected update(p: Ptr, g: Ptr, n: number, slot: (name: string) => Ptr, step: number, group: SGDOptions): void {
+    const { lr, momentum, dampening, weightDecay, nesterov, maximize } = group;
+    const buf = momentum === 0 ? NULL : slot("momentum_buffer");
+    const fresh = step === 1 ? 1 : 1 - dampening;
+    K.sgd_f32(p, buf, g, n, lr, weightDecay, momentum, fresh, nesterov ? 1 : 0, maximize ? -1 : 1);
+  }
+}
