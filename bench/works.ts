@@ -66,8 +66,8 @@ export type Work = {
   readonly bytes?: number;
   /** Two implementations agree if |a − b| ≤ tolerance · (largest |a|). */
   readonly tolerance: number;
-  /** Measure the time from the start of so many new processes to the first result, instead of runs in a warm one. */
-  readonly fresh?: number;
+  /** Measure the time from the start of a new process to the first result, instead of runs in a warm one. */
+  readonly fresh?: true;
 } & (GemmWork | ConvWork | TrainWork | InferWork | CeilingWork);
 
 const lenet: Model = {
@@ -116,7 +116,7 @@ export const works: readonly Work[] = [
   train("train/lenet-b64", lenet, 64, 0.05),
   train("train/mlp-b128", mlp, 128, 0.05),
   infer("infer/lenet-b1", lenet, 1),
-  coldstart("coldstart", lenet, 5),
+  coldstart("coldstart", lenet),
 ];
 
 /** [m, k] · [k, n] */
@@ -142,8 +142,8 @@ function infer(name: string, model: Model, batch: number): Work {
 }
 
 /** From the start of a process to the first result of a model. */
-function coldstart(name: string, model: Model, fresh: number): Work {
-  return { name, kind: "infer", model, batch: 1, fresh, tolerance: 1e-5 };
+function coldstart(name: string, model: Model): Work {
+  return { name, kind: "infer", model, batch: 1, fresh: true, tolerance: 1e-5 };
 }
 
 /** Operations of the matrix products and convolutions in a forward pass of one example, by layer. */
