@@ -3,7 +3,6 @@ import * as batch from "../ops/norm_batch.js";
 import * as group from "../ops/norm_group.js";
 import * as local from "../ops/norm_local_response.js";
 import * as rms from "../ops/norm_rms.js";
-import { checkSize } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
 
@@ -36,7 +35,7 @@ export function batchNorm(
   const op = "BatchNorm";
   checkOptions(op, options, ["training", "momentum", "eps"]);
   const momentum = checkNumber(op, "momentum", options.momentum ?? 0.1);
-  const attrs = { op, eps: checkEps(op, options.eps ?? 1e-5) };
+  const attrs = { op, eps: checkNumber(op, "eps", options.eps ?? 1e-5, 0) };
   const running = batch.runningStats(op, x, runningMean, runningVar);
   if (options.training ?? false) return batch.batchNorm(x, weight, bias, running, momentum, attrs);
   return batch.batchNormEval(x, weight, bias, batch.needStats(op, running), attrs);
@@ -68,7 +67,7 @@ export function instanceNorm(
   const op = "InstanceNorm";
   checkOptions(op, options, ["useInputStats", "momentum", "eps"]);
   const momentum = checkNumber(op, "momentum", options.momentum ?? 0.1);
-  const attrs = { op, eps: checkEps(op, options.eps ?? 1e-5) };
+  const attrs = { op, eps: checkNumber(op, "eps", options.eps ?? 1e-5, 0) };
   const running = batch.runningStats(op, x, runningMean, runningVar);
   if (options.useInputStats ?? true) return group.instanceNorm(x, weight, bias, running, momentum, attrs);
   return batch.batchNormEval(x, weight, bias, batch.needStats(op, running), attrs);
@@ -90,7 +89,7 @@ export function groupNorm(x: Tensor, weight: Maybe, bias: Maybe, options: GroupN
   const op = "GroupNorm";
   checkOptions(op, options, ["numGroups", "eps"]);
   const groups = checkInteger(op, "numGroups", options.numGroups, 1);
-  return group.groupNorm(x, weight, bias, { op, groups, eps: checkEps(op, options.eps ?? 1e-5) });
+  return group.groupNorm(x, weight, bias, { op, groups, eps: checkNumber(op, "eps", options.eps ?? 1e-5, 0) });
 }
 
 export interface LayerNormOptions {
@@ -108,8 +107,8 @@ export interface LayerNormOptions {
 export function layerNorm(x: Tensor, weight: Maybe, bias: Maybe, options: LayerNormOptions): Tensor {
   const op = "LayerNorm";
   checkOptions(op, options, ["normalizedShape", "eps"]);
-  const normalizedShape = checkNormalizedShape(op, options.normalizedShape);
-  return group.layerNorm(x, weight, bias, { op, normalizedShape, eps: checkEps(op, options.eps ?? 1e-5) });
+  const normalizedShape = group.checkNormalizedShape(op, options.normalizedShape);
+  return group.layerNorm(x, weight, bias, { op, normalizedShape, eps: checkNumber(op, "eps", options.eps ?? 1e-5, 0) });
 }
 
 export interface RmsNormOptions {
@@ -129,8 +128,8 @@ export interface RmsNormOptions {
 export function rmsNorm(x: Tensor, weight: Maybe, options: RmsNormOptions): Tensor {
   const op = "RMSNorm";
   checkOptions(op, options, ["normalizedShape", "eps", "epsOutside"]);
-  const normalizedShape = checkNormalizedShape(op, options.normalizedShape);
-  const eps = checkEps(op, options.eps ?? FLOAT32_EPSILON);
+  const normalizedShape = group.checkNormalizedShape(op, options.normalizedShape);
+  const eps = checkNumber(op, "eps", options.eps ?? FLOAT32_EPSILON, 0);
   return rms.rmsNorm(x, weight, { op, normalizedShape, eps, epsOutside: options.epsOutside ?? false });
 }
 
@@ -161,16 +160,4 @@ export function localResponseNorm(x: Tensor, options: LocalResponseNormOptions):
     beta: checkNumber(op, "beta", options.beta ?? 0.75),
     k: checkNumber(op, "k", options.k ?? 1),
   });
-}
-
-/** Throws unless eps is a number ≥ 0. */
-export function checkEps(op: string, eps: unknown): number {
-  return checkNumber(op, "eps", eps, 0);
-}
-
-/** One size or several, as a list. */
-export function checkNormalizedShape(op: string, shape: number | Shape): readonly number[] {
-  const sizes = typeof shape === "number" ? [shape] : shape;
-  for (const n of sizes) checkSize(op, n, sizes);
-  return sizes;
 }

@@ -1,8 +1,8 @@
-import { checkInteger, checkOptions } from "../check.js";
+import { checkInteger, checkNumber, checkOptions } from "../check.js";
 import { ones, zeros } from "../creation.js";
 import { ShapeError } from "../errors.js";
 import * as F from "../functional/norm.js";
-import { groupNorm, layerNorm } from "../ops/norm_group.js";
+import { checkNormalizedShape, groupNorm, layerNorm } from "../ops/norm_group.js";
 import { formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
@@ -32,8 +32,8 @@ export class LayerNorm extends Module {
     super();
     const name = new.target.name;
     checkOptions(name, options, ["eps", "elementwiseAffine", "bias"]);
-    this.normalizedShape = F.checkNormalizedShape(name, normalizedShape);
-    this.eps = F.checkEps(name, options.eps ?? 1e-5);
+    this.normalizedShape = checkNormalizedShape(name, normalizedShape);
+    this.eps = checkNumber(name, "eps", options.eps ?? 1e-5, 0);
     if (options.elementwiseAffine ?? true) {
       this.weight = new Parameter(ones(this.normalizedShape));
       if (options.bias ?? true) this.bias = new Parameter(zeros(this.normalizedShape));
@@ -69,8 +69,8 @@ export class RMSNorm extends Module {
     super();
     const name = new.target.name;
     checkOptions(name, options, ["eps", "elementwiseAffine", "epsOutside"]);
-    this.normalizedShape = F.checkNormalizedShape(name, normalizedShape);
-    this.eps = options.eps === undefined || options.eps === null ? null : F.checkEps(name, options.eps);
+    this.normalizedShape = checkNormalizedShape(name, normalizedShape);
+    this.eps = options.eps === undefined || options.eps === null ? null : checkNumber(name, "eps", options.eps, 0);
     this.epsOutside = options.epsOutside ?? false;
     if (options.elementwiseAffine ?? true) this.weight = new Parameter(ones(this.normalizedShape));
   }
@@ -109,7 +109,7 @@ export class GroupNorm extends Module {
     if (numChannels % numGroups !== 0) {
       throw new ShapeError(name, `${numChannels} channels do not split into ${numGroups} groups; expected a multiple`);
     }
-    this.eps = F.checkEps(name, options.eps ?? 1e-5);
+    this.eps = checkNumber(name, "eps", options.eps ?? 1e-5, 0);
     if (options.affine ?? true) {
       this.weight = new Parameter(ones([numChannels]));
       this.bias = new Parameter(zeros([numChannels]));

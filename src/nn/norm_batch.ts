@@ -1,7 +1,6 @@
 import { checkInteger, checkNumber, checkOptions, checkRank } from "../check.js";
 import { ones, tensor, zeros } from "../creation.js";
 import { ShapeError } from "../errors.js";
-import { checkEps } from "../functional/norm.js";
 import { fill, reshape } from "../ops/copy.js";
 import { batchNorm, batchNormEval, type RunningStats } from "../ops/norm_batch.js";
 import { instanceNorm } from "../ops/norm_group.js";
@@ -34,7 +33,7 @@ abstract class ChannelNorm extends Module {
     super();
     checkOptions(name, options, ["eps", "momentum", "affine", "trackRunningStats"]);
     this.numFeatures = checkInteger(name, "numFeatures", numFeatures, 1);
-    this.eps = checkEps(name, settings.eps);
+    this.eps = checkNumber(name, "eps", settings.eps, 0);
     if (settings.momentum !== null) checkNumber(name, "momentum", settings.momentum);
     if (settings.affine) {
       this.weight = new Parameter(ones([numFeatures]));

@@ -2,7 +2,7 @@ import { K } from "../backend/index.js";
 import { checkDType, checkOperand } from "../check.js";
 import { ShapeError } from "../errors.js";
 import { NULL } from "../runtime/arena.js";
-import { formatShape, numel, sameShape } from "../shape.js";
+import { checkSize, formatShape, numel, sameShape } from "../shape.js";
 import { withGradMode } from "../tape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape, Spec } from "../types.js";
@@ -132,6 +132,13 @@ export interface LayerNormAttrs {
   /** Trailing sizes of the input, over which the statistics are taken. */
   readonly normalizedShape: Shape;
   readonly eps: number;
+}
+
+/** One size or several, as a list. */
+export function checkNormalizedShape(op: string, shape: number | Shape): readonly number[] {
+  const sizes = typeof shape === "number" ? [shape] : shape;
+  for (const n of sizes) checkSize(op, n, sizes);
+  return sizes;
 }
 
 /** Checks a normalisation over trailing dimensions and gives the shape of what is left. */
