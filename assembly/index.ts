@@ -22,5 +22,6 @@ export * from "./norm_rms";
 export * from "./rearrange";
 export * from "./reduce";
 export * from "./rows";
+export * from "./sort";
 export * from "./transcendental";
 export * from "./unary";

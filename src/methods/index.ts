@@ -10,6 +10,7 @@ import { matmulMethods } from "./matmul.js";
 import { rearrangeMethods } from "./rearrange.js";
 import { reduceMethods } from "./reduce.js";
 import { transcendentalMethods } from "./transcendental.js";
+import { sortMethods } from "./sort.js";
 import { unaryMethods } from "./unary.js";
 import { viewMethods } from "./view.js";
 
@@ -23,6 +24,7 @@ const families = [
   rearrangeMethods,
   reduceMethods,
   transcendentalMethods,
+  sortMethods,
   unaryMethods,
   viewMethods,
 ] as const;
@@ -36,6 +38,7 @@ type Methods = typeof arithmeticMethods &
   typeof rearrangeMethods &
   typeof reduceMethods &
   typeof transcendentalMethods &
+  typeof sortMethods &
   typeof unaryMethods &
   typeof viewMethods;
 

@@ -21,5 +21,6 @@ export * from "./rearrange.js";
 export * from "./rearrange.js";
 export * from "./reduce.js";
 export * from "./rows.js";
+export * from "./sort.js";
 export * from "./transcendental.js";
 export * from "./unary.js";
