@@ -9,8 +9,8 @@ import { gatherMethods } from "./gather.js";
 import { matmulMethods } from "./matmul.js";
 import { rearrangeMethods } from "./rearrange.js";
 import { reduceMethods } from "./reduce.js";
-import { transcendentalMethods } from "./transcendental.js";
 import { sortMethods } from "./sort.js";
+import { transcendentalMethods } from "./transcendental.js";
 import { unaryMethods } from "./unary.js";
 import { viewMethods } from "./view.js";
 

@@ -5,11 +5,10 @@ import { arena } from "../runtime/arena.js";
 import { formatShape, numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Ptr } from "../types.js";
-import { fill } from "./copy.js";
+import { constant, fill } from "./copy.js";
 import { checkIndices } from "./gather.js";
 import { apply, defineOp, notDifferentiable } from "./op.js";
 import { sliceScatter } from "./rearrange.js";
-import { constant } from "./view.js";
 
 type One = readonly [Tensor];
 

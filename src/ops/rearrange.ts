@@ -7,6 +7,7 @@ import type { Tensor } from "../tensor.js";
 import { bytesOf, type Ptr } from "../types.js";
 import {
   cat,
+  constant,
   permute,
   reshape,
   type SliceAttrs,
@@ -17,7 +18,7 @@ import {
 } from "./copy.js";
 import { apply, defineOp } from "./op.js";
 import { expand } from "./reduce.js";
-import { constant, unsqueeze } from "./view.js";
+import { unsqueeze } from "./view.js";
 
 type Unary = readonly [Tensor];
 type One = readonly [Tensor];

@@ -1,11 +1,10 @@
 import { ArgumentError, ShapeError } from "../errors.js";
 import { copyStrided, rowMajor } from "../layout.js";
 import { checkSize, formatShape, normalizeDim, normalizeDims, resolveShape } from "../shape.js";
-import { adopt, type Layout, Tensor } from "../tensor.js";
-import { bytesOf, type DType, type Ptr, type Shape } from "../types.js";
+import type { Layout, Tensor } from "../tensor.js";
+import { bytesOf, type Ptr, type Shape } from "../types.js";
 import { fill, narrow, permute, reshape, viewOp, viewStrides } from "./copy.js";
 import { apply, defineOp } from "./op.js";
-import { expand } from "./reduce.js";
 
 type Unary = readonly [Tensor];
 type One = readonly [Tensor];
@@ -20,13 +19,6 @@ export function view(x: Tensor, shape: Shape): Tensor {
     );
   }
   return apply(viewOp, [x], { shape: to })[0];
-}
-
-/** One value everywhere: a stretched scalar, unknown to the tape. */
-export function constant(shape: Shape, value: number, dtype: DType = "float32"): Tensor {
-  const scalar = adopt(Tensor.allocate([], dtype, "constant"));
-  fill(scalar, value);
-  return expand(scalar, shape);
 }
 
 /** Drops dimensions of size 1: all of them, or those given; a given one of another size stays. */
