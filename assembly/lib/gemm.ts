@@ -37,7 +37,7 @@ import { madd } from "./simd";
 
 /** Rows are packed if at least so many columns share them. */
 // @ts-ignore: decorator
-@inline const PACK_ROWS_FROM: i32 = 96;
+@inline const PACK_ROWS_FROM: i32 = 64;
 
 /** What the sums of a block begin with: nothing, C itself, a bias per column, a bias per row. */
 // @ts-ignore: decorator
@@ -148,16 +148,32 @@ function transpose4(panel: usize, b: usize, k: i32, valid: i32, step: usize): vo
 function packRows(rows: usize, a: usize, k: i32, aRow: i32, aCol: i32): void {
   const down = <usize>aRow << 2;
   const right = <usize>aCol << 2;
-  for (let i = 0; i < ROWS; i++) {
-    let p = a;
-    let to = rows + <usize>(i * COPIES << 2);
-    const end = to + rowsBytes(k);
-    for (; to < end; to += ROWS * COPIES << 2) {
-      if (COPIES == 4) v128.store(to, v128.load32_splat(p));
-      else store<f32>(to, load<f32>(p));
-      p += right;
+  let a1 = a + down;
+  let a2 = a1 + down;
+  let a3 = a2 + down;
+  let a4 = a3 + down;
+  let a5 = a4 + down;
+  for (const end = rows + rowsBytes(k); rows < end; rows += ROWS * COPIES << 2) {
+    if (COPIES == 4) {
+      v128.store(rows, v128.load32_splat(a));
+      v128.store(rows, v128.load32_splat(a1), 16);
+      v128.store(rows, v128.load32_splat(a2), 32);
+      v128.store(rows, v128.load32_splat(a3), 48);
+      v128.store(rows, v128.load32_splat(a4), 64);
+    } else {
+      store<f32>(rows, load<f32>(a));
+      store<f32>(rows, load<f32>(a1), 4);
+      store<f32>(rows, load<f32>(a2), 8);
+      store<f32>(rows, load<f32>(a3), 12);
+      store<f32>(rows, load<f32>(a4), 16);
+      store<f32>(rows, load<f32>(a5), 20);
+      a5 += right;
     }
-    a += down;
+    a += right;
+    a1 += right;
+    a2 += right;
+    a3 += right;
+    a4 += right;
   }
 }
 
@@ -226,7 +242,7 @@ export function multiply(
     for (let j = 0; j < n; j += PANEL) {
       const width = min(n - j, PANEL);
       if (width == PANEL) {
-        if (packed) packedTile(job, pc, work + PACKED, b, s, offset, cDown);
+        if (packed) packedTile(job, pc, b, s, offset, cDown);
         else wideTile(height, job, pc, a, b, s, offset, cDown);
       } else {
         const to = work + RESULT;
@@ -265,8 +281,8 @@ function copyTile(c: usize, from: usize, height: i32, width: i32, cDown: usize):
 }
 
 /** ROWS × 8 with packed rows. */
-function packedTile(job: Job, c: usize, rows: usize, b: usize, s: usize, offset: usize, cDown: usize): void {
-  tile(ROWS, true, true, job, c, rows, b, s, offset, cDown);
+function packedTile(job: Job, c: usize, b: usize, s: usize, offset: usize, cDown: usize): void {
+  tile(ROWS, true, true, job, c, changetype<usize>(job) + PACKED, b, s, offset, cDown);
 }
 
 /** Up to ROWS × 8. */
@@ -315,7 +331,7 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
   let c30 = zero, c31 = zero;
   let c40 = zero, c41 = zero;
   let c50 = zero, c51 = zero;
-  const bDown = job.bDown;
+  const bDown = packed ? <usize>PANEL << 2 : job.bDown;
   const aRight = packed ? <usize>(rows * COPIES << 2) : job.aRight;
   const aDown = packed ? <usize>0 : job.aDown;
   let a1 = a + aDown;
@@ -329,36 +345,36 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
     const b0 = v128.load(p);
     const b1 = wide ? v128.load(p, 16) : b0;
     {
-      const x = packed ? packedValue(a, 0) : v128.load32_splat(a);
+      const x = !packed ? v128.load32_splat(a) : COPIES == 4 ? v128.load(a) : v128.load32_splat(a);
       c00 = madd(x, b0, c00);
       if (wide) c01 = madd(x, b1, c01);
     }
     if (rows > 1) {
-      const x = packed ? packedValue(a, 1) : v128.load32_splat(a1);
+      const x = !packed ? v128.load32_splat(a1) : COPIES == 4 ? v128.load(a, 16) : v128.load32_splat(a, 4);
       c10 = madd(x, b0, c10);
       if (wide) c11 = madd(x, b1, c11);
       a1 += aRight;
     }
     if (rows > 2) {
-      const x = packed ? packedValue(a, 2) : v128.load32_splat(a2);
+      const x = !packed ? v128.load32_splat(a2) : COPIES == 4 ? v128.load(a, 32) : v128.load32_splat(a, 8);
       c20 = madd(x, b0, c20);
       if (wide) c21 = madd(x, b1, c21);
       a2 += aRight;
     }
     if (rows > 3) {
-      const x = packed ? packedValue(a, 3) : v128.load32_splat(a3);
+      const x = !packed ? v128.load32_splat(a3) : COPIES == 4 ? v128.load(a, 48) : v128.load32_splat(a, 12);
       c30 = madd(x, b0, c30);
       if (wide) c31 = madd(x, b1, c31);
       a3 += aRight;
     }
     if (rows > 4) {
-      const x = packed ? packedValue(a, 4) : v128.load32_splat(a4);
+      const x = !packed ? v128.load32_splat(a4) : COPIES == 4 ? v128.load(a, 64) : v128.load32_splat(a, 16);
       c40 = madd(x, b0, c40);
       if (wide) c41 = madd(x, b1, c41);
       a4 += aRight;
     }
     if (rows > 5) {
-      const x = packed ? packedValue(a, 5) : v128.load32_splat(a5);
+      const x = !packed ? v128.load32_splat(a5) : COPIES == 4 ? v128.load(a, 80) : v128.load32_splat(a, 20);
       c50 = madd(x, b0, c50);
       if (wide) c51 = madd(x, b1, c51);
       a5 += aRight;
@@ -377,12 +393,6 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
   if (rows > 2) { finish(wide, c, s, c20, c21, low, high); c -= cDown; s -= sDown; }
   if (rows > 1) { finish(wide, c, s, c10, c11, low, high); c -= cDown; s -= sDown; }
   finish(wide, c, s, c00, c01, low, high);
-}
-
-/** One value of a packed group of rows, in all lanes. */
-// @ts-ignore: decorator
-@inline function packedValue(a: usize, row: i32): v128 {
-  return COPIES == 4 ? v128.load(a + (<usize>row << 4)) : v128.load32_splat(a + (<usize>row << 2));
 }
 
 /** Stores one row of a tile. The sum stands first in pmax and pmin, which return their first operand if it is NaN. */
