@@ -2,6 +2,9 @@
 export * from "./arithmetic";
 export * from "./avgpool";
 export * from "./compare";
+export * from "./conv";
+export * from "./conv_input_grad";
+export * from "./conv_weight_grad";
 export * from "./copy";
 export * from "./gather";
 export * from "./indexing";
@@ -11,6 +14,7 @@ export * from "./copy";
 export * from "./matmul";
 export * from "./maxpool";
 export * from "./optim";
+export * from "./pad";
 export * from "./random";
 export * from "./norm_batch";
 export * from "./norm_group";

@@ -1,6 +1,7 @@
 export * from "./arithmetic.js";
 export * from "./avgpool.js";
 export * from "./compare.js";
+export * from "./conv.js";
 export * from "./copy.js";
 export * from "./copy.js";
 export * from "./embedding.js";
@@ -11,6 +12,7 @@ export * from "./matmul.js";
 export * from "./maxpool.js";
 export * from "./maxpool.js";
 export * from "./norm.js";
+export * from "./pad.js";
 export * from "./random.js";
 export * from "./random.js";
 export * from "./rearrange.js";

@@ -1,4 +1,5 @@
 export * from "./container.js";
+export * from "./conv.js";
 export * from "./dropout.js";
 export * as init from "./init.js";
 export * from "./linear.js";

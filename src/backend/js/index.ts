@@ -1,6 +1,9 @@
 export * from "./arithmetic.js";
 export * from "./avgpool.js";
 export * from "./compare.js";
+export * from "./conv.js";
+export * from "./conv_input_grad.js";
+export * from "./conv_weight_grad.js";
 export * from "./copy.js";
 export * from "./gather.js";
 export * from "./indexing.js";
@@ -13,6 +16,7 @@ export * from "./norm_group.js";
 export * from "./norm_local_response.js";
 export * from "./norm_rms.js";
 export * from "./optim.js";
+export * from "./pad.js";
 export * from "./random.js";
 export * from "./rearrange.js";
 export * from "./reduce.js";

@@ -1,0 +1,216 @@
+// Gradient of convolution in its input: dx [n, groups·cg, in…] from dy [n, groups·og, out…] and w [groups·og, cg, kernel…]; geometry and
+// scratch are as in conv.ts.
+//
+// With stride 1 dx is the correlation of dy, surrounded by zeros, with the mirrored kernel, inputs and outputs swapped. That makes
+// inputs·kernel products a pair of channels. The other way makes only outputs·kernel of them: what each tap of the kernel sends back is
+// one matrix product, columns [cg·kernel, outputs] = wᵀ · dy, which is then added up where the taps had read.
+import { correlate, Correlation, CORRELATION_BYTES, writePlaces } from "./lib/correlate";
+import { KC, multiply, packColumns, panelBytes, panelsBytes, START_C, START_ZERO, workBytes } from "./lib/gemm";
+import { storeLanes } from "./lib/loops";
+import { madd } from "./lib/simd";
+import {
+  align, ceilDiv, Geometry, Grid, GRID_BYTES, Image, IMAGE_BYTES, imageBytes, layOut, setGrid, stage, writeTaps,
+} from "./lib/window";
+
+/** Elements that the columns of one block have, at most, unless one row of outputs has more. */
+// @ts-ignore: decorator
+@inline const BLOCK: i32 = 65536;
+/** Outputs that a block has at least, if there are so many. */
+// @ts-ignore: decorator
+@inline const BLOCK_OUTPUTS: i32 = 96;
+
+export function conv_input_grad_f32(dx: usize, dy: usize, w: usize, geometry: usize, scratch: usize, n: i32, groups: i32, cg: i32, og: i32): void {
+  const g = changetype<Geometry>(geometry);
+  if (mirrors(g, n, og)) mirrored(dx, dy, w, g, scratch, n, groups, cg, og);
+  else byColumns(dx, dy, w, g, scratch, n, groups, cg, og);
+}
+
+/** True if correlation is the faster way. It needs the weights in another order, which must pay. */
+function mirrors(g: Geometry, n: i32, og: i32): bool {
+  if (g.sd != 1 || g.sh != 1 || g.sw != 1) return false;
+  const inputs = <f64>(g.id * g.ih * g.iw);
+  const outputs = <f64>(g.od * g.oh * g.ow);
+  // Writing and adding up a column costs as much as about ten products.
+  return <f64>n * inputs > 64 && inputs * <f64>og <= outputs * (<f64>og + 10);
+}
+
+function mirrored(dx: usize, dy: usize, w: usize, g: Geometry, scratch: usize, n: i32, groups: i32, cg: i32, og: i32): void {
+  const image = changetype<Image>(scratch);
+  const grid = changetype<Grid>(scratch + IMAGE_BYTES);
+  const c = changetype<Correlation>(scratch + IMAGE_BYTES + GRID_BYTES);
+  gradImage(image, g);
+  setGrid(grid, image, g.id, g.ih, g.iw, 1, 1);
+  c.image = image;
+  c.grid = grid;
+  c.rows = cg;
+  c.bias = 0;
+  c.relu = false;
+  c.tapCount = og * g.kd * g.kh * g.kw;
+  c.taps = scratch + IMAGE_BYTES + GRID_BYTES + CORRELATION_BYTES;
+  const weights = align(writeTaps(c.taps, image, g, og));
+  c.places = align(mirrorWeights(weights, w, groups, cg, og, g.kd * g.kh * g.kw));
+  const room = align(writePlaces(c.places, grid, cg));
+  c.work = align(room + imageBytes(image, og));
+  const outputs = <usize>(og * g.od * g.oh * g.ow) << 2;
+  for (let i = 0; i < n; i++) {
+    c.a = weights;
+    for (let group = 0; group < groups; group++) {
+      stage(image, dy, og, room);
+      c.y = dx;
+      correlate(c);
+      dx += <usize>(cg * grid.count) << 2;
+      dy += outputs;
+      c.a += <usize>(cg * c.tapCount) << 2;
+    }
+  }
+}
+
+/** dy with as many zeros around it as the kernel reaches. */
+function gradImage(m: Image, g: Geometry): void {
+  m.id = g.od; m.ih = g.oh; m.iw = g.ow;
+  m.pd = (g.kd - 1) * g.dd - g.pd;
+  m.ph = (g.kh - 1) * g.dh - g.ph;
+  m.pw = (g.kw - 1) * g.dw - g.pw;
+  m.nd = g.id + (g.kd - 1) * g.dd;
+  m.nh = g.ih + (g.kh - 1) * g.dh;
+  m.nw = g.iw + (g.kw - 1) * g.dw;
+  m.stride = 1;
+  m.phases = 1;
+  layOut(m);
+}
+
+/** to [groups, cg, og, kernel] ← w [groups, og, cg, kernel], each kernel backwards; returns the end. */
+function mirrorWeights(to: usize, w: usize, groups: i32, cg: i32, og: i32, kernel: i32): usize {
+  const bytes = <usize>kernel << 2;
+  for (let group = 0; group < groups; group++) {
+    for (let c = 0; c < cg; c++) {
+      for (let o = 0; o < og; o++) {
+        const from = w + <usize>((group * og + o) * cg + c) * bytes;
+        for (let p = from + bytes; p > from; to += 4) store<f32>(to, load<f32>(p -= 4));
+      }
+    }
+  }
+  return to;
+}
+
+function byColumns(dx: usize, dy: usize, w: usize, g: Geometry, scratch: usize, n: i32, groups: i32, cg: i32, og: i32): void {
+  const m = cg * g.kd * g.kh * g.kw;
+  const outputs = g.od * g.oh * g.ow;
+  const rows = blockRows(g, m);
+  const width = rows * g.ow;
+  const panels = align(scratch + workBytes(KC));
+  const columns = align(panels + panelsBytes(KC, width));
+  const inputs = <usize>(cg * g.id * g.ih * g.iw) << 2;
+  memory.fill(dx, 0, <usize>(n * groups) * inputs);
+  for (let i = 0; i < n; i++) {
+    let a = w;
+    for (let group = 0; group < groups; group++) {
+      if (og == 1) {
+        // A product with one inner element is not worth writing down.
+        addColumns(dx, dy, 0, a, g, cg, 0, g.od * g.oh);
+      } else if (og > 1) {
+        for (let r = 0; r < g.od * g.oh; r += rows) {
+          const height = min(rows, g.od * g.oh - r);
+          const count = height * g.ow;
+          for (let k = 0; k < og; k += KC) {
+            const depth = min(KC, og - k);
+            packColumns(panels, dy + (<usize>(k * outputs + r * g.ow) << 2), depth, count, outputs);
+            multiply(
+              columns, a + (<usize>(k * m) << 2), panels, 0, scratch, m, count, depth,
+              width, 1, m, 32, panelBytes(depth), k > 0 ? START_C : START_ZERO, -Infinity, Infinity,
+            );
+          }
+          addColumns(dx, columns, <usize>width << 2, 0, g, cg, r, height);
+        }
+      }
+      dx += inputs;
+      dy += <usize>(og * outputs) << 2;
+      a += <usize>(og * m) << 2;
+    }
+  }
+}
+
+/** Rows of outputs in a block of m columns. */
+function blockRows(g: Geometry, m: i32): i32 {
+  const outputs = max(BLOCK_OUTPUTS, BLOCK / max(1, m));
+  return min(g.od * g.oh, max(1, outputs / g.ow));
+}
+
+/**
+ * dx [cg, in…] += what `height` rows of outputs from r on send back through each tap. The columns of the taps [cg, kernel] are `next` bytes
+ * apart and, if there are weights, multiplied by them.
+ */
+function addColumns(dx: usize, columns: usize, next: usize, weights: usize, g: Geometry, cg: i32, r: i32, height: i32): void {
+  let scale: f32 = 1;
+  for (let c = 0; c < cg; c++) {
+    for (let a = 0; a < g.kd; a++) {
+      for (let b = 0; b < g.kh; b++) {
+        // Outputs from lo to hi read inside the input, at output·stride + first; so for rows, and for columns below.
+        const firstY = b * g.dh - g.ph;
+        const loY = max(0, ceilDiv(-firstY, g.sh));
+        const hiY = min(g.oh, ceilDiv(g.ih - firstY, g.sh));
+        for (let e = 0; e < g.kw; e++) {
+          const firstX = e * g.dw - g.pw;
+          const loX = max(0, ceilDiv(-firstX, g.sw));
+          const hiX = min(g.ow, ceilDiv(g.iw - firstX, g.sw));
+          if (weights) {
+            scale = load<f32>(weights);
+            weights += 4;
+          }
+          // Slice by slice, since a block may begin and end inside one.
+          for (let row = r; row < r + height;) {
+            const z = row / g.oh;
+            const iz = z * g.sd - g.pd + a * g.dd;
+            const top = z * g.oh;
+            const bottom = min(top + g.oh, r + height);
+            if (<u32>iz < <u32>g.id && loX < hiX) {
+              const from = max(row, top + loY);
+              const to = dx + (<usize>((iz * g.ih + (from - top) * g.sh + firstY) * g.iw + loX * g.sw + firstX) << 2);
+              const source = columns + (<usize>((from - r) * g.ow + loX) << 2);
+              addRows(to, source, min(bottom, top + hiY) - from, hiX - loX, g.sh * g.iw, g.ow, g.sw, scale);
+            }
+            row = bottom;
+          }
+          columns += next;
+        }
+      }
+    }
+    dx += <usize>(g.id * g.ih * g.iw) << 2;
+  }
+}
+
+/** to += scale · from [height, width]; rows of `to` and of `from` are toRow and fromRow elements apart, columns of `to` are `step`. */
+function addRows(to: usize, from: usize, height: i32, width: i32, toRow: i32, fromRow: i32, step: i32, scale: f32): void {
+  const v = f32x4.splat(scale);
+  const zero = f32x4.splat(0);
+  for (; height > 0; height--) {
+    let p = to;
+    let q = from;
+    let left = width;
+    if (step == 1) {
+      for (; left >= 4; left -= 4) {
+        v128.store(p, madd(v, v128.load(q), v128.load(p)));
+        p += 16;
+        q += 16;
+      }
+      if (left > 0) storeLanes(p, madd(v, v128.load(q), v128.load(p)), left);
+      left = 0;
+    } else if (step == 2) {
+      // Zeros go to the elements between, of which the last one may not exist: hence more than four.
+      for (; left > 4; left -= 4) {
+        const x = f32x4.mul(v, v128.load(q));
+        v128.store(p, f32x4.add(v128.load(p), v128.shuffle<f32>(x, zero, 0, 4, 1, 5)));
+        v128.store(p, f32x4.add(v128.load(p, 16), v128.shuffle<f32>(x, zero, 2, 6, 3, 7)), 16);
+        p += 32;
+        q += 16;
+      }
+    }
+    for (; left > 0; left--) {
+      store<f32>(p, load<f32>(p) + scale * load<f32>(q));
+      p += <usize>step << 2;
+      q += 4;
+    }
+    to += <usize>toRow << 2;
+    from += <usize>fromRow << 2;
+  }
+}

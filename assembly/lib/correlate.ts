@@ -1,0 +1,211 @@
+// The inner loops of convolution: y[r, q] = bias[r] + Σ_k a[r, k] · image[taps[k] + q] for all outputs q.
+//
+// With many rows (output channels) this is a matrix product whose right-hand side is packed straight from the image, panel by panel.
+// With few rows packing would cost more than it saves, and a tile of two quads reads the image in place.
+import { KC, multiply, NC, PANEL, panelBytes, panelsBytes, START_C, START_ROW, START_ZERO, workBytes } from "./gemm";
+import { storeLanes } from "./loops";
+import { nineTaps, threeByThree } from "./nine_taps";
+import { madd } from "./simd";
+import { align, Grid, Image, Lanes, LANES_BYTES, Quad, QUAD_BYTES, writeLanes, writeQuads } from "./window";
+
+/** Taps per pass where the image is read in place: bounds the length of one summation. */
+// @ts-ignore: decorator
+@inline const PASS: i32 = 512;
+/** From this many rows on packing pays. */
+// @ts-ignore: decorator
+@inline const PACK_ROWS: i32 = 12;
+
+/** What `correlate` does, in memory because it has more parts than there are registers. */
+@unmanaged export class Correlation {
+  image: Image;
+  grid: Grid;
+  /** [rows, grid] */
+  y: usize;
+  /** [rows, tapCount] */
+  a: usize;
+  rows: i32;
+  taps: usize; tapCount: i32;
+  /** Table by `writePlaces`. */
+  places: usize;
+  /** [rows], or 0 */
+  bias: usize;
+  relu: bool;
+  work: usize;
+}
+
+// @ts-ignore: decorator
+@inline export const CORRELATION_BYTES: usize = 64;
+
+/** Writes the table of the grid's places; returns its end. */
+export function writePlaces(to: usize, grid: Grid, rows: i32): usize {
+  return rows < PACK_ROWS ? writeQuads(to, grid) : writeLanes(to, grid);
+}
+
+export function correlate(c: Correlation): void {
+  if (c.rows >= PACK_ROWS) packed(c);
+  else if (threeByThree(c)) nineTaps(c);
+  else inPlace(c);
+}
+
+function packed(c: Correlation): void {
+  const count = c.grid.count;
+  const panels = align(c.work + workBytes(KC));
+  for (let j = 0; j < count; j += NC) {
+    const n = min(NC, count - j);
+    const places = c.places + (<usize>j << 2);
+    let k = 0;
+    // At least once: without taps the result is the bias.
+    do {
+      const depth = min(KC, c.tapCount - k);
+      pack(panels, c.image.data, c.taps + (<usize>k << 2), depth, places, n);
+      const start = k > 0 ? START_C : c.bias == 0 ? START_ZERO : START_ROW;
+      const low: f32 = c.relu && k + depth == c.tapCount ? 0 : -Infinity;
+      multiply(
+        c.y + (<usize>j << 2), c.a + (<usize>k << 2), panels, c.bias, c.work, c.rows, n, depth,
+        count, c.tapCount, 1, 32, panelBytes(depth), start, low, Infinity,
+      );
+      k += depth;
+    } while (k < c.tapCount);
+  }
+}
+
+/** Panels of `depth` taps for n outputs. */
+function pack(panels: usize, image: usize, taps: usize, depth: i32, places: usize, n: i32): void {
+  for (let j = 0; j < n; j += PANEL) {
+    packQuad(panels, image, taps, depth, changetype<Lanes>(places));
+    if (j + 4 < n) packQuad(panels + 16, image, taps, depth, changetype<Lanes>(places + LANES_BYTES));
+    places += 2 * LANES_BYTES;
+    panels += panelBytes(depth);
+  }
+}
+
+// @ts-ignore: decorator
+@inline function packQuad(panel: usize, image: usize, taps: usize, depth: i32, at: Lanes): void {
+  const p0 = image + at.lane0;
+  const end = taps + (<usize>depth << 2);
+  if (at.lane3 == at.lane0 + 12) {
+    for (; taps < end; taps += 4) {
+      v128.store(panel, v128.load(p0 + load<usize>(taps)));
+      panel += 32;
+    }
+    return;
+  }
+  const p1 = image + at.lane1;
+  const p2 = image + at.lane2;
+  const p3 = image + at.lane3;
+  for (; taps < end; taps += 4) {
+    const tap = load<usize>(taps);
+    store<u32>(panel, load<u32>(p0 + tap));
+    store<u32>(panel, load<u32>(p1 + tap), 4);
+    store<u32>(panel, load<u32>(p2 + tap), 8);
+    store<u32>(panel, load<u32>(p3 + tap), 12);
+    panel += 32;
+  }
+}
+
+function inPlace(c: Correlation): void {
+  const end = c.places + <usize>c.grid.quads * QUAD_BYTES;
+  let k = 0;
+  // At least once: without taps the result is the bias.
+  do {
+    const n = min(PASS, c.tapCount - k);
+    const floor: f32 = c.relu && k + n == c.tapCount ? 0 : -Infinity;
+    for (let q0 = c.places; q0 < end; q0 += 2 * QUAD_BYTES) {
+      // A lone last quad is computed twice: a tile is always full.
+      const q1 = q0 + QUAD_BYTES < end ? q0 + QUAD_BYTES : q0;
+      twoQuads(c, changetype<Quad>(q0), changetype<Quad>(q1), k, n, floor);
+    }
+    k += n;
+  } while (k < c.tapCount);
+}
+
+/** All rows of two quads, n taps from the k-th on. */
+function twoQuads(c: Correlation, q0: Quad, q1: Quad, k: i32, n: i32, floor: f32): void {
+  let row = 0;
+  while (row < c.rows) {
+    // The last two tiles share what is left: 3 3 rather than 4 2.
+    const left = c.rows - row;
+    const height = left >= 8 ? 4 : left > 4 ? (left + 1) >> 1 : left;
+    if (height == 4) tile4(c, q0, q1, row, k, n, floor);
+    else if (height == 3) tile3(c, q0, q1, row, k, n, floor);
+    else if (height == 2) tile2(c, q0, q1, row, k, n, floor);
+    else tile1(c, q0, q1, row, k, n, floor);
+    row += height;
+  }
+}
+
+// One function each: registers are given out by function.
+function tile4(c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, floor: f32): void { tile(4, c, q0, q1, row, k, n, floor); }
+function tile3(c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, floor: f32): void { tile(3, c, q0, q1, row, k, n, floor); }
+function tile2(c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, floor: f32): void { tile(2, c, q0, q1, row, k, n, floor); }
+function tile1(c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, floor: f32): void { tile(1, c, q0, q1, row, k, n, floor); }
+
+/** `rows` rows (a constant where this is inlined) of two quads: y = max(start + a · b, floor), where start is the bias at first, then y. */
+// @ts-ignore: decorator
+@inline function tile(rows: i32, c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, floor: f32): void {
+  const yRow = <usize>c.grid.count << 2;
+  const aRow = <usize>c.tapCount << 2;
+  const y0 = c.y + <usize>row * yRow + q0.out;
+  const y1 = c.y + <usize>row * yRow + q1.out;
+  let s00 = f32x4.splat(0), s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00, s30 = s00, s31 = s00;
+  if (k > 0) {
+    s00 = v128.load(y0);
+    s01 = v128.load(y1);
+    if (rows > 1) { s10 = v128.load(y0 + yRow); s11 = v128.load(y1 + yRow); }
+    if (rows > 2) { s20 = v128.load(y0 + 2 * yRow); s21 = v128.load(y1 + 2 * yRow); }
+    if (rows > 3) { s30 = v128.load(y0 + 3 * yRow); s31 = v128.load(y1 + 3 * yRow); }
+  } else if (c.bias) {
+    const bias = c.bias + (<usize>row << 2);
+    s00 = s01 = v128.load32_splat(bias);
+    if (rows > 1) s10 = s11 = v128.load32_splat(bias, 4);
+    if (rows > 2) s20 = s21 = v128.load32_splat(bias, 8);
+    if (rows > 3) s30 = s31 = v128.load32_splat(bias, 12);
+  }
+  const b0 = c.image.data + q0.image;
+  const b1 = c.image.data + q1.image;
+  let a = c.a + <usize>row * aRow + (<usize>k << 2);
+  let a1 = a + aRow;
+  let a2 = a1 + aRow;
+  let a3 = a2 + aRow;
+  let taps = c.taps + (<usize>k << 2);
+  for (const end = taps + (<usize>n << 2); taps < end; taps += 4) {
+    const at = load<usize>(taps);
+    const x0 = v128.load(b0 + at);
+    const x1 = v128.load(b1 + at);
+    let w = v128.load32_splat(a);
+    s00 = madd(w, x0, s00);
+    s01 = madd(w, x1, s01);
+    a += 4;
+    if (rows > 1) {
+      w = v128.load32_splat(a1);
+      s10 = madd(w, x0, s10);
+      s11 = madd(w, x1, s11);
+      a1 += 4;
+    }
+    if (rows > 2) {
+      w = v128.load32_splat(a2);
+      s20 = madd(w, x0, s20);
+      s21 = madd(w, x1, s21);
+      a2 += 4;
+    }
+    if (rows > 3) {
+      w = v128.load32_splat(a3);
+      s30 = madd(w, x0, s30);
+      s31 = madd(w, x1, s31);
+      a3 += 4;
+    }
+  }
+  const low = f32x4.splat(floor);
+  storePair(y0, y1, f32x4.pmax(s00, low), f32x4.pmax(s01, low), q0.count, q1.count);
+  if (rows > 1) storePair(y0 + yRow, y1 + yRow, f32x4.pmax(s10, low), f32x4.pmax(s11, low), q0.count, q1.count);
+  if (rows > 2) storePair(y0 + 2 * yRow, y1 + 2 * yRow, f32x4.pmax(s20, low), f32x4.pmax(s21, low), q0.count, q1.count);
+  if (rows > 3) storePair(y0 + 3 * yRow, y1 + 3 * yRow, f32x4.pmax(s30, low), f32x4.pmax(s31, low), q0.count, q1.count);
+}
+
+// @ts-ignore: decorator
+@inline function storePair(y0: usize, y1: usize, v0: v128, v1: v128, n0: i32, n1: i32): void {
+  if (n0 == 4) v128.store(y0, v0);
+  else storeLanes(y0, v0, n0);
+  if (n1 == 4) v128.store(y1, v1);
+  else storeLanes(y1, v1, n1);
+}

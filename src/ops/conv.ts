@@ -1,0 +1,291 @@
+import { K } from "../backend/index.js";
+import { checkDType, checkInteger, checkOneOf, checkRank, checkTuple } from "../check.js";
+import { ShapeError } from "../errors.js";
+import { arena, NULL } from "../runtime/arena.js";
+import { formatShape } from "../shape.js";
+import type { Tensor } from "../tensor.js";
+import type { Ptr, Shape, Spec } from "../types.js";
+import { apply, defineOp } from "./op.js";
+import { sumOp } from "./reduce.js";
+import { reluGradOp } from "./unary.js";
+
+// Convolution (cross-correlation) over one to three spatial dimensions, and its two gradients. The three are each other's
+// gradients: with y = conv(x, w), the form ⟨g, conv(x, w)⟩ is linear in g, x and w, and each op is its derivative in one of them.
+//
+// N batch, G groups, C and O input and output channels, C/G and O/G those of one group; spatial sizes I of the input, K of the
+// kernel, Q of the output: Q = ⌊(I + padding − dilation·(K − 1) − 1) / stride⌋ + 1.
+
+type One = readonly [Tensor];
+type Operands = readonly [x: Tensor, weight: Tensor, bias: Tensor | null];
+
+/** One entry a spatial dimension in each list; their number tells Conv1d, Conv2d and Conv3d apart. */
+export interface ConvAttrs {
+  readonly stride: readonly number[];
+  /** Zeros before and behind. */
+  readonly padding: readonly (readonly [number, number])[];
+  readonly dilation: readonly number[];
+  readonly groups: number;
+}
+
+export interface ConvOptions {
+  /** Step between outputs. Default 1. */
+  readonly stride?: number | readonly number[];
+  /** Zeros on both sides; "same" keeps the size (stride 1 only), "valid" is 0. Default 0. */
+  readonly padding?: number | readonly number[] | "same" | "valid";
+  /** Step between the taps of the kernel. Default 1. */
+  readonly dilation?: number | readonly number[];
+  /** Independent convolutions side by side; divides both channel counts. Default 1. */
+  readonly groups?: number;
+}
+
+export const CONV_OPTIONS = ["stride", "padding", "dilation", "groups"];
+
+/** Attributes from what the user wrote, checked. `op` is the class name that messages start with. */
+export function convAttrs(op: string, kernel: Shape, options: ConvOptions): ConvAttrs {
+  const rank = kernel.length;
+  const stride = checkTuple(op, "stride", options.stride ?? 1, rank, 1);
+  const dilation = checkTuple(op, "dilation", options.dilation ?? 1, rank, 1);
+  const groups = checkInteger(op, "groups", options.groups ?? 1, 1);
+  return { stride, padding: paddingOf(op, kernel, stride, dilation, options.padding ?? 0), dilation, groups };
+}
+
+function paddingOf(
+  op: string,
+  kernel: Shape,
+  stride: readonly number[],
+  dilation: readonly number[],
+  padding: number | readonly number[] | string,
+): [number, number][] {
+  if (typeof padding !== "string") return checkTuple(op, "padding", padding, kernel.length, 0).map((p) => [p, p]);
+  if (checkOneOf(op, "padding", padding, ["same", "valid"]) === "valid") return kernel.map(() => [0, 0]);
+  if (stride.some((s) => s !== 1)) {
+    throw new ShapeError(op, `padding "same" with stride ${formatShape(stride)}; expected stride 1`);
+  }
+  // As PyTorch: of an odd total the larger half comes behind.
+  return kernel.map((k, d) => {
+    const total = dilation[d]! * (k - 1);
+    const before = Math.floor(total / 2);
+    return [before, total - before];
+  });
+}
+
+function moduleName(attrs: ConvAttrs): string {
+  return `Conv${attrs.stride.length}d`;
+}
+
+function inferConv(x: Spec, weight: Spec, bias: Spec | null, attrs: ConvAttrs): Spec[] {
+  const op = moduleName(attrs);
+  const { stride, padding, dilation, groups } = attrs;
+  const rank = stride.length;
+  checkDType(op, "input", x, "float32");
+  checkDType(op, "weight", weight, "float32");
+  checkRank(op, "input", x.shape, rank + 1, rank + 2);
+  checkRank(op, "weight", weight.shape, rank + 2);
+  const [outChannels, groupChannels, ...kernel] = weight.shape as [number, number, ...number[]];
+  const channels = x.shape[x.shape.length - rank - 1]!;
+  const context = `weight ${formatShape(weight.shape)}, groups ${groups}, input ${formatShape(x.shape)}`;
+  if (channels !== groupChannels * groups) {
+    throw new ShapeError(op, `input has ${channels} channels; expected ${groupChannels * groups} (${context})`);
+  }
+  if (outChannels % groups !== 0) {
+    throw new ShapeError(
+      op,
+      `weight has ${outChannels} output channels; expected a multiple of groups ${groups} (${context})`,
+    );
+  }
+  if (bias !== null) {
+    checkDType(op, "bias", bias, "float32");
+    if (bias.shape.length !== 1 || bias.shape[0] !== outChannels) {
+      throw new ShapeError(op, `bias has shape ${formatShape(bias.shape)}; expected [${outChannels}] (${context})`);
+    }
+  }
+  const size = x.shape.slice(-rank);
+  const padded = size.map((n, d) => n + padding[d]![0] + padding[d]![1]);
+  const reach = kernel.map((k, d) => dilation[d]! * (k - 1) + 1);
+  if (kernel.some((k) => k === 0) || reach.some((r, d) => r > padded[d]!)) {
+    const spans = dilation.some((d) => d !== 1) ? ` (dilation ${formatShape(dilation)}: ${formatShape(reach)})` : "";
+    throw new ShapeError(
+      op,
+      `kernel ${formatShape(kernel)}${spans} does not fit into the padded input ${formatShape(padded)}; ` +
+        `expected sizes from 1 to the input's (${context})`,
+    );
+  }
+  const out = padded.map((n, d) => Math.floor((n - reach[d]!) / stride[d]!) + 1);
+  return [{ shape: [...x.shape.slice(0, -rank - 1), outChannels, ...out], dtype: "float32" }];
+}
+
+/** y = conv(x, w) + b. x [N, C, I…] or [C, I…], w [O, C/G, K…], b [O] or null → y [N, O, Q…] or [O, Q…]. */
+export const convOp = defineOp<Operands, One, ConvAttrs>({
+  name: "conv",
+  infer: ([x, weight, bias], attrs) => inferConv(x, weight, bias, attrs),
+  forward: ([y], [x, weight, bias], attrs) => runConv(y, x, weight, bias, attrs, 0),
+  saves: { inputs: [0, 1] },
+  backward: ([g], [x, weight, bias], _, attrs) => convGradients(g, x, weight, bias, attrs),
+});
+
+/** y = max(conv(x, w) + b, 0) in one pass: what a compiled graph makes of a convolution followed by ReLU. */
+export const convReluOp = defineOp<Operands, One, ConvAttrs>({
+  name: "conv_relu",
+  infer: ([x, weight, bias], attrs) => inferConv(x, weight, bias, attrs),
+  forward: ([y], [x, weight, bias], attrs) => runConv(y, x, weight, bias, attrs, 1),
+  saves: { inputs: [0, 1], outs: [0] },
+  backward: ([g], [x, weight, bias], [y], attrs) => {
+    let masked: Tensor | null = null;
+    const upstream = (): Tensor => (masked ??= apply(reluGradOp, [g, y], undefined)[0]);
+    return [0, 1, 2].map((i) => () => convGradients(upstream(), x, weight, bias, attrs)[i]!());
+  },
+});
+
+function convGradients(
+  g: Tensor,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  attrs: ConvAttrs,
+): readonly [() => Tensor, () => Tensor, (() => Tensor) | null] {
+  return [
+    () => convInputGrad(g, weight, x.shape, attrs),
+    () => convWeightGrad(g, x, weight.shape, attrs),
+    bias && (() => channelSum(g, attrs.stride.length)),
+  ];
+}
+
+/** Σ over all dimensions but the channels: the gradient of the bias. */
+function channelSum(g: Tensor, rank: number): Tensor {
+  const spatial = g.shape.map((_, d) => d).slice(-rank);
+  const perImage = apply(sumOp, [g], { dims: spatial, keepdim: false })[0];
+  return perImage.ndim === 1 ? perImage : apply(sumOp, [perImage], { dims: [0], keepdim: false })[0];
+}
+
+/** dx, the adjoint of conv in x: every output's gradient spread over the inputs it read. It is a transposed convolution of g. */
+export const convInputGradOp = defineOp<readonly [Tensor, Tensor], One, ConvAttrs & { inputShape: Shape }>({
+  name: "conv_input_grad",
+  infer: (_, { inputShape }) => [{ shape: inputShape, dtype: "float32" }],
+  forward: ([dx], [g, weight], attrs) => {
+    const call = prepare(dx.shape, weight.shape, g.shape, attrs, inputGradFloats);
+    K.conv_input_grad_f32(dx.ptr, g.ptr, weight.ptr, call.geometry, call.scratch, ...call.counts);
+  },
+  backward: ([gg], [g, weight], _, attrs) => [
+    () => conv(gg, weight, null, attrs),
+    () => convWeightGrad(g, gg, weight.shape, attrs),
+  ],
+});
+
+/** dw, the adjoint of conv in w: dw[o, c, k] = Σ over images and outputs of g[o, q] · x[c, q·stride − padding + k·dilation]. */
+export const convWeightGradOp = defineOp<readonly [Tensor, Tensor], One, ConvAttrs & { weightShape: Shape }>({
+  name: "conv_weight_grad",
+  infer: (_, { weightShape }) => [{ shape: weightShape, dtype: "float32" }],
+  forward: ([dw], [g, x], attrs) => {
+    const call = prepare(x.shape, dw.shape, g.shape, attrs, weightGradFloats);
+    K.conv_weight_grad_f32(dw.ptr, g.ptr, x.ptr, call.geometry, call.scratch, ...call.counts);
+  },
+  backward: ([gg], [g, x], _, attrs) => [() => conv(x, gg, null, attrs), () => convInputGrad(g, gg, x.shape, attrs)],
+});
+
+export function conv(x: Tensor, weight: Tensor, bias: Tensor | null, attrs: ConvAttrs): Tensor {
+  return apply(convOp, [x, weight, bias], attrs)[0];
+}
+
+function convInputGrad(g: Tensor, weight: Tensor, inputShape: Shape, attrs: ConvAttrs): Tensor {
+  return apply(convInputGradOp, [g, weight], { ...attrs, inputShape })[0];
+}
+
+function convWeightGrad(g: Tensor, x: Tensor, weightShape: Shape, attrs: ConvAttrs): Tensor {
+  return apply(convWeightGradOp, [g, x], { ...attrs, weightShape })[0];
+}
+
+function runConv(y: Tensor, x: Tensor, weight: Tensor, bias: Tensor | null, attrs: ConvAttrs, relu: 0 | 1): void {
+  const call = prepare(x.shape, weight.shape, y.shape, attrs, forwardFloats);
+  K.conv_f32(y.ptr, x.ptr, weight.ptr, bias?.ptr ?? NULL, call.geometry, call.scratch, ...call.counts, relu);
+}
+
+type Triple = readonly [depth: number, height: number, width: number];
+
+/** A convolution as the kernels see it: always three spatial dimensions. */
+interface Sizes {
+  readonly input: Triple;
+  readonly kernel: Triple;
+  readonly output: Triple;
+  readonly stride: Triple;
+  readonly padding: Triple;
+  readonly dilation: Triple;
+  readonly counts: readonly [n: number, groups: number, groupInputs: number, groupOutputs: number];
+}
+
+/** The block that Geometry in assembly/lib/window.ts describes, rounded up to a cache line. */
+const GEOMETRY_BYTES = 128;
+
+/** Takes the work space of one call and writes its geometry at the front. */
+function prepare(input: Shape, weight: Shape, output: Shape, attrs: ConvAttrs, floats: (sizes: Sizes) => number) {
+  const rank = attrs.stride.length;
+  const triple = (values: Shape, fill: number): Triple => [
+    values.at(-3) ?? fill,
+    values.at(-2) ?? fill,
+    values.at(-1)!,
+  ];
+  const sizes: Sizes = {
+    input: triple(input.slice(-rank), 1),
+    kernel: triple(weight.slice(2), 1),
+    output: triple(output.slice(-rank), 1),
+    stride: triple(attrs.stride, 1),
+    padding: triple(
+      attrs.padding.map(([before]) => before),
+      0,
+    ),
+    dilation: triple(attrs.dilation, 1),
+    counts: [input.length === rank + 1 ? 1 : input[0]!, attrs.groups, weight[1]!, weight[0]! / attrs.groups],
+  };
+  const geometry = arena.scratch(GEOMETRY_BYTES + 4 * floats(sizes));
+  const { kernel, stride, padding, dilation } = sizes;
+  arena.i32.set([sizes.input, kernel, sizes.output, stride, padding, dilation].flat(), geometry >>> 2);
+  return { geometry, scratch: (geometry + GEOMETRY_BYTES) as Ptr, counts: sizes.counts };
+}
+
+/** The kernels' own records, the work space of a matrix product, and what aligning the parts of the work space costs. */
+const FIXED_FLOATS = 5120;
+/** Largest block [depth, columns] that a matrix product packs; see assembly/lib/gemm.ts. */
+const DEPTH = 192;
+const COLUMNS = 512;
+/** Columns of an input gradient: floats of a block, and outputs in it at least; see assembly/conv_input_grad.ts. */
+const BLOCK = 65536;
+const BLOCK_OUTPUTS = 96;
+
+const product = (t: Triple): number => t[0] * t[1] * t[2];
+
+function panelFloats(columns: number): number {
+  return DEPTH * (Math.min(columns, COLUMNS) + 8);
+}
+
+/** Table of the outputs' places: one number an output, or three for four of a row. */
+function placesFloats([depth, height, width]: Triple): number {
+  return depth * height * Math.max(width + 3, 3 * Math.ceil(width / 4));
+}
+
+/** A copy of one group's input with its padding. */
+function inputFloats({ kernel, output, stride, dilation, counts }: Sizes): number {
+  const reach = output.map((q, d) => (q - 1) * stride[d]! + (kernel[d]! - 1) * dilation[d]! + 1);
+  const columns = output[2] + Math.floor(((kernel[2] - 1) * dilation[2]) / stride[2]);
+  return counts[2] * reach[0]! * reach[1]! * Math.min(stride[2], (kernel[2] - 1) * dilation[2] + 1) * columns;
+}
+
+function forwardFloats(sizes: Sizes): number {
+  const taps = sizes.counts[2] * product(sizes.kernel);
+  return FIXED_FLOATS + taps + placesFloats(sizes.output) + inputFloats(sizes) + panelFloats(product(sizes.output));
+}
+
+/** Enough for either way of assembly/conv_input_grad.ts. */
+function inputGradFloats({ input, kernel, output, dilation, counts }: Sizes): number {
+  const [, groups, cg, og] = counts;
+  const around = input.map((n, d) => n + (kernel[d]! - 1) * dilation[d]!);
+  const image = og * around[0]! * around[1]! * around[2]!;
+  const mirrored = og * product(kernel) * (1 + groups * cg) + placesFloats(input) + image + panelFloats(product(input));
+  const taps = cg * product(kernel);
+  const block = Math.min(product(output), Math.max(output[2], BLOCK_OUTPUTS, BLOCK / Math.max(1, taps)));
+  const columns = taps * block + DEPTH * (block + 8);
+  return FIXED_FLOATS + Math.max(mirrored, columns);
+}
+
+function weightGradFloats(sizes: Sizes): number {
+  const taps = sizes.counts[2] * product(sizes.kernel);
+  return FIXED_FLOATS + taps + placesFloats(sizes.output) + inputFloats(sizes) + panelFloats(taps);
+}
