@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nn, ones, scope, setBackend, tensor } from "../src/node.js";
+import { nn, ones, scope, setBackend, tensor, zeros } from "../src/node.js";
 
 test("a maximum that two windows share gets both gradients", () => {
   for (const backend of ["wasm", "js"] as const) {
@@ -80,4 +80,14 @@ test("modules refuse windows when they are made", () => {
   expect(() => new nn.AvgPool3d([1, 2])).toThrow("AvgPool3d: kernelSize is [1, 2]");
   expect(() => new nn.AdaptiveMaxPool2d([1, 2, 3])).toThrow("AdaptiveMaxPool2d");
   expect(() => new nn.AdaptiveAvgPool1d(0)).toThrow("AdaptiveAvgPool1d: outputSize is 0");
+});
+
+test("Lp pooling of zeros has a gradient of zeros, not NaN", () => {
+  scope(() => {
+    const x = zeros([1, 1, 8], { requiresGrad: true });
+    const y = new nn.LPPool1d(2, 2).forward(x);
+    y.sum().backward();
+    expect(y.tolist()).toEqual([[[0, 0, 0, 0]]]);
+    expect(x.grad?.tolist()).toEqual([[[0, 0, 0, 0, 0, 0, 0, 0]]]);
+  });
 });

@@ -1,7 +1,11 @@
 import { checkInteger, checkOptions } from "../check.js";
-import { avgPool as averageOp } from "../ops/avgpool.js";
-import { checkOutputSize, checkWindows, type WindowOptions } from "../ops/maxpool.js";
+import { affine, mul } from "../ops/arithmetic.js";
+import { avgPool as averageOp, checkNorm } from "../ops/avgpool.js";
+import { checkOutputSize, checkWindows, layWindows, type WindowOptions } from "../ops/maxpool.js";
+import { powScalar } from "../ops/transcendental.js";
+import { numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { abs, relu, sign } from "./unary.js";
 
 export interface AvgPool1dOptions extends Omit<WindowOptions, "dilation"> {
   /** Whether the padding's zeros count in the divisor. Default true. */
@@ -67,4 +71,35 @@ function adaptiveAvgPool(op: string, n: number, x: Tensor, options: AdaptiveAvgP
   checkOptions(op, options, ["outputSize"]);
   const windows = checkOutputSize(op, n, options.outputSize);
   return averageOp(x, { windows, countIncludePad: true, divisorOverride: null });
+}
+
+export interface LPPoolOptions extends Pick<WindowOptions, "kernelSize" | "stride" | "ceilMode"> {
+  /** The exponent p, above 0. */
+  readonly normType: number;
+}
+
+/** y = (Σ xᵖ)^(1/p) over windows of [N, C, L] or [C, L]; where the sum is 0, so is the gradient. */
+export function lpPool1d(x: Tensor, options: LPPoolOptions): Tensor {
+  return lpPool("LPPool1d", 1, x, options);
+}
+
+/** y = (Σ xᵖ)^(1/p) over windows of [N, C, H, W] or [C, H, W]; where the sum is 0, so is the gradient. */
+export function lpPool2d(x: Tensor, options: LPPoolOptions): Tensor {
+  return lpPool("LPPool2d", 2, x, options);
+}
+
+/** y = (Σ xᵖ)^(1/p) over windows of [N, C, D, H, W] or [C, D, H, W]; where the sum is 0, so is the gradient. */
+export function lpPool3d(x: Tensor, options: LPPoolOptions): Tensor {
+  return lpPool("LPPool3d", 3, x, options);
+}
+
+function lpPool(op: string, n: number, x: Tensor, options: LPPoolOptions): Tensor {
+  checkOptions(op, options, ["normType", "kernelSize", "stride", "ceilMode"]);
+  const p = checkNorm(op, options.normType);
+  const windows = checkWindows(op, n, options);
+  layWindows(op, x, windows);
+  const mean = averageOp(powScalar(x, p), { windows, countIncludePad: true, divisorOverride: null });
+  // The mean itself, but through relu, whose gradient at 0 is 0: the root's would be infinite there.
+  const guarded = mul(sign(mean), relu(abs(mean)));
+  return powScalar(affine(guarded, numel(windows.kernel), 0), 1 / p);
 }

@@ -1,6 +1,7 @@
 import { checkOptions } from "../check.js";
 import * as A from "../functional/avgpool.js";
 import * as M from "../functional/maxpool.js";
+import { checkNorm } from "../ops/avgpool.js";
 import { checkOutputSize, checkWindows, type Sizes } from "../ops/maxpool.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
@@ -185,6 +186,52 @@ export class AdaptiveMaxPool3d<R extends boolean = false> extends AdaptiveMaxPoo
 
   forward(x: Tensor): M.Pooled<R> {
     return M.adaptiveMaxPool3d(x, this.options);
+  }
+}
+
+type LPOptions = Omit<A.LPPoolOptions, "normType" | "kernelSize">;
+
+abstract class LPPool extends Module {
+  readonly options: A.LPPoolOptions;
+  constructor(op: string, n: number, normType: number, kernelSize: Sizes, options: LPOptions) {
+    super();
+    checkOptions(op, options, ["stride", "ceilMode"]);
+    this.options = { ...options, normType, kernelSize };
+    checkNorm(op, normType);
+    checkWindows(op, n, this.options);
+  }
+}
+
+/** y = (Σ xᵖ)^(1/p) over windows of [N, C, L] or [C, L]; see `functional.lpPool1d`. */
+export class LPPool1d extends LPPool {
+  constructor(normType: number, kernelSize: Sizes, options: LPOptions = {}) {
+    super("LPPool1d", 1, normType, kernelSize, options);
+  }
+
+  forward(x: Tensor): Tensor {
+    return A.lpPool1d(x, this.options);
+  }
+}
+
+/** y = (Σ xᵖ)^(1/p) over windows of [N, C, H, W] or [C, H, W]; see `functional.lpPool2d`. */
+export class LPPool2d extends LPPool {
+  constructor(normType: number, kernelSize: Sizes, options: LPOptions = {}) {
+    super("LPPool2d", 2, normType, kernelSize, options);
+  }
+
+  forward(x: Tensor): Tensor {
+    return A.lpPool2d(x, this.options);
+  }
+}
+
+/** y = (Σ xᵖ)^(1/p) over windows of [N, C, D, H, W] or [C, D, H, W]; see `functional.lpPool3d`. */
+export class LPPool3d extends LPPool {
+  constructor(normType: number, kernelSize: Sizes, options: LPOptions = {}) {
+    super("LPPool3d", 3, normType, kernelSize, options);
+  }
+
+  forward(x: Tensor): Tensor {
+    return A.lpPool3d(x, this.options);
   }
 }
 

@@ -1,5 +1,7 @@
 import { K } from "../backend/index.js";
 import type { AverageGeometry } from "../backend/js/lib/pool.js";
+import { checkNumber } from "../check.js";
+import { ArgumentError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape, Spec } from "../types.js";
 import { layWindows, type Windows } from "./maxpool.js";
@@ -51,4 +53,12 @@ export const avgPoolGradOp = defineOp<One, One, AveragePooling & { shape: Shape 
 
 export function avgPool(x: Tensor, attrs: AveragePooling): Tensor {
   return apply(avgPoolOp, [x], attrs)[0];
+}
+
+/** Checks the exponent of Lp pooling. */
+export function checkNorm(op: string, p: number): number {
+  if (checkNumber(op, "normType", p, 0, Number.MAX_VALUE) === 0) {
+    throw new ArgumentError(op, "normType is 0; expected a number above 0");
+  }
+  return p;
 }

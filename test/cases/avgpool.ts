@@ -148,6 +148,41 @@ export const cases = [
     oracle: ([x], options) => average(x!, 3, options),
     samples: [{ name: "uneven", inputs: [{ shape: [2, 3, 5, 4] }], options: { outputSize: [2, 3, 4] } }],
   }),
+  opCase<Options & { normType: number }>({
+    name: "lpPool2d",
+    ops: [],
+    run: ([x], options) => F.lpPool2d(x as Tensor, options),
+    oracle: ([x], options) =>
+      poolOracle(
+        x!,
+        2,
+        options,
+        (values) => values.reduce((s, v) => s + v ** options.normType, 0) ** (1 / options.normType),
+      ),
+    samples: [
+      { name: "squares", inputs: [{ shape: [2, 5, 9] }], options: { normType: 2, kernelSize: 2 } },
+      {
+        name: "cubes, overlapping",
+        inputs: [{ shape: [1, 1, 6, 7], low: 0.1 }],
+        options: { normType: 3, kernelSize: [2, 3], stride: 1 },
+      },
+      { name: "halves", inputs: [{ shape: [1, 4, 4], low: 0.1 }], options: { normType: 0.5, kernelSize: 2 } },
+    ],
+    errors: [
+      {
+        name: "no exponent",
+        inputs: [{ shape: [1, 4, 4] }],
+        options: { normType: 0, kernelSize: 2 },
+        message: ["LPPool2d", "normType", "0"],
+      },
+      {
+        name: "rank 1",
+        inputs: [{ shape: [4] }],
+        options: { normType: 2, kernelSize: 2 },
+        message: ["LPPool2d", "[4]"],
+      },
+    ],
+  }),
   opCase<FixedWindows>({
     name: "gradient of avgPool2d",
     ops: ["avg_pool_grad"],
