@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { functional as F, Generator, nn, ones, scope, tensor } from "../src/node.js";
+import { functional as F, Generator, nn, ones, randn, scope, tensor } from "../src/node.js";
 
 test("Dropout drops while training and is the identity in evaluation", () => {
   scope(() => {
@@ -56,5 +56,42 @@ test("a second derivative passes through the same mask", () => {
     z.sum().backward();
     expect(x.grad?.data()).toEqual(z.data());
     expect(new Set(z.data())).toEqual(new Set([0, 4]));
+  });
+});
+
+test("AlphaDropout keeps mean and variance, and its gradient is the mask", () => {
+  scope(() => {
+    const layer = new nn.AlphaDropout({ p: 0.2, generator: new Generator(4) });
+    const x = randn([50_000], { generator: new Generator(5), requiresGrad: true });
+    const y = layer.forward(x);
+    const mean = y.mean().item();
+    expect(Math.abs(mean)).toBeLessThan(0.02);
+    expect(Math.abs(y.mul(y).mean().item() - 1)).toBeLessThan(0.03);
+    y.sum().backward();
+    const a = Math.fround(1 / Math.sqrt(0.8 * (1 + 0.2 * 1.7580993408473766 ** 2)));
+    expect(new Set(x.grad?.data())).toEqual(new Set([0, a]));
+    expect(
+      F.alphaDropout(x, { p: 1 })
+        .data()
+        .every((v) => v === 0),
+    ).toBe(true);
+    expect(layer.eval().forward(x)).toBe(x);
+  });
+});
+
+test("StochasticDepth drops whole samples, or the whole batch", () => {
+  scope(() => {
+    const x = ones([40, 2, 3], { requiresGrad: true });
+    const y = new nn.StochasticDepth(0.5, "row", { generator: new Generator(6) }).forward(x);
+    y.sum().backward();
+    expect(x.grad?.data()).toEqual(y.data());
+    const sums = y.sum([1, 2]).data();
+    expect(new Set(sums)).toEqual(new Set([0, 12]));
+    const generator = new Generator(7);
+    const batches = Array.from({ length: 30 }, () => F.stochasticDepth(x, { mode: "batch", generator }).sum().item());
+    expect(new Set(batches)).toEqual(new Set([0, 480]));
+    expect(new nn.StochasticDepth(0.5).eval().forward(x)).toBe(x);
+    expect(() => new nn.StochasticDepth(2)).toThrow("StochasticDepth: p is 2");
+    expect(() => new nn.StochasticDepth(0.5, "column" as never)).toThrow('"row"');
   });
 });

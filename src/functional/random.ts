@@ -1,9 +1,11 @@
-import { checkDType, checkOptions, checkRank } from "../check.js";
-import { ones } from "../creation.js";
-import { mul } from "../ops/arithmetic.js";
+import { checkDType, checkOneOf, checkOptions, checkRank } from "../check.js";
+import { full, ones, zeros } from "../creation.js";
+import { ShapeError } from "../errors.js";
+import { add, affine, mul } from "../ops/arithmetic.js";
 import * as ops from "../ops/random.js";
 import { defaultGenerator, type Generator } from "../random.js";
 import type { Tensor } from "../tensor.js";
+import type { Shape } from "../types.js";
 
 export interface DropoutOptions {
   /** Probability to drop an element. Default 0.5. */
@@ -16,8 +18,7 @@ export interface DropoutOptions {
 
 /** y = x ⊙ m / (1 − p) with m[i] = 0 with probability p, else 1; the gradient draws the same mask again. p = 1 gives zeros. */
 export function dropout(x: Tensor, options: DropoutOptions = {}): Tensor {
-  checkOptions("Dropout", options, ["p", "training", "generator"]);
-  const p = ops.checkProbability("Dropout", options.p ?? 0.5);
+  const p = checkDropout("Dropout", x, options);
   if (p === 0 || options.training === false) return x;
   return ops.dropout(x, p, options.generator ?? defaultGenerator);
 }
@@ -38,11 +39,61 @@ export function dropout3d(x: Tensor, options: DropoutOptions = {}): Tensor {
 }
 
 function channelDropout(op: string, x: Tensor, spatial: number, options: DropoutOptions): Tensor {
-  checkOptions(op, options, ["p", "training", "generator"]);
-  const p = ops.checkProbability(op, options.p ?? 0.5);
+  const p = checkDropout(op, x, options);
   checkRank(op, "input", x.shape, spatial + 1, spatial + 2);
+  const lead = x.ndim - spatial;
+  return dropBlocks(
+    x,
+    x.shape.map((n, i) => (i < lead ? n : 1)),
+    p,
+    options,
+  );
+}
+
+/** Checks input and options; returns the probability. */
+function checkDropout(op: string, x: Tensor, options: DropoutOptions, ...others: string[]): number {
+  checkOptions(op, options, ["p", "training", "generator", ...others]);
+  const p = ops.checkProbability(op, options.p ?? 0.5);
   checkDType(op, "input", x, "float32");
+  return p;
+}
+
+/** Drops x in blocks: one draw for each element of `shape`, which is broadcast. */
+function dropBlocks(x: Tensor, shape: Shape, p: number, { training = true, generator }: DropoutOptions): Tensor {
+  if (p === 0 || !training) return x;
+  return mul(x, ops.dropout(ones(shape), p, generator ?? defaultGenerator));
+}
+
+export interface StochasticDepthOptions extends DropoutOptions {
+  /** Drop each sample on its own ("row", the default) or all of them at once ("batch"). */
+  readonly mode?: "row" | "batch";
+}
+
+/** Drops whole samples of x [N, …], the outputs of a residual branch (Huang et al., Deep Networks with Stochastic Depth, 2016). */
+export function stochasticDepth(x: Tensor, options: StochasticDepthOptions = {}): Tensor {
+  const p = checkDropout("StochasticDepth", x, options, "mode");
+  const mode = checkOneOf("StochasticDepth", "mode", options.mode ?? "row", ["row", "batch"]);
+  if (x.ndim === 0) throw new ShapeError("StochasticDepth", "input is a scalar; expected [N, …]");
+  return dropBlocks(
+    x,
+    x.shape.map((n, i) => (i === 0 && mode === "row" ? n : 1)),
+    p,
+    options,
+  );
+}
+
+/** −SELU's lower bound: λα. */
+const SELU_FLOOR = 1.7580993408473766;
+
+/**
+ * Dropout for SELU networks: dropped elements become −λα, and an affine map a·y + b keeps mean 0 and variance 1, with
+ * a = ((1 − p)(1 + p(λα)²))^(−½) and b = a·p·λα (Klambauer et al., Self-Normalizing Neural Networks, 2017). p = 1 gives zeros.
+ */
+export function alphaDropout(x: Tensor, options: DropoutOptions = {}): Tensor {
+  const p = checkDropout("AlphaDropout", x, options);
   if (p === 0 || options.training === false) return x;
-  const channels = x.shape.map((n, i) => (i < x.ndim - spatial ? n : 1));
-  return mul(x, ops.dropout(ones(channels), p, options.generator ?? defaultGenerator));
+  if (p === 1) return mul(x, zeros(x.shape));
+  const a = 1 / Math.sqrt((1 - p) * (1 + p * SELU_FLOOR ** 2));
+  const kept = ops.bernoulli(full(x.shape, 1 - p), options.generator ?? defaultGenerator);
+  return add(mul(x, affine(kept, a, 0)), affine(kept, a * SELU_FLOOR, a * SELU_FLOOR * (p - 1)));
 }

@@ -1,4 +1,4 @@
-import { checkOptions } from "../check.js";
+import { checkOneOf, checkOptions } from "../check.js";
 import * as F from "../functional/random.js";
 import { checkProbability } from "../ops/random.js";
 import type { Generator } from "../random.js";
@@ -24,6 +24,7 @@ abstract class DropoutBase extends Module {
     this.generator = options.generator;
   }
 
+  /** What the functional is called with. */
   protected get call(): F.DropoutOptions {
     const { p, training, generator } = this;
     return generator === undefined ? { p, training } : { p, training, generator };
@@ -55,5 +56,29 @@ export class Dropout2d extends DropoutBase {
 export class Dropout3d extends DropoutBase {
   forward(x: Tensor): Tensor {
     return F.dropout3d(x, this.call);
+  }
+}
+
+/** Keeps mean and variance of SELU's outputs while dropping; see `functional.alphaDropout`. Any shape. */
+export class AlphaDropout extends DropoutBase {
+  forward(x: Tensor): Tensor {
+    return F.alphaDropout(x, this.call);
+  }
+}
+
+/** Drops whole samples of [N, …] with probability p, each on its own or all at once; see `functional.stochasticDepth`. */
+export class StochasticDepth extends Module {
+  readonly options: F.StochasticDepthOptions;
+
+  constructor(p: number, mode: "row" | "batch" = "row", options: { generator?: Generator } = {}) {
+    super();
+    checkOptions("StochasticDepth", options, ["generator"]);
+    checkProbability("StochasticDepth", p);
+    checkOneOf("StochasticDepth", "mode", mode, ["row", "batch"]);
+    this.options = { ...options, p, mode };
+  }
+
+  forward(x: Tensor): Tensor {
+    return F.stochasticDepth(x, { ...this.options, training: this.training });
   }
 }
