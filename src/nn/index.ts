@@ -7,6 +7,7 @@ export {
   cloneStateDict,
   type ForwardHook,
   type ForwardPreHook,
+  type ForwardWrapper,
   type HookHandle,
   Module,
   type StateDict,
@@ -15,3 +16,4 @@ export * from "./norm.js";
 export * from "./norm_batch.js";
 export * from "./parameter.js";
 export * from "./pool.js";
+export * as utils from "./utils.js";

@@ -14,6 +14,9 @@ export type ForwardHook = (module: Module, args: readonly unknown[], result: unk
 /** Called before `forward`; a returned array replaces the arguments. */
 export type ForwardPreHook = (module: Module, args: readonly unknown[]) => readonly unknown[] | undefined;
 
+/** Stands in for `forward`: calls `inner(...args)` in its course, or not. */
+export type ForwardWrapper = (inner: (...args: readonly unknown[]) => unknown, args: readonly unknown[]) => unknown;
+
 /** Takes a hook off again. */
 export interface HookHandle {
   remove(): void;
@@ -158,7 +161,7 @@ export abstract class Module {
 
   /** Runs `hook` after every `forward` of this module. */
   registerForwardHook(hook: ForwardHook): HookHandle {
-    return this.hook((inner, args) => {
+    return this.wrapForward((inner, args) => {
       const result = inner(...args);
       const replaced = hook(this, args, result);
       return replaced === undefined ? result : replaced;
@@ -167,22 +170,15 @@ export abstract class Module {
 
   /** Runs `hook` before every `forward` of this module. */
   registerForwardPreHook(hook: ForwardPreHook): HookHandle {
-    return this.hook((inner, args) => inner(...(hook(this, args) ?? args)));
-  }
-
-  /** Frees all parameters and buffers. */
-  dispose(): void {
-    for (const parameter of this.parameters()) parameter.dispose();
-    for (const buffer of this.buffers()) buffer.dispose();
+    return this.wrapForward((inner, args) => inner(...(hook(this, args) ?? args)));
   }
 
   /**
-   * Wraps `forward` on this instance only, so that modules without hooks pay nothing. Hooks run in the order of registration;
-   * each handle takes its own layer out, whatever was added since.
+   * Puts a layer around `forward`, which `around` is to call as `inner(...args)`: what hooks and parametrisations are made of. It
+   * touches this instance only, so that modules without hooks pay nothing. Hooks run in the order of registration; each handle
+   * takes its own layer out, whatever was added since.
    */
-  private hook(
-    around: (inner: (...args: readonly unknown[]) => unknown, args: readonly unknown[]) => unknown,
-  ): HookHandle {
+  wrapForward(around: ForwardWrapper): HookHandle {
     const inner = this.forward.bind(this);
     let active = true;
     const wrapped = (...args: readonly unknown[]): unknown => (active ? around(inner, args) : inner(...args));
@@ -192,6 +188,12 @@ export abstract class Module {
         active = false;
       },
     };
+  }
+
+  /** Frees all parameters and buffers. */
+  dispose(): void {
+    for (const parameter of this.parameters()) parameter.dispose();
+    for (const buffer of this.buffers()) buffer.dispose();
   }
 
   private *namedTensors<T extends Tensor>(
