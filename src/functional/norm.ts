@@ -1,8 +1,11 @@
-import { checkInteger, checkNumber, checkOptions } from "../check.js";
+import { checkDType, checkInteger, checkNumber, checkOptions } from "../check.js";
 import * as batch from "../ops/norm_batch.js";
 import * as group from "../ops/norm_group.js";
 import * as local from "../ops/norm_local_response.js";
 import * as rms from "../ops/norm_rms.js";
+import * as weight from "../ops/norm_weight.js";
+import { scope } from "../scoping.js";
+import { normalizeDims } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
 
@@ -160,4 +163,37 @@ export function localResponseNorm(x: Tensor, options: LocalResponseNormOptions):
     beta: checkNumber(op, "beta", options.beta ?? 0.75),
     k: checkNumber(op, "k", options.k ?? 1),
   });
+}
+
+/**
+ * w = g · v / ‖v‖, the Euclidean norm over every dimension but `dim` (default 0), or over all of them with null: direction and
+ * length as separate parameters. Shape: v of every shape, g as v with size 1 but in `dim`, or [] with null → w as v.
+ * Errors: ShapeError if g has another shape. Source: Salimans, Kingma, "Weight Normalization" (2016).
+ */
+export function weightNorm(v: Tensor, g: Tensor, options: { dim?: number | null } = {}): Tensor {
+  checkOptions("weightNorm", options, ["dim"]);
+  return scope(() => weight.weightNorm(v, g, options.dim === undefined ? 0 : options.dim));
+}
+
+export interface NormalizeOptions {
+  /** Exponent of the norm, a finite number above 0. Default 2. */
+  readonly p?: number;
+  /** Dimensions of the vectors. Default 1. */
+  readonly dim?: number | readonly number[];
+  /** Smallest norm to divide by. Default 1e-12. */
+  readonly eps?: number;
+}
+
+/**
+ * y = x / max(‖x‖_p, eps), the norm over the given dimensions: vectors of length 1. Shape: x of every shape → y as x.
+ * Errors: ArgumentError for a dimension that is not there or a p out of range.
+ */
+export function normalize(x: Tensor, options: NormalizeOptions = {}): Tensor {
+  const op = "normalize";
+  checkOptions(op, options, ["p", "dim", "eps"]);
+  checkDType(op, "input", x, "float32");
+  const p = checkNumber(op, "p", options.p ?? 2, Number.MIN_VALUE, Number.MAX_VALUE);
+  const eps = checkNumber(op, "eps", options.eps ?? 1e-12, 0);
+  const dims = normalizeDims(op, options.dim ?? 1, x.ndim);
+  return scope(() => weight.normalize(x, p, dims, eps));
 }
