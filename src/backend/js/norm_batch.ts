@@ -58,12 +58,14 @@ export function batch_norm_eval_f32(
   eps: number,
 ): void {
   const f = arena.f32;
+  const scales = inverseRoots(variance, c, eps);
+  if (weight !== 0) for (let i = 0; i < c; i++) scales[i]! *= f[(weight >>> 2) + i]!;
   let to = y >>> 2;
   let from = x >>> 2;
   for (let k = 0; k < n; k++) {
     for (let i = 0; i < c; i++) {
       const m = f[(mean >>> 2) + i]!;
-      const a = (weight === 0 ? 1 : f[(weight >>> 2) + i]!) / Math.sqrt(f[(variance >>> 2) + i]! + eps);
+      const a = scales[i]!;
       const b = bias === 0 ? 0 : f[(bias >>> 2) + i]!;
       for (const end = from + s; from < end; from++, to++) f[to] = (f[from]! - m) * a + b;
     }
@@ -87,6 +89,7 @@ export function batch_norm_grad_f32(
   batchStats: number,
 ): void {
   const f = arena.f32;
+  const inverse = inverseRoots(variance, c, eps);
   const sums = new Float64Array(c);
   const products = new Float64Array(c);
   let at = 0;
@@ -105,7 +108,7 @@ export function batch_norm_grad_f32(
     }
   }
   for (let i = 0; i < c; i++) {
-    f[(dweight >>> 2) + i] = products[i]! / Math.sqrt(f[(variance >>> 2) + i]! + eps);
+    f[(dweight >>> 2) + i] = products[i]! * inverse[i]!;
     f[(dbias >>> 2) + i] = sums[i]!;
   }
   const share = batchStats ? 1 / (n * s) : 0;
@@ -113,7 +116,7 @@ export function batch_norm_grad_f32(
   for (let k = 0; k < n; k++) {
     for (let i = 0; i < c; i++) {
       const m = f[(mean >>> 2) + i]!;
-      const r = 1 / Math.sqrt(f[(variance >>> 2) + i]! + eps);
+      const r = inverse[i]!;
       const a = (weight === 0 ? 1 : f[(weight >>> 2) + i]!) * r;
       const b = -a * r * r * products[i]! * share;
       const d = -a * sums[i]! * share;
@@ -122,6 +125,12 @@ export function batch_norm_grad_f32(
       }
     }
   }
+}
+
+/** 1 / √(variance + eps) for c channels. */
+function inverseRoots(variance: Ptr, c: number, eps: number): Float64Array {
+  const f = arena.f32;
+  return Float64Array.from({ length: c }, (_, i) => 1 / Math.sqrt(f[(variance >>> 2) + i]! + eps));
 }
 
 export function running_average_f32(y: Ptr, x: Ptr, n: number, momentum: number, scale: number): void {

@@ -31,10 +31,11 @@ export function group_norm_f32(
     const v = row > 0 ? square / row : 0;
     f[(mean >>> 2) + r] = m;
     f[(variance >>> 2) + r] = v;
+    const inverse = 1 / Math.sqrt(v + eps);
+    const first = (r % groups) * channels;
     let from = start;
-    for (let k = 0; k < channels; k++) {
-      const i = (r % groups) * channels + k;
-      const a = (weight === 0 ? 1 : f[(weight >>> 2) + i]!) / Math.sqrt(v + eps);
+    for (let i = first; i < first + channels; i++) {
+      const a = (weight === 0 ? 1 : f[(weight >>> 2) + i]!) * inverse;
       const b = bias === 0 ? 0 : f[(bias >>> 2) + i]!;
       for (const end = from + s; from < end; from++, to++) f[to] = (f[from]! - m) * a + b;
     }
