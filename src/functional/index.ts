@@ -20,5 +20,6 @@ export * from "./reduce.js";
 export * from "./rows.js";
 export * from "./sort.js";
 export * from "./transcendental.js";
+export * from "./sort.js";
 export * from "./unary.js";
 export * from "./view.js";

@@ -11,6 +11,7 @@ import { rearrangeMethods } from "./rearrange.js";
 import { reduceMethods } from "./reduce.js";
 import { sortMethods } from "./sort.js";
 import { transcendentalMethods } from "./transcendental.js";
+import { sortMethods } from "./sort.js";
 import { unaryMethods } from "./unary.js";
 import { viewMethods } from "./view.js";
 
