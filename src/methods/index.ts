@@ -12,6 +12,7 @@ import { reduceMethods } from "./reduce.js";
 import { sortMethods } from "./sort.js";
 import { transcendentalMethods } from "./transcendental.js";
 import { sortMethods } from "./sort.js";
+import { transcendentalMethods } from "./transcendental.js";
 import { unaryMethods } from "./unary.js";
 import { viewMethods } from "./view.js";
 
