@@ -4,6 +4,7 @@ export * from "./compare.js";
 export * from "./conv.js";
 export * from "./copy.js";
 export * from "./copy.js";
+export * from "./einsum.js";
 export * from "./embedding.js";
 export * from "./gather.js";
 export * from "./lookup.js";
