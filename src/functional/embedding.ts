@@ -1,25 +1,57 @@
-import { checkInteger, checkOptions } from "../check.js";
+import { checkInteger, checkNumber, checkOptions } from "../check.js";
+import { reshape } from "../ops/copy.js";
 import * as ops from "../ops/embedding.js";
+import { overwriteRows } from "../ops/rows.js";
+import { noGrad } from "../scoping.js";
 import type { Tensor } from "../tensor.js";
+import { add, div, mul } from "./arithmetic.js";
+import { gt, where } from "./compare.js";
+import { sum } from "./reduce.js";
+import { pow } from "./transcendental.js";
+import { abs } from "./unary.js";
 
 export interface EmbeddingOptions {
   /** This row gets no gradient; negative counts from the end. Default null: none. */
   readonly paddingIdx?: number | null;
+  /** Rows that are looked up and whose norm is larger are first scaled down to it, in the weight itself. Default null: none. */
+  readonly maxNorm?: number | null;
+  /** The p of that norm. Default 2. */
+  readonly normType?: number;
 }
+
+export const EMBEDDING_OPTIONS = ["paddingIdx", "maxNorm", "normType"];
 
 /**
  * y[…, :] = weight[input[…], :]. Shapes: input int32 [*], weight [num, dim], y [*, dim]. Gradient to weight: rows that were read
  * several times sum up, in the order of the input. Errors: an index outside [0, num).
  */
 export function embedding(input: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor {
-  checkOptions("Embedding", options, ["paddingIdx"]);
-  return ops.embedding(input, weight, { paddingIdx: paddingRow(options.paddingIdx ?? null, weight) });
+  checkOptions("Embedding", options, EMBEDDING_OPTIONS);
+  const { maxNorm = null, normType = 2 } = options;
+  const paddingIdx = paddingRow(options.paddingIdx ?? null, weight.shape[0] ?? 0) ?? -1;
+  if (maxNorm !== null) {
+    checkNumber("Embedding", "maxNorm", maxNorm, 0);
+    checkNumber("Embedding", "normType", normType, 0, Number.MAX_VALUE);
+    noGrad(() => limitRows(weight, input, maxNorm, normType));
+  }
+  return ops.embedding(input, weight, { paddingIdx });
 }
 
-/** The padding row counted from the start, -1 for none. */
-function paddingRow(paddingIdx: number | null, weight: Tensor): number {
-  if (paddingIdx === null) return -1;
-  const rows = weight.shape[0] ?? 0;
+/** Against division by zero, as in PyTorch. */
+const EPSILON = 1e-7;
+
+/** Scales the rows that are about to be looked up down to the norm `max`, in place. */
+function limitRows(weight: Tensor, input: Tensor, max: number, p: number): void {
+  const index = reshape(input, [-1]);
+  const rows = ops.embedding(index, weight, { paddingIdx: -1 });
+  const norms = pow(sum(pow(abs(rows), p), { dim: 1, keepdim: true }), 1 / p);
+  const factors = where(gt(norms, max), div(max, add(norms, EPSILON)), 1);
+  overwriteRows(weight, index, mul(rows, factors));
+}
+
+/** The padding row counted from the start. */
+export function paddingRow(paddingIdx: number | null, rows: number): number | null {
+  if (paddingIdx === null) return null;
   checkInteger("Embedding", "paddingIdx", paddingIdx, -rows, rows - 1);
   return paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
 }

@@ -11,8 +11,6 @@ import { rearrangeMethods } from "./rearrange.js";
 import { reduceMethods } from "./reduce.js";
 import { sortMethods } from "./sort.js";
 import { transcendentalMethods } from "./transcendental.js";
-import { sortMethods } from "./sort.js";
-import { transcendentalMethods } from "./transcendental.js";
 import { unaryMethods } from "./unary.js";
 import { viewMethods } from "./view.js";
 
@@ -35,12 +33,12 @@ type Methods = typeof arithmeticMethods &
   typeof compareMethods &
   typeof copyMethods &
   typeof coreMethods &
-  typeof matmulMethods &
   typeof gatherMethods &
+  typeof matmulMethods &
   typeof rearrangeMethods &
   typeof reduceMethods &
-  typeof transcendentalMethods &
   typeof sortMethods &
+  typeof transcendentalMethods &
   typeof unaryMethods &
   typeof viewMethods;
 

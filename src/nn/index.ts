@@ -1,6 +1,8 @@
 export * from "./container.js";
 export * from "./conv.js";
+export * from "./distance.js";
 export * from "./dropout.js";
+export * from "./embedding.js";
 export * as init from "./init.js";
 export * from "./linear.js";
 export {
@@ -17,3 +19,4 @@ export * from "./norm_batch.js";
 export * from "./parameter.js";
 export * from "./pool.js";
 export * as utils from "./utils.js";
+export * from "./shuffle.js";

@@ -6,7 +6,7 @@ import { formatShape, normalizeDim, sameShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape, Spec } from "../types.js";
 import { affine } from "./arithmetic.js";
-import { bitsFor, fill } from "./copy.js";
+import { bitsFor, copyInto, fill } from "./copy.js";
 import { around, checkIndices } from "./gather.js";
 import { apply, defineOp } from "./op.js";
 
@@ -92,6 +92,13 @@ export const indexCopyOp = defineOp<Updated, One, { dim: number }>({
   saves: { inputs: [1] },
   backward: ([g], [, index], _, { dim }) => [() => indexFill(g, index, dim, 0), null, () => indexSelect(g, index, dim)],
 });
+
+/** Overwrites rows of x in place; where an index repeats, the last one stays. Indices have been checked. Not recorded. */
+export function overwriteRows(x: Tensor, index: Tensor, rows: Tensor): void {
+  if (x.isContiguous) K.index_copy_32(x.ptr, index.ptr, rows.ptr, 1, index.numel, x.size(0), rows.size(1));
+  else copyInto(x, indexCopy(x, index, rows, 0));
+  x.storage.version++;
+}
 
 /** x + alpha · src at the given indices of one dimension; where an index repeats, they sum up in order. */
 export function indexAdd(x: Tensor, index: Tensor, src: Tensor, dim: number, alpha = 1): Tensor {

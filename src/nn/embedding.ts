@@ -1,0 +1,65 @@
+import { checkInteger, checkOptions } from "../check.js";
+import { ShapeError } from "../errors.js";
+import * as F from "../functional/embedding.js";
+import { copyInto, select } from "../ops/copy.js";
+import { noGrad } from "../scoping.js";
+import { formatShape } from "../shape.js";
+import { Tensor } from "../tensor.js";
+import { normal_ } from "./init.js";
+import { Module } from "./module.js";
+import { Parameter } from "./parameter.js";
+
+/**
+ * A table of vectors, looked up by int32 index; see `functional.embedding`. Shapes: input [*], output [*, embeddingDim], weight
+ * [numEmbeddings, embeddingDim], which begins as N(0, 1) with zeros in the row of paddingIdx.
+ */
+export class Embedding extends Module {
+  readonly weight: Parameter;
+  /** Counted from the start; null for none. */
+  readonly paddingIdx: number | null;
+  readonly maxNorm: number | null;
+  readonly normType: number;
+
+  constructor(
+    readonly numEmbeddings: number,
+    readonly embeddingDim: number,
+    options: F.EmbeddingOptions = {},
+  ) {
+    super();
+    checkOptions("Embedding", options, F.EMBEDDING_OPTIONS);
+    checkInteger("Embedding", "numEmbeddings", numEmbeddings, 0);
+    checkInteger("Embedding", "embeddingDim", embeddingDim, 0);
+    this.paddingIdx = F.paddingRow(options.paddingIdx ?? null, numEmbeddings);
+    this.maxNorm = options.maxNorm ?? null;
+    this.normType = options.normType ?? 2;
+    this.weight = new Parameter(Tensor.allocate([numEmbeddings, embeddingDim], "float32", "Embedding"));
+    this.resetParameters();
+  }
+
+  /** Draws the table anew. */
+  resetParameters(): void {
+    normal_(this.weight);
+    const row = this.paddingIdx;
+    if (row !== null) noGrad(() => select(this.weight, 0, row).zero_());
+  }
+
+  /** A module around a table [num, dim], whose values are copied; frozen unless told otherwise. */
+  static fromPretrained(embeddings: Tensor, options: F.EmbeddingOptions & { freeze?: boolean } = {}): Embedding {
+    const { freeze = true, ...rest } = options;
+    if (embeddings.ndim !== 2) {
+      throw new ShapeError("Embedding", `table has shape ${formatShape(embeddings.shape)}; expected rank 2`);
+    }
+    const module = new Embedding(embeddings.size(0), embeddings.size(1), rest);
+    copyInto(module.weight, embeddings);
+    module.weight.requiresGrad_(!freeze);
+    return module;
+  }
+
+  forward(input: Tensor): Tensor {
+    return F.embedding(input, this.weight, {
+      paddingIdx: this.paddingIdx,
+      maxNorm: this.maxNorm,
+      normType: this.normType,
+    });
+  }
+}
