@@ -18,5 +18,5 @@ export * from "./norm.js";
 export * from "./norm_batch.js";
 export * from "./parameter.js";
 export * from "./pool.js";
-export * as utils from "./utils.js";
 export * from "./shuffle.js";
+export * as utils from "./utils.js";
