@@ -56,12 +56,12 @@ function clampRow(c: usize, n: i32, low: f32, high: f32): void {
 
 function axpyStrip(c: usize, x: usize, y: usize, m: i32, n: i32, k: i32, cDown: usize, xDown: usize, xRight: usize, yDown: usize): void {
   let p = 0;
-  // Eight products for each load and store of C: the splatted values of X fill half of the registers.
+  // As many products for each load and store of C as there are registers for the values of X, and for the rows' addresses.
   if (m == 1) {
-    for (; p + 8 <= k; p += 8) {
-      axpy(1, 8, c, x, y, n, cDown, xDown, xRight, yDown);
-      x += xRight << 3;
-      y += yDown << 3;
+    for (; p + 4 <= k; p += 4) {
+      axpy(1, 4, c, x, y, n, cDown, xDown, xRight, yDown);
+      x += xRight << 2;
+      y += yDown << 2;
     }
   } else if (m == 2) {
     for (; p + 4 <= k; p += 4) {
@@ -90,7 +90,7 @@ function axpyStrip(c: usize, x: usize, y: usize, m: i32, n: i32, k: i32, cDown: 
 }
 
 /**
- * C [rows, n] += X [rows, depth] · Y [depth, n]; rows · depth ≤ 8, both constants. The products of one call are summed before C is
+ * C [rows, n] += X [rows, depth] · Y [depth, n]; both are constants, depth ≤ 4 and rows · depth ≤ 8. The products of one call are summed before C is
  * added, so that the error grows with k / depth.
  */
 // @ts-ignore: decorator
@@ -110,53 +110,68 @@ function axpyStrip(c: usize, x: usize, y: usize, m: i32, n: i32, k: i32, cDown: 
   const y1 = y + yDown;
   const y2 = y1 + yDown;
   const y3 = y2 + yDown;
-  const y4 = y3 + yDown;
-  const y5 = y4 + yDown;
-  const y6 = y5 + yDown;
-  const y7 = y6 + yDown;
   const bytes = <usize>n << 2;
   const whole = bytes & ~15;
-  for (let j: usize = 0; j < bytes; j += 16) {
-    const v0 = v128.load(y + j);
-    let s0 = f32x4.mul(x0, v0);
-    let s1 = rows > 1 ? f32x4.mul(depth == 4 ? x4 : depth == 2 ? x2 : x1, v0) : v0;
-    let s2 = rows > 2 ? f32x4.mul(depth == 2 ? x4 : x2, v0) : v0;
-    let s3 = rows > 3 ? f32x4.mul(depth == 2 ? x6 : x3, v0) : v0;
-    if (depth > 1) {
-      const v = v128.load(y1 + j);
-      s0 = madd(x1, v, s0);
-      if (rows > 1) s1 = madd(depth == 4 ? x5 : x3, v, s1);
-      if (rows > 2) s2 = madd(x5, v, s2);
-      if (rows > 3) s3 = madd(x7, v, s3);
-    }
-    if (depth > 2) {
-      const v = v128.load(y2 + j);
-      s0 = madd(x2, v, s0);
-      if (rows > 1) s1 = madd(x6, v, s1);
-    }
-    if (depth > 3) {
-      const v = v128.load(y3 + j);
-      s0 = madd(x3, v, s0);
-      if (rows > 1) s1 = madd(x7, v, s1);
-    }
-    if (depth > 4) {
-      s0 = madd(x4, v128.load(y4 + j), s0);
-      s0 = madd(x5, v128.load(y5 + j), s0);
-      s0 = madd(x6, v128.load(y6 + j), s0);
-      s0 = madd(x7, v128.load(y7 + j), s0);
-    }
-    if (j < whole) {
-      v128.store(c + j, f32x4.add(v128.load(c + j), s0));
-      if (rows > 1) v128.store(c1 + j, f32x4.add(v128.load(c1 + j), s1));
-      if (rows > 2) v128.store(c2 + j, f32x4.add(v128.load(c2 + j), s2));
-      if (rows > 3) v128.store(c3 + j, f32x4.add(v128.load(c3 + j), s3));
-    } else {
-      const rest = n & 3;
-      storeLanes(c + j, f32x4.add(v128.load(c + j), s0), rest);
-      if (rows > 1) storeLanes(c1 + j, f32x4.add(v128.load(c1 + j), s1), rest);
-      if (rows > 2) storeLanes(c2 + j, f32x4.add(v128.load(c2 + j), s2), rest);
-      if (rows > 3) storeLanes(c3 + j, f32x4.add(v128.load(c3 + j), s3), rest);
-    }
+  let j: usize = 0;
+  // Four vectors a turn share their address sums; the offsets 16, 32, 48 become part of the instructions.
+  for (const unrolled = bytes & ~63; j < unrolled; j += 64) {
+    const p0 = y + j, p1 = y1 + j, p2 = y2 + j, p3 = y3 + j;
+    const q0 = c + j, q1 = c1 + j, q2 = c2 + j, q3 = c3 + j;
+    axpyVector(rows, depth, 4, q0, q1, q2, q3, x0, x1, x2, x3, x4, x5, x6, x7, p0, p1, p2, p3);
+    axpyVector(rows, depth, 4, q0 + 16, q1 + 16, q2 + 16, q3 + 16, x0, x1, x2, x3, x4, x5, x6, x7, p0 + 16, p1 + 16, p2 + 16, p3 + 16);
+    axpyVector(rows, depth, 4, q0 + 32, q1 + 32, q2 + 32, q3 + 32, x0, x1, x2, x3, x4, x5, x6, x7, p0 + 32, p1 + 32, p2 + 32, p3 + 32);
+    axpyVector(rows, depth, 4, q0 + 48, q1 + 48, q2 + 48, q3 + 48, x0, x1, x2, x3, x4, x5, x6, x7, p0 + 48, p1 + 48, p2 + 48, p3 + 48);
+  }
+  for (; j < bytes; j += 16) {
+    const count = j < whole ? 4 : n & 3;
+    axpyVector(rows, depth, count, c + j, c1 + j, c2 + j, c3 + j, x0, x1, x2, x3, x4, x5, x6, x7, y + j, y1 + j, y2 + j, y3 + j);
+  }
+}
+
+/** Four columns of `axpy`, of which `count` are stored. */
+// @ts-ignore: decorator
+@inline function axpyVector(
+  rows: i32, depth: i32, count: i32, c: usize, c1: usize, c2: usize, c3: usize,
+  x0: v128, x1: v128, x2: v128, x3: v128, x4: v128, x5: v128, x6: v128, x7: v128,
+  y: usize, y1: usize, y2: usize, y3: usize,
+): void {
+  const v0 = v128.load(y);
+  let s0 = f32x4.mul(x0, v0);
+  let s1 = rows > 1 ? f32x4.mul(depth == 4 ? x4 : depth == 2 ? x2 : x1, v0) : v0;
+  let s2 = rows > 2 ? f32x4.mul(depth == 2 ? x4 : x2, v0) : v0;
+  let s3 = rows > 3 ? f32x4.mul(depth == 2 ? x6 : x3, v0) : v0;
+  if (depth > 1) {
+    const v = v128.load(y1);
+    s0 = madd(x1, v, s0);
+    if (rows > 1) s1 = madd(depth == 4 ? x5 : x3, v, s1);
+    if (rows > 2) s2 = madd(x5, v, s2);
+    if (rows > 3) s3 = madd(x7, v, s3);
+  }
+  if (depth > 2) {
+    const v = v128.load(y2);
+    s0 = madd(x2, v, s0);
+    if (rows > 1) s1 = madd(x6, v, s1);
+  }
+  if (depth > 3) {
+    const v = v128.load(y3);
+    s0 = madd(x3, v, s0);
+    if (rows > 1) s1 = madd(x7, v, s1);
+  }
+  addLanes(c, s0, count);
+  if (rows > 1) addLanes(c1, s1, count);
+  if (rows > 2) addLanes(c2, s2, count);
+  if (rows > 3) addLanes(c3, s3, count);
+}
+
+/** C += v in the first 1 to 4 lanes. */
+// @ts-ignore: decorator
+@inline function addLanes(c: usize, v: v128, count: i32): void {
+  const sum = f32x4.add(v128.load(c), v);
+  if (count == 4) v128.store(c, sum);
+  else if (count == 1) v128.store32_lane(c, sum, 0);
+  else {
+    v128.store64_lane(c, sum, 0);
+    if (count == 3) v128.store32_lane(c, sum, 2, 8);
   }
 }
 
@@ -164,16 +179,6 @@ function axpyStrip(c: usize, x: usize, y: usize, m: i32, n: i32, k: i32, cDown: 
 // @ts-ignore: decorator
 @inline function splatAt(index: i32, rows: i32, depth: i32, x: usize, xDown: usize, xRight: usize, none: v128): v128 {
   return index < rows * depth ? v128.load32_splat(x + <usize>(index / depth) * xDown + <usize>(index % depth) * xRight) : none;
-}
-
-/** Stores the first 1 to 3 lanes. */
-// @ts-ignore: decorator
-@inline function storeLanes(p: usize, v: v128, count: i32): void {
-  if (count == 1) v128.store32_lane(p, v, 0);
-  else {
-    v128.store64_lane(p, v, 0);
-    if (count == 3) v128.store32_lane(p, v, 2, 8);
-  }
 }
 
 /** The rows of X and Y are contiguous; C is written one value at a time, through cDown and cRight. work has 64 bytes. */
@@ -206,7 +211,16 @@ export function dotRows(
       if (m == 2) dots2x4(work, x, x + xDown, y, y1, y2, y3, whole);
       else dots1x4(work, x, y, y1, y2, y3, whole);
     }
-    for (let i = 0; i < m; i++) {
+    if (cRight == 4 && whole == k && count == width) {
+      for (let i = 0; i < m; i++) {
+        let v = v128.load(work + (<usize>(i * width) << 2));
+        const from = s + <usize>i * sDown;
+        if (start != START_ZERO) v = f32x4.add(v, sRight == 0 ? v128.load32_splat(from) : v128.load(from));
+        v = f32x4.pmin(f32x4.pmax(v, f32x4.splat(low)), f32x4.splat(high));
+        if (width == 4) v128.store(c + <usize>i * cDown, v);
+        else v128.store64_lane(c + <usize>i * cDown, v, 0);
+      }
+    } else for (let i = 0; i < m; i++) {
       for (let l = 0; l < count; l++) {
         let v = load<f32>(work + (<usize>(i * width + l) << 2));
         v += dotTail(x + <usize>i * xDown + tail, y + <usize>l * yDown + tail, k & 3);
