@@ -10,11 +10,10 @@
 // from the image) and calls `multiply` for all rows of A. The next block of K accumulates into C.
 // Every element of C is summed in the same order whatever tile it falls into: k ascending inside a block, then block by block.
 
+import { PANEL } from "./panels";
 import { madd } from "./simd";
 
-/** Columns of a panel. */
-// @ts-ignore: decorator
-@inline export const PANEL: i32 = 8;
+export { PANEL, packColumns, packTransposed, panelBytes, panelsBytes } from "./panels";
 
 /** Depth of a block: one panel and one group of packed rows stay in a 32 KB first-level cache. */
 // @ts-ignore: decorator
@@ -49,99 +48,10 @@ import { madd } from "./simd";
 // @ts-ignore: decorator
 @inline export const START_ROW: i32 = 3;
 
-/** Bytes of one panel of depth k. */
-// @ts-ignore: decorator
-@inline export function panelBytes(k: i32): usize {
-  return <usize>k << 5;
-}
-
-/** Bytes of all panels of a block [k, n]. */
-export function panelsBytes(k: i32, n: i32): usize {
-  return <usize>((n + PANEL - 1) / PANEL) * panelBytes(k);
-}
-
 /** Bytes of one group of packed rows. */
 // @ts-ignore: decorator
 @inline function rowsBytes(k: i32): usize {
   return <usize>(k * ROWS * COPIES) << 2;
-}
-
-/** panels ← B [k, n] whose rows are ldb elements apart. */
-export function packColumns(panels: usize, b: usize, k: i32, n: i32, ldb: i32): void {
-  const step = <usize>ldb << 2;
-  for (let j = 0; j < n; j += PANEL) {
-    const valid = min(n - j, PANEL);
-    let p = b + (<usize>j << 2);
-    const end = panels + panelBytes(k);
-    if (valid == PANEL) {
-      for (; panels < end; panels += 32) {
-        v128.store(panels, v128.load(p));
-        v128.store(panels, v128.load(p, 16), 16);
-        p += step;
-      }
-    } else {
-      const keep0 = laneMask(valid);
-      const keep1 = laneMask(valid - 4);
-      for (; panels < end; panels += 32) {
-        v128.store(panels, v128.and(v128.load(p), keep0));
-        v128.store(panels, valid > 4 ? v128.and(v128.load(p, 16), keep1) : i32x4.splat(0), 16);
-        p += step;
-      }
-    }
-  }
-}
-
-/** All ones in the first `count` lanes. */
-// @ts-ignore: decorator
-@inline function laneMask(count: i32): v128 {
-  return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count));
-}
-
-/** panels ← the transpose of b [n, k], whose rows (columns of B) are ldb elements apart. */
-export function packTransposed(panels: usize, b: usize, k: i32, n: i32, ldb: i32): void {
-  const step = <usize>ldb << 2;
-  const bytes = panelBytes(k);
-  for (let j = 0; j < n; j += PANEL) {
-    const valid = min(n - j, PANEL);
-    for (let half = 0; half < 2; half++) {
-      transpose4(panels + (<usize>half << 4), b + (<usize>(j + 4 * half) * step), k, valid - 4 * half, step);
-    }
-    panels += bytes;
-  }
-}
-
-/** Half a panel ← up to four rows b [valid, k], `step` bytes apart; absent ones become zeros. */
-function transpose4(panel: usize, b: usize, k: i32, valid: i32, step: usize): void {
-  const end = panel + panelBytes(k);
-  if (valid >= 4) {
-    const whole = panel + panelBytes(k & ~3);
-    let b1 = b + step;
-    let b2 = b1 + step;
-    let b3 = b2 + step;
-    for (; panel < whole; panel += 128) {
-      const r0 = v128.load(b);
-      const r1 = v128.load(b1);
-      const r2 = v128.load(b2);
-      const r3 = v128.load(b3);
-      const t0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5);
-      const t1 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5);
-      const t2 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
-      const t3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
-      v128.store(panel, v128.shuffle<i64>(t0, t1, 0, 2));
-      v128.store(panel, v128.shuffle<i64>(t0, t1, 1, 3), 32);
-      v128.store(panel, v128.shuffle<i64>(t2, t3, 0, 2), 64);
-      v128.store(panel, v128.shuffle<i64>(t2, t3, 1, 3), 96);
-      b += 16;
-      b1 += 16;
-      b2 += 16;
-      b3 += 16;
-    }
-  }
-  for (; panel < end; panel += 32) {
-    v128.store(panel, i32x4.splat(0));
-    for (let i = 0; i < min(valid, 4); i++) store<f32>(panel + (<usize>i << 2), load<f32>(b + <usize>i * step));
-    b += 4;
-  }
 }
 
 /** rows ← ROWS rows of A, k-major, each value COPIES times. */
