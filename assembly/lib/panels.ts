@@ -16,28 +16,50 @@ export function panelsBytes(k: i32, n: i32): usize {
   return <usize>((n + PANEL - 1) / PANEL) * panelBytes(k);
 }
 
-/** panels ← B [k, n] whose rows are ldb elements apart. */
+/** panels ← B [k, n] whose rows are ldb elements apart. Four rows at a time, so that B is read along its rows. */
 export function packColumns(panels: usize, b: usize, k: i32, n: i32, ldb: i32): void {
   const step = <usize>ldb << 2;
-  for (let j = 0; j < n; j += PANEL) {
-    const valid = min(n - j, PANEL);
-    let p = b + (<usize>j << 2);
-    const end = panels + panelBytes(k);
-    if (valid == PANEL) {
-      for (; panels < end; panels += 32) {
-        v128.store(panels, v128.load(p));
-        v128.store(panels, v128.load(p, 16), 16);
-        p += step;
-      }
-    } else {
-      const keep0 = laneMask(valid);
-      const keep1 = laneMask(valid - 4);
-      for (; panels < end; panels += 32) {
-        v128.store(panels, v128.and(v128.load(p), keep0));
-        v128.store(panels, valid > 4 ? v128.and(v128.load(p, 16), keep1) : i32x4.splat(0), 16);
-        p += step;
-      }
+  const bytes = panelBytes(k);
+  let p = 0;
+  for (; p + 4 <= k; p += 4) {
+    packSteps(4, panels + panelBytes(p), b, n, step, bytes);
+    b += step << 2;
+  }
+  for (; p < k; p++) {
+    packSteps(1, panels + panelBytes(p), b, n, step, bytes);
+    b += step;
+  }
+}
+
+/** `steps` (1 or 4, a constant) consecutive steps of all panels. */
+// @ts-ignore: decorator
+@inline function packSteps(steps: i32, to: usize, b: usize, n: i32, step: usize, bytes: usize): void {
+  let b1 = b + step;
+  let b2 = b1 + step;
+  let b3 = b2 + step;
+  for (; n >= PANEL; n -= PANEL) {
+    v128.store(to, v128.load(b));
+    v128.store(to, v128.load(b, 16), 16);
+    if (steps == 4) {
+      v128.store(to, v128.load(b1), 32);
+      v128.store(to, v128.load(b1, 16), 48);
+      v128.store(to, v128.load(b2), 64);
+      v128.store(to, v128.load(b2, 16), 80);
+      v128.store(to, v128.load(b3), 96);
+      v128.store(to, v128.load(b3, 16), 112);
     }
+    to += bytes;
+    b += 32;
+    b1 += 32;
+    b2 += 32;
+    b3 += 32;
+  }
+  if (n == 0) return;
+  for (let i = 0; i < steps; i++) {
+    v128.store(to, v128.and(v128.load(b), laneMask(n)));
+    v128.store(to, n > 4 ? v128.and(v128.load(b, 16), laneMask(n - 4)) : i32x4.splat(0), 16);
+    to += 32;
+    b += step;
   }
 }
 
