@@ -1,59 +1,111 @@
-// Reductions of the middle dimension of x [outer, n, inner] to y [outer, inner].
+// Sums, products and running sums of the middle dimension of x [outer, n, inner]; y is [outer, inner] unless said.
 
-/** Σ over n. Four accumulators of four lanes: the error grows with n/16, not with n. */
+import { fold, sum } from "./lib/reduce";
+
+@unmanaged class Itself {
+  @inline v(x: v128, _m: v128): v128 { return x; }
+}
+@unmanaged class AddI32 {
+  @inline init(): v128 { return i32x4.splat(0); }
+  @inline v(a: v128, x: v128): v128 { return i32x4.add(a, x); }
+}
+@unmanaged class Mul {
+  @inline init(): v128 { return f32x4.splat(1); }
+  @inline v(a: v128, x: v128): v128 { return f32x4.mul(a, x); }
+}
+@unmanaged class MulI32 {
+  @inline init(): v128 { return i32x4.splat(1); }
+  @inline v(a: v128, x: v128): v128 { return i32x4.mul(a, x); }
+}
+
+/** Σ over n, with blocks of float32 sums gathered in float64. */
 export function sum_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
-  if (inner == 1) {
-    for (let o = 0; o < outer; o++) {
-      store<f32>(y, sumRow(x, n));
-      y += 4;
-      x += <usize>n << 2;
-    }
-    return;
-  }
+  sum<Itself>(y, x, outer, n, inner, f32x4.splat(0));
+}
+export function sum_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { fold<AddI32>(y, x, outer, n, inner); }
+export function prod_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { fold<Mul>(y, x, outer, n, inner); }
+export function prod_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { fold<MulI32>(y, x, outer, n, inner); }
+
+/** dx [outer, n, inner] = g · the product of all other elements: prefix times suffix, so that zeros need no division. */
+export function prod_grad_f32(dx: usize, g: usize, x: usize, outer: i32, n: i32, inner: i32): void {
   const step = <usize>inner << 2;
   for (let o = 0; o < outer; o++) {
-    let j: usize = 0;
-    for (; j + 16 <= step; j += 16) {
-      let s = f32x4.splat(0);
-      let p = x + j;
+    for (let j: usize = 0; j < step; j += 4) {
+      let p: f32 = load<f32>(g + j);
+      let at = j;
       for (let i = 0; i < n; i++) {
-        s = f32x4.add(s, v128.load(p));
-        p += step;
+        store<f32>(dx + at, p);
+        p *= load<f32>(x + at);
+        at += step;
       }
-      v128.store(y + j, s);
-    }
-    for (; j < step; j += 4) {
-      let s: f32 = 0;
-      let p = x + j;
+      p = 1;
       for (let i = 0; i < n; i++) {
-        s += load<f32>(p);
-        p += step;
+        at -= step;
+        store<f32>(dx + at, load<f32>(dx + at) * p);
+        p *= load<f32>(x + at);
       }
-      store<f32>(y + j, s);
     }
-    y += step;
+    g += step;
+    dx += step * <usize>n;
     x += step * <usize>n;
   }
 }
 
-@inline function sumRow(x: usize, n: i32): f32 {
-  let s0 = f32x4.splat(0);
-  let s1 = s0;
-  let s2 = s0;
-  let s3 = s0;
-  let i = 0;
-  for (; i + 16 <= n; i += 16) {
-    s0 = f32x4.add(s0, v128.load(x));
-    s1 = f32x4.add(s1, v128.load(x, 16));
-    s2 = f32x4.add(s2, v128.load(x, 32));
-    s3 = f32x4.add(s3, v128.load(x, 48));
-    x += 64;
+/** y [outer, n, inner] = running sums along n, from the end if `reverse`, gathered in float64. */
+export function cumsum_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32, reverse: i32): void {
+  const step = <usize>inner << 2;
+  const delta = reverse ? -step : step;
+  for (let o = 0; o < outer; o++) {
+    for (let j: usize = 0; j < step; j += 4) {
+      let s: f64 = 0;
+      let at = j + (reverse ? step * <usize>(n - 1) : 0);
+      for (let i = 0; i < n; i++) {
+        s += <f64>load<f32>(x + at);
+        store<f32>(y + at, <f32>s);
+        at += delta;
+      }
+    }
+    x += step * <usize>n;
+    y += step * <usize>n;
   }
-  s0 = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3));
-  let s = (f32x4.extract_lane(s0, 0) + f32x4.extract_lane(s0, 1)) + (f32x4.extract_lane(s0, 2) + f32x4.extract_lane(s0, 3));
-  for (; i < n; i++) {
-    s += load<f32>(x);
-    x += 4;
-  }
-  return s;
 }
+
+export function cumsum_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32, reverse: i32): void {
+  const step = <usize>inner << 2;
+  const delta = reverse ? -step : step;
+  for (let o = 0; o < outer; o++) {
+    for (let j: usize = 0; j < step; j += 4) {
+      let s: i32 = 0;
+      let at = j + (reverse ? step * <usize>(n - 1) : 0);
+      for (let i = 0; i < n; i++) {
+        s += load<i32>(x + at);
+        store<i32>(y + at, s);
+        at += delta;
+      }
+    }
+    x += step * <usize>n;
+    y += step * <usize>n;
+  }
+}
+
+/** Stops at the first element that settles the answer. */
+@inline function settle(y: usize, x: usize, outer: i32, n: i32, inner: i32, settling: u8): void {
+  for (let o = 0; o < outer; o++) {
+    for (let j = 0; j < inner; j++) {
+      let p = x + j;
+      let i = 0;
+      while (i < n && load<u8>(p) != settling) {
+        p += inner;
+        i++;
+      }
+      store<u8>(y + j, i < n ? settling : 1 - settling);
+    }
+    y += inner;
+    x += n * inner;
+  }
+}
+
+/** y = 1 if every element is true, so too for n = 0. */
+export function all_bool(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { settle(y, x, outer, n, inner, 0); }
+/** y = 1 if an element is true. */
+export function any_bool(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { settle(y, x, outer, n, inner, 1); }

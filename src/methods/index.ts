@@ -5,11 +5,13 @@ import { arithmeticMethods } from "./arithmetic.js";
 import { compareMethods } from "./compare.js";
 import { copyMethods } from "./copy.js";
 import { coreMethods } from "./core.js";
+import { extremaMethods } from "./extrema.js";
 import { gatherMethods } from "./gather.js";
 import { matmulMethods } from "./matmul.js";
 import { rearrangeMethods } from "./rearrange.js";
 import { reduceMethods } from "./reduce.js";
 import { sortMethods } from "./sort.js";
+import { statisticsMethods } from "./statistics.js";
 import { transcendentalMethods } from "./transcendental.js";
 import { unaryMethods } from "./unary.js";
 import { viewMethods } from "./view.js";
@@ -19,10 +21,12 @@ const families = [
   compareMethods,
   copyMethods,
   coreMethods,
-  matmulMethods,
+  extremaMethods,
   gatherMethods,
+  matmulMethods,
   rearrangeMethods,
   reduceMethods,
+  statisticsMethods,
   transcendentalMethods,
   sortMethods,
   unaryMethods,
@@ -33,11 +37,13 @@ type Methods = typeof arithmeticMethods &
   typeof compareMethods &
   typeof copyMethods &
   typeof coreMethods &
+  typeof extremaMethods &
   typeof gatherMethods &
   typeof matmulMethods &
   typeof rearrangeMethods &
   typeof reduceMethods &
   typeof sortMethods &
+  typeof statisticsMethods &
   typeof transcendentalMethods &
   typeof unaryMethods &
   typeof viewMethods;
