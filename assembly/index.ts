@@ -26,6 +26,7 @@ export * from "./rearrange";
 export * from "./reduce";
 export * from "./rows";
 export * from "./sort";
+export * from "./softmax";
 export * from "./statistics";
 export * from "./transcendental";
 export * from "./unary";

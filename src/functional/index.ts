@@ -20,6 +20,7 @@ export * from "./reduce.js";
 export * from "./rows.js";
 export * from "./shuffle.js";
 export * from "./sort.js";
+export * from "./softmax.js";
 export * from "./statistics.js";
 export * from "./transcendental.js";
 export * from "./unary.js";

@@ -11,6 +11,7 @@ import { matmulMethods } from "./matmul.js";
 import { rearrangeMethods } from "./rearrange.js";
 import { reduceMethods } from "./reduce.js";
 import { sortMethods } from "./sort.js";
+import { softmaxMethods } from "./softmax.js";
 import { statisticsMethods } from "./statistics.js";
 import { transcendentalMethods } from "./transcendental.js";
 import { unaryMethods } from "./unary.js";
@@ -26,6 +27,7 @@ const families = [
   matmulMethods,
   rearrangeMethods,
   reduceMethods,
+  softmaxMethods,
   statisticsMethods,
   transcendentalMethods,
   sortMethods,
@@ -43,6 +45,7 @@ type Methods = typeof arithmeticMethods &
   typeof rearrangeMethods &
   typeof reduceMethods &
   typeof sortMethods &
+  typeof softmaxMethods &
   typeof statisticsMethods &
   typeof transcendentalMethods &
   typeof unaryMethods &

@@ -23,6 +23,7 @@ export * from "./rearrange.js";
 export * from "./reduce.js";
 export * from "./rows.js";
 export * from "./sort.js";
+export * from "./softmax.js";
 export * from "./statistics.js";
 export * from "./transcendental.js";
 export * from "./unary.js";
