@@ -10,6 +10,7 @@ export * from "./extrema";
 export * from "./gather";
 export * from "./indexing";
 export * from "./lookup";
+export * from "./loss";
 export * from "./mask";
 export * from "./matmul";
 export * from "./maxpool";

@@ -1,3 +1,4 @@
+export * from "./activation.js";
 export * from "./container.js";
 export * from "./conv.js";
 export * from "./distance.js";
@@ -5,6 +6,7 @@ export * from "./dropout.js";
 export * from "./embedding.js";
 export * as init from "./init.js";
 export * from "./linear.js";
+export * from "./loss.js";
 export {
   cloneStateDict,
   type ForwardHook,

@@ -9,6 +9,7 @@ export * from "./extrema.js";
 export * from "./gather.js";
 export * from "./indexing.js";
 export * from "./lookup.js";
+export * from "./loss.js";
 export * from "./mask.js";
 export * from "./matmul.js";
 export * from "./maxpool.js";
