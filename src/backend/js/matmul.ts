@@ -56,26 +56,75 @@ function gemm(row: Row): Gemm {
   };
 }
 
-export const gemm_nn_f32 = gemm((f, sums, i, n, k, a, lda, b, ldb) => {
-  for (let p = 0; p < k; p++) {
-    const v = f[a + i * lda + p]!;
+/**
+ * sums += Σ over p of a[p] · row p of b, where a's elements are aStep apart. Four rows a pass: the sums are loaded and stored once for
+ * four products.
+ */
+function addRows(
+  f: Float32Array,
+  sums: Float64Array,
+  n: number,
+  k: number,
+  a: number,
+  aStep: number,
+  b: number,
+  ldb: number,
+): void {
+  let p = 0;
+  for (; p + 4 <= k; p += 4) {
+    const at = a + p * aStep;
+    const v0 = f[at]!;
+    const v1 = f[at + aStep]!;
+    const v2 = f[at + 2 * aStep]!;
+    const v3 = f[at + 3 * aStep]!;
+    const b0 = b + p * ldb;
+    const b1 = b0 + ldb;
+    const b2 = b1 + ldb;
+    const b3 = b2 + ldb;
+    for (let j = 0; j < n; j++) {
+      sums[j] = sums[j]! + v0 * f[b0 + j]! + v1 * f[b1 + j]! + v2 * f[b2 + j]! + v3 * f[b3 + j]!;
+    }
+  }
+  for (; p < k; p++) {
+    const v = f[a + p * aStep]!;
     for (let j = 0; j < n; j++) sums[j]! += v * f[b + p * ldb + j]!;
   }
+}
+
+export const gemm_nn_f32 = gemm((f, sums, i, n, k, a, lda, b, ldb) => {
+  addRows(f, sums, n, k, a + i * lda, 1, b, ldb);
 });
 
 export const gemm_nt_f32 = gemm((f, sums, i, n, k, a, lda, b, ldb) => {
-  for (let j = 0; j < n; j++) {
+  const row = a + i * lda;
+  let j = 0;
+  for (; j + 4 <= n; j += 4) {
+    let [s0, s1, s2, s3] = [0, 0, 0, 0];
+    const b0 = b + j * ldb;
+    const b1 = b0 + ldb;
+    const b2 = b1 + ldb;
+    const b3 = b2 + ldb;
+    for (let p = 0; p < k; p++) {
+      const v = f[row + p]!;
+      s0 += v * f[b0 + p]!;
+      s1 += v * f[b1 + p]!;
+      s2 += v * f[b2 + p]!;
+      s3 += v * f[b3 + p]!;
+    }
+    sums[j]! += s0;
+    sums[j + 1]! += s1;
+    sums[j + 2]! += s2;
+    sums[j + 3]! += s3;
+  }
+  for (; j < n; j++) {
     let s = 0;
-    for (let p = 0; p < k; p++) s += f[a + i * lda + p]! * f[b + j * ldb + p]!;
+    for (let p = 0; p < k; p++) s += f[row + p]! * f[b + j * ldb + p]!;
     sums[j]! += s;
   }
 });
 
 export const gemm_tn_f32 = gemm((f, sums, i, n, k, a, lda, b, ldb) => {
-  for (let p = 0; p < k; p++) {
-    const v = f[a + p * lda + i]!;
-    for (let j = 0; j < n; j++) sums[j]! += v * f[b + p * ldb + j]!;
-  }
+  addRows(f, sums, n, k, a + i, lda, b, ldb);
 });
 
 /** These loops need no work space. */
