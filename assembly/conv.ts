@@ -1,6 +1,7 @@
 // Convolution, forward. x [n, groups·cg, in…], w [groups·og, cg, kernel…], bias [groups·og] or 0, y [n, groups·og, out…];
 // the spatial sizes, always three, are in the geometry. `scratch` is as large as `forwardFloats` in src/ops/conv.ts says.
-import { correlate, Correlation, CORRELATION_BYTES, writePlaces } from "./lib/correlate";
+import { correlate, writePlaces } from "./lib/correlate";
+import { Correlation, CORRELATION_BYTES } from "./lib/correlation";
 import { align, Geometry, Grid, GRID_BYTES, Image, IMAGE_BYTES, imageBytes, inputImage, setGrid, stage, writeTaps } from "./lib/window";
 
 /** y = conv(x, w) + bias, and max(…, 0) if relu is not 0. */

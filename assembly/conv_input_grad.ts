@@ -4,7 +4,8 @@
 // With stride 1 dx is the correlation of dy, surrounded by zeros, with the mirrored kernel, inputs and outputs swapped. That makes
 // inputs·kernel products a pair of channels. The other way makes only outputs·kernel of them: what each tap of the kernel sends back is
 // one matrix product, columns [cg·kernel, outputs] = wᵀ · dy, which is then added up where the taps had read.
-import { correlate, Correlation, CORRELATION_BYTES, writePlaces } from "./lib/correlate";
+import { correlate, writePlaces } from "./lib/correlate";
+import { Correlation, CORRELATION_BYTES } from "./lib/correlation";
 import { KC, multiply, packColumns, panelBytes, panelsBytes, START_C, START_ZERO, workBytes } from "./lib/gemm";
 import { storeLanes } from "./lib/loops";
 import { madd } from "./lib/simd";

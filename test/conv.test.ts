@@ -1,5 +1,6 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { functional as F, manualSeed, nn, scope, setBackend, type Tensor, tensor } from "../src/node.js";
+import { arena } from "../src/runtime/arena.js";
 import { generatorOf, seedOf } from "./support/make.js";
 
 afterEach(() => setBackend("wasm"));
@@ -70,6 +71,27 @@ describe("convolution of larger images", () => {
       expect(worst, `${["y", "dx", "dw", "db"][k]}`).toBeLessThan(2e-6 * scale);
     });
   });
+});
+
+test("a convolution stays within the work space it asked for", () => {
+  // The arena's own block is replaced by one with a guard behind each request, checked at the next one.
+  const guard = 1 << 16;
+  const block = arena.alloc(1 << 25);
+  let end = 0;
+  const check = (): void => {
+    if (end > 0) expect(arena.u8.subarray(end, end + guard).every((v) => v === 0xa5)).toBe(true);
+  };
+  const scratch = vi.spyOn(arena, "scratch").mockImplementation((bytes) => {
+    check();
+    end = block.start + Math.ceil(bytes);
+    arena.u8.fill(0xa5, end, end + guard);
+    return arena.at(block, 0);
+  });
+  for (const shape of Object.values(LARGE)) run(shape);
+  check();
+  expect(scratch).toHaveBeenCalled();
+  scratch.mockRestore();
+  arena.free(block);
 });
 
 describe.each(["js", "wasm"] as const)("on %s", (backend) => {

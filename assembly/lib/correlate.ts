@@ -2,11 +2,12 @@
 //
 // With many rows (output channels) this is a matrix product whose right-hand side is packed straight from the image, panel by panel.
 // With few rows packing would cost more than it saves, and a tile of two quads reads the image in place.
+import { Correlation } from "./correlation";
 import { KC, multiply, NC, PANEL, panelBytes, panelsBytes, START_C, START_ROW, START_ZERO, workBytes } from "./gemm";
 import { storeLanes } from "./loops";
 import { nineTaps, threeByThree } from "./nine_taps";
 import { madd } from "./simd";
-import { align, Grid, Image, Lanes, LANES_BYTES, Quad, QUAD_BYTES, writeLanes, writeQuads } from "./window";
+import { align, Grid, Lanes, LANES_BYTES, Quad, QUAD_BYTES, writeLanes, writeQuads } from "./window";
 
 /** Taps per pass where the image is read in place: bounds the length of one summation. */
 // @ts-ignore: decorator
@@ -14,27 +15,6 @@ import { align, Grid, Image, Lanes, LANES_BYTES, Quad, QUAD_BYTES, writeLanes, w
 /** From this many rows on packing pays. */
 // @ts-ignore: decorator
 @inline const PACK_ROWS: i32 = 12;
-
-/** What `correlate` does, in memory because it has more parts than there are registers. */
-@unmanaged export class Correlation {
-  image: Image;
-  grid: Grid;
-  /** [rows, grid] */
-  y: usize;
-  /** [rows, tapCount] */
-  a: usize;
-  rows: i32;
-  taps: usize; tapCount: i32;
-  /** Table by `writePlaces`. */
-  places: usize;
-  /** [rows], or 0 */
-  bias: usize;
-  relu: bool;
-  work: usize;
-}
-
-// @ts-ignore: decorator
-@inline export const CORRELATION_BYTES: usize = 64;
 
 /** Writes the table of the grid's places; returns its end. */
 export function writePlaces(to: usize, grid: Grid, rows: i32): usize {

@@ -1,5 +1,5 @@
 // Correlation with one channel of a 3 × 3 kernel, above all the depthwise one: the nine weights stay in registers.
-import { Correlation } from "./correlate";
+import { Correlation } from "./correlation";
 import { storeLanes } from "./loops";
 import { madd } from "./simd";
 

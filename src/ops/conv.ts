@@ -1,10 +1,11 @@
 import { K } from "../backend/index.js";
 import { checkDType, checkInteger, checkOneOf, checkRank, checkTuple } from "../check.js";
-import { ShapeError } from "../errors.js";
+import { ArgumentError, ShapeError } from "../errors.js";
 import { arena, NULL } from "../runtime/arena.js";
 import { formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Ptr, Shape, Spec } from "../types.js";
+import type { FusedActivation } from "./matmul.js";
 import { apply, defineOp } from "./op.js";
 import { sumOp } from "./reduce.js";
 import { reluGradOp } from "./unary.js";
@@ -59,7 +60,7 @@ function paddingOf(
   if (typeof padding !== "string") return checkTuple(op, "padding", padding, kernel.length, 0).map((p) => [p, p]);
   if (checkOneOf(op, "padding", padding, ["same", "valid"]) === "valid") return kernel.map(() => [0, 0]);
   if (stride.some((s) => s !== 1)) {
-    throw new ShapeError(op, `padding "same" with stride ${formatShape(stride)}; expected stride 1`);
+    throw new ArgumentError(op, `padding is "same" with stride ${formatShape(stride)}; expected stride 1`);
   }
   // As PyTorch: of an odd total the larger half comes behind.
   return kernel.map((k, d) => {
@@ -69,14 +70,10 @@ function paddingOf(
   });
 }
 
-function moduleName(attrs: ConvAttrs): string {
-  return `Conv${attrs.stride.length}d`;
-}
-
 function inferConv(x: Spec, weight: Spec, bias: Spec | null, attrs: ConvAttrs): Spec[] {
-  const op = moduleName(attrs);
   const { stride, padding, dilation, groups } = attrs;
   const rank = stride.length;
+  const op = `Conv${rank}d`;
   checkDType(op, "input", x, "float32");
   checkDType(op, "weight", weight, "float32");
   checkRank(op, "input", x.shape, rank + 1, rank + 2);
@@ -114,41 +111,30 @@ function inferConv(x: Spec, weight: Spec, bias: Spec | null, attrs: ConvAttrs): 
   return [{ shape: [...x.shape.slice(0, -rank - 1), outChannels, ...out], dtype: "float32" }];
 }
 
-/** y = conv(x, w) + b. x [N, C, I…] or [C, I…], w [O, C/G, K…], b [O] or null → y [N, O, Q…] or [O, Q…]. */
-export const convOp = defineOp<Operands, One, ConvAttrs>({
+/** y = act(conv(x, w) + b). x [N, C, I…] or [C, I…], w [O, C/G, K…], b [O] or null → y [N, O, Q…] or [O, Q…]. */
+export const convOp = defineOp<Operands, One, ConvAttrs & { activation: FusedActivation }>({
   name: "conv",
   infer: ([x, weight, bias], attrs) => inferConv(x, weight, bias, attrs),
-  forward: ([y], [x, weight, bias], attrs) => runConv(y, x, weight, bias, attrs, 0),
-  saves: { inputs: [0, 1] },
-  backward: ([g], [x, weight, bias], _, attrs) => convGradients(g, x, weight, bias, attrs),
-});
-
-/** y = max(conv(x, w) + b, 0) in one pass: what a compiled graph makes of a convolution followed by ReLU. */
-export const convReluOp = defineOp<Operands, One, ConvAttrs>({
-  name: "conv_relu",
-  infer: ([x, weight, bias], attrs) => inferConv(x, weight, bias, attrs),
-  forward: ([y], [x, weight, bias], attrs) => runConv(y, x, weight, bias, attrs, 1),
-  saves: { inputs: [0, 1], outs: [0] },
-  backward: ([g], [x, weight, bias], [y], attrs) => {
-    let masked: Tensor | null = null;
-    const upstream = (): Tensor => (masked ??= apply(reluGradOp, [g, y], undefined)[0]);
-    return [0, 1, 2].map((i) => () => convGradients(upstream(), x, weight, bias, attrs)[i]!());
+  forward: ([y], [x, weight, bias], attrs) => {
+    const call = prepare(x.shape, weight.shape, y.shape, attrs, forwardFloats);
+    const relu = attrs.activation === "relu" ? 1 : 0;
+    K.conv_f32(y.ptr, x.ptr, weight.ptr, bias?.ptr ?? NULL, call.geometry, call.scratch, ...call.counts, relu);
+  },
+  saves: ({ activation }) => ({ inputs: [0, 1], outs: activation === "relu" ? [0] : [] }),
+  backward: ([g], [x, weight, bias], [y], { activation, ...attrs }) => {
+    // Shared by the three thunks, made by the first of them.
+    let inner: Tensor | null = null;
+    const beforeActivation = (): Tensor => {
+      inner ??= activation === "relu" ? apply(reluGradOp, [g, y], undefined)[0] : g;
+      return inner;
+    };
+    return [
+      () => convInputGrad(beforeActivation(), weight, x.shape, attrs),
+      () => convWeightGrad(beforeActivation(), x, weight.shape, attrs),
+      bias && (() => channelSum(beforeActivation(), attrs.stride.length)),
+    ];
   },
 });
-
-function convGradients(
-  g: Tensor,
-  x: Tensor,
-  weight: Tensor,
-  bias: Tensor | null,
-  attrs: ConvAttrs,
-): readonly [() => Tensor, () => Tensor, (() => Tensor) | null] {
-  return [
-    () => convInputGrad(g, weight, x.shape, attrs),
-    () => convWeightGrad(g, x, weight.shape, attrs),
-    bias && (() => channelSum(g, attrs.stride.length)),
-  ];
-}
 
 /** Σ over all dimensions but the channels: the gradient of the bias. */
 function channelSum(g: Tensor, rank: number): Tensor {
@@ -182,8 +168,14 @@ export const convWeightGradOp = defineOp<readonly [Tensor, Tensor], One, ConvAtt
   backward: ([gg], [g, x], _, attrs) => [() => conv(x, gg, null, attrs), () => convInputGrad(g, gg, x.shape, attrs)],
 });
 
-export function conv(x: Tensor, weight: Tensor, bias: Tensor | null, attrs: ConvAttrs): Tensor {
-  return apply(convOp, [x, weight, bias], attrs)[0];
+export function conv(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  attrs: ConvAttrs,
+  activation: FusedActivation = "none",
+): Tensor {
+  return apply(convOp, [x, weight, bias], { ...attrs, activation })[0];
 }
 
 function convInputGrad(g: Tensor, weight: Tensor, inputShape: Shape, attrs: ConvAttrs): Tensor {
@@ -192,11 +184,6 @@ function convInputGrad(g: Tensor, weight: Tensor, inputShape: Shape, attrs: Conv
 
 function convWeightGrad(g: Tensor, x: Tensor, weightShape: Shape, attrs: ConvAttrs): Tensor {
   return apply(convWeightGradOp, [g, x], { ...attrs, weightShape })[0];
-}
-
-function runConv(y: Tensor, x: Tensor, weight: Tensor, bias: Tensor | null, attrs: ConvAttrs, relu: 0 | 1): void {
-  const call = prepare(x.shape, weight.shape, y.shape, attrs, forwardFloats);
-  K.conv_f32(y.ptr, x.ptr, weight.ptr, bias?.ptr ?? NULL, call.geometry, call.scratch, ...call.counts, relu);
 }
 
 type Triple = readonly [depth: number, height: number, width: number];
@@ -215,23 +202,27 @@ interface Sizes {
 /** The block that Geometry in assembly/lib/window.ts describes, rounded up to a cache line. */
 const GEOMETRY_BYTES = 128;
 
+interface Call {
+  readonly geometry: Ptr;
+  readonly scratch: Ptr;
+  readonly counts: Sizes["counts"];
+}
+
 /** Takes the work space of one call and writes its geometry at the front. */
-function prepare(input: Shape, weight: Shape, output: Shape, attrs: ConvAttrs, floats: (sizes: Sizes) => number) {
+function prepare(input: Shape, weight: Shape, output: Shape, attrs: ConvAttrs, floats: (sizes: Sizes) => number): Call {
   const rank = attrs.stride.length;
   const triple = (values: Shape, fill: number): Triple => [
     values.at(-3) ?? fill,
     values.at(-2) ?? fill,
     values.at(-1)!,
   ];
+  const before = attrs.padding.map(([n]) => n);
   const sizes: Sizes = {
     input: triple(input.slice(-rank), 1),
     kernel: triple(weight.slice(2), 1),
     output: triple(output.slice(-rank), 1),
     stride: triple(attrs.stride, 1),
-    padding: triple(
-      attrs.padding.map(([before]) => before),
-      0,
-    ),
+    padding: triple(before, 0),
     dilation: triple(attrs.dilation, 1),
     counts: [input.length === rank + 1 ? 1 : input[0]!, attrs.groups, weight[1]!, weight[0]! / attrs.groups],
   };

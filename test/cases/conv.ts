@@ -5,7 +5,6 @@ import {
   conv,
   convAttrs,
   convInputGradOp,
-  convReluOp,
   convWeightGradOp,
 } from "../../src/ops/conv.js";
 import { apply } from "../../src/ops/op.js";
@@ -220,9 +219,9 @@ export const cases = [
     samples: sized((x, w) => [x, w, [w[0]!]]),
   }),
   opCase<Sizes>({
-    name: "conv_relu",
-    ops: ["conv_relu"],
-    run: ([x, w, b], sizes) => apply(convReluOp, [x as Tensor, w as Tensor, b as Tensor], attrsOf(sizes))[0],
+    name: "conv with relu",
+    ops: ["conv"],
+    run: ([x, w, b], sizes) => conv(x as Tensor, w as Tensor, b as Tensor, attrsOf(sizes), "relu"),
     oracle: ([x, w, b], sizes) => convOracle(x!, w!, b!, attrsOf(sizes)).map((v) => Math.max(v, 0)),
     samples: sized((x, w) => [x, w, [w[0]!]]),
   }),
