@@ -11,23 +11,37 @@ import { apply } from "../../src/ops/op.js";
 import { forIndex, Nd } from "../support/nd.js";
 import { type InputSpec, opCase, type Sample } from "../support/op-case.js";
 
-type Visit = (x: number, w: number, y: number, o: number) => void;
+type Shape = readonly number[];
 
-/** Calls `visit` with the positions in x, weight and y of every product of a convolution. Shapes are batched. */
-function eachProduct(x: Nd, w: Nd, y: Nd, { stride, padding, dilation, groups }: ConvAttrs, visit: Visit): void {
-  const outChannels = w.shape[0]!;
-  forIndex(y.shape, ([n, o, ...q], yAt) => {
-    const group = Math.floor((o! * groups) / outChannels);
-    forIndex(w.shape.slice(1), ([c, ...k]) => {
+/** The positions in x, weight and y of every product of a convolution, one after the other; found once for each geometry. */
+const products = new Map<string, readonly number[]>();
+
+function productsOf(x: Shape, w: Shape, y: Shape, { stride, padding, dilation, groups }: ConvAttrs): readonly number[] {
+  const key = JSON.stringify([x, w, y, stride, padding, dilation, groups]);
+  const known = products.get(key);
+  if (known !== undefined) return known;
+  const [xAt, wAt] = [new Nd(x), new Nd(w)];
+  const found: number[] = [];
+  forIndex(y, ([n, o, ...q], yAt) => {
+    const group = Math.floor((o! * groups) / w[0]!);
+    forIndex(w.slice(1), ([c, ...k]) => {
       const at = q.map((i, d) => i * stride[d]! - padding[d]![0] + k[d]! * dilation[d]!);
-      if (at.every((i, d) => i >= 0 && i < x.shape[2 + d]!)) {
-        visit(x.at(n!, group * w.shape[1]! + c!, ...at), w.at(o!, c!, ...k), yAt, o!);
+      if (at.every((i, d) => i >= 0 && i < x[2 + d]!)) {
+        found.push(xAt.at(n!, group * w[1]! + c!, ...at), wAt.at(o!, c!, ...k), yAt);
       }
     });
   });
+  products.set(key, found);
+  return found;
 }
 
-function outputShape(x: readonly number[], w: readonly number[], { stride, padding, dilation }: ConvAttrs): number[] {
+/** Calls `visit` with the positions in x, weight and y of every product of a convolution. Shapes are batched. */
+function eachProduct(x: Nd, w: Nd, y: Nd, attrs: ConvAttrs, visit: (x: number, w: number, y: number) => void): void {
+  const at = productsOf(x.shape, w.shape, y.shape, attrs);
+  for (let i = 0; i < at.length; i += 3) visit(at[i]!, at[i + 1]!, at[i + 2]!);
+}
+
+function outputShape(x: Shape, w: Shape, { stride, padding, dilation }: ConvAttrs): number[] {
   const size = x
     .slice(2)
     .map((n, d) =>
@@ -49,13 +63,7 @@ function convOracle(x: Nd, w: Nd, b: Nd | null, attrs: ConvAttrs): Nd {
   return unbatched ? new Nd(y.shape.slice(1), y.data) : y;
 }
 
-function sample(
-  name: string,
-  x: readonly number[],
-  w: readonly number[],
-  options: ConvOptions = {},
-  bias = true,
-): Sample<ConvOptions> {
+function sample(name: string, x: Shape, w: Shape, options: ConvOptions = {}, bias = true): Sample<ConvOptions> {
   return { name, inputs: [{ shape: x }, { shape: w }, bias ? { shape: [w[0]!] } : null], options };
 }
 
@@ -105,8 +113,8 @@ const W: InputSpec = { shape: [6, 4, 3, 3] };
 
 /** One to three dimensions, as the ops take them; `conv2d` covers two in depth. */
 interface Sizes extends ConvOptions {
-  readonly x: readonly number[];
-  readonly w: readonly number[];
+  readonly x: Shape;
+  readonly w: Shape;
 }
 
 const SIZES: readonly (Sizes & { readonly name: string })[] = [
@@ -128,9 +136,7 @@ const SIZES: readonly (Sizes & { readonly name: string })[] = [
 const attrsOf = ({ x: _, w, ...options }: Sizes): ConvAttrs => convAttrs("Conv", w.slice(2), options);
 
 /** Samples whose inputs `pick` finds from the shapes of x, weight and y. */
-function sized(
-  pick: (x: readonly number[], w: readonly number[], y: number[]) => (readonly number[])[],
-): Sample<Sizes>[] {
+function sized(pick: (x: Shape, w: Shape, y: number[]) => Shape[]): Sample<Sizes>[] {
   return SIZES.map(({ name, ...sizes }) => ({
     name,
     inputs: pick(sizes.x, sizes.w, outputShape(sizes.x, sizes.w, attrsOf(sizes))).map((shape) => ({ shape })),
