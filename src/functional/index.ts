@@ -24,5 +24,7 @@ export * from "./softmax.js";
 export * from "./sort.js";
 export * from "./statistics.js";
 export * from "./transcendental.js";
+export * from "./sort.js";
+export * from "./transcendental.js";
 export * from "./unary.js";
 export * from "./view.js";
