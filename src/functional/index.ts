@@ -4,6 +4,7 @@ export * from "./compare.js";
 export * from "./conv.js";
 export * from "./copy.js";
 export * from "./distance.js";
+export * from "./copy.js";
 export * from "./einsum.js";
 export * from "./embedding.js";
 export * from "./extrema.js";
