@@ -14,8 +14,6 @@ import { softmaxMethods } from "./softmax.js";
 import { sortMethods } from "./sort.js";
 import { statisticsMethods } from "./statistics.js";
 import { transcendentalMethods } from "./transcendental.js";
-import { sortMethods } from "./sort.js";
-import { transcendentalMethods } from "./transcendental.js";
 import { unaryMethods } from "./unary.js";
 import { viewMethods } from "./view.js";
 
