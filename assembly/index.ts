@@ -9,6 +9,7 @@ export * from "./copy";
 export * from "./extrema";
 export * from "./gather";
 export * from "./indexing";
+export * from "./linalg";
 export * from "./lookup";
 export * from "./loss";
 export * from "./mask";

@@ -20,6 +20,7 @@ export {
 export * as data from "./data/index.js";
 export * from "./errors.js";
 export * as functional from "./functional/index.js";
+export * as linalg from "./functional/linalg.js";
 export { type Binary, type InitOptions, init, type KernelSource, type RuntimeInfo, runtime } from "./init.js";
 export * as safetensors from "./io/safetensors.js";
 export * as nn from "./nn/index.js";

@@ -8,6 +8,7 @@ export * from "./copy.js";
 export * from "./extrema.js";
 export * from "./gather.js";
 export * from "./indexing.js";
+export * from "./linalg.js";
 export * from "./lookup.js";
 export * from "./loss.js";
 export * from "./mask.js";
