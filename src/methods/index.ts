@@ -44,8 +44,8 @@ type Methods = typeof arithmeticMethods &
   typeof matmulMethods &
   typeof rearrangeMethods &
   typeof reduceMethods &
-  typeof sortMethods &
   typeof softmaxMethods &
+  typeof sortMethods &
   typeof statisticsMethods &
   typeof transcendentalMethods &
   typeof unaryMethods &
