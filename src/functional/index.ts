@@ -22,6 +22,7 @@ export * from "./rows.js";
 export * from "./shuffle.js";
 export * from "./softmax.js";
 export * from "./sort.js";
+export * from "./softmax.js";
 export * from "./statistics.js";
 export * from "./transcendental.js";
 export * from "./unary.js";
