@@ -1,0 +1,140 @@
+// Writes docs/modules.md from the docstrings of the sources: `npm run docs`; `npm run docs -- --check` only tells if it is stale.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+/** One public class or function. */
+interface Entry {
+  readonly name: string;
+  /** The docstring's first sentence. */
+  readonly summary: string;
+  /** What the docstring says after "PyTorch:". */
+  readonly difference: string;
+}
+
+interface Section {
+  readonly title: string;
+  /** Folder or file below src/. */
+  readonly source: string;
+  readonly kind: "class" | "function";
+  /** Where PyTorch may have the same name, the likeliest first. */
+  readonly namespaces: readonly string[];
+  /** How the name is called here. */
+  readonly prefix: string;
+}
+
+const SECTIONS: readonly Section[] = [
+  { title: "Modules", source: "nn", kind: "class", namespaces: ["torch.nn"], prefix: "nn." },
+  {
+    title: "Functions",
+    source: "functional",
+    kind: "function",
+    namespaces: ["torch.nn.functional", "torch", "torch.linalg", "torch.Tensor"],
+    prefix: "functional.",
+  },
+  { title: "Initialisers", source: "nn/init.ts", kind: "function", namespaces: ["torch.nn.init"], prefix: "nn.init." },
+  {
+    title: "Optimizers and schedules",
+    source: "optim",
+    kind: "class",
+    namespaces: ["torch.optim", "torch.optim.lr_scheduler"],
+    prefix: "optim.",
+  },
+];
+
+export function findRoot(): string {
+  let at = dirname(fileURLToPath(import.meta.url));
+  while (!readdirSync(at).includes("asconfig.json")) at = dirname(at);
+  return at;
+}
+
+/** The classes or functions that a file exports, with their docstrings. */
+export function entriesOf(text: string, kind: Section["kind"]): Entry[] {
+  const pattern = new RegExp(`/\\*\\*((?:[^*]|\\*(?!/))*)\\*/\\s*export (?:abstract )?${kind} (\\w+)`, "g");
+  return [...text.matchAll(pattern)].map(([, comment, name]) => {
+    const words = comment!
+      .replace(/^\s*\* ?/gm, "")
+      .replace(/\s+/g, " ")
+      .trim();
+    const difference = /(?:^|\. )PyTorch: (.+?\.)(?= |$)/.exec(words)?.[1] ?? "";
+    return { name: name!, summary: firstSentence(words), difference };
+  });
+}
+
+function firstSentence(text: string): string {
+  const end = /[.:](?= [A-Z`]|$)/.exec(text);
+  return (end === null ? text : text.slice(0, end.index)).trim();
+}
+
+function snake(name: string): string {
+  return name.replace(/([a-z0-9])([A-Z])/g, (_, a: string, b: string) => `${a}_${b.toLowerCase()}`);
+}
+
+/** PyTorch's full name of the same thing, or a dash. */
+function counterpart(name: string, section: Section, known: Readonly<Record<string, readonly string[]>>): string {
+  const wanted = section.kind === "class" ? name : snake(name);
+  const space = section.namespaces.find((n) => known[n]?.includes(wanted));
+  return space === undefined ? "–" : `\`${space}.${wanted}\``;
+}
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|");
+}
+
+/** The whole page. */
+export function modulesPage(root: string): string {
+  const known = JSON.parse(readFileSync(join(root, "docs/pytorch-names.json"), "utf8")) as Record<string, string[]>;
+  const lines = [
+    "# Modules and functions",
+    "",
+    "Every public module, function, initialiser and optimizer, with its counterpart in PyTorch 1.13. Options have PyTorch's names in",
+    "camelCase; what differs is said in the last column. Generated from the sources by `npm run docs`.",
+  ];
+  for (const section of SECTIONS) {
+    lines.push("", `## ${section.title}`, "", "| name | what it is | PyTorch | difference |", "|---|---|---|---|");
+    const path = join(root, "src", section.source);
+    const files = section.source.endsWith(".ts")
+      ? [path]
+      : readdirSync(path)
+          .filter((f) => f.endsWith(".ts") && f !== "index.ts")
+          .map((f) => join(path, f));
+    const entries = files.flatMap((f) => entriesOf(readFileSync(f, "utf8"), section.kind));
+    const exported = publicNames(join(root, "src"), section);
+    for (const e of entries.filter((x) => exported(x.name)).sort((a, b) => a.name.localeCompare(b.name, "en"))) {
+      const like = counterpart(e.name, section, known);
+      lines.push(`| \`${section.prefix}${e.name}\` | ${cell(e.summary)} | ${like} | ${cell(e.difference)} |`);
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** Tells whether a name is public: exported by the folder's index, by name or with its whole file. */
+function publicNames(source: string, section: Section): (name: string) => boolean {
+  if (section.source.endsWith(".ts")) return () => true;
+  const folder = join(source, section.source);
+  const index = readFileSync(join(folder, "index.ts"), "utf8");
+  const names = new Set<string>();
+  for (const [, list] of index.matchAll(/export \{([^}]*)\} from/g)) {
+    for (const item of list!.split(",")) names.add(item.replace("type ", "").trim().split(" as ").at(-1)!);
+  }
+  for (const [, file] of index.matchAll(/export \* (?:as \w+ )?from "\.\/(\w+)\.js"/g)) {
+    const text = readFileSync(join(folder, `${file}.ts`), "utf8");
+    for (const [, name] of text.matchAll(/export (?:abstract )?(?:class|function) (\w+)/g)) names.add(name!);
+  }
+  return (name) => names.has(name);
+}
+
+function main(): void {
+  const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
+  const root = findRoot();
+  const file = join(root, "docs/modules.md");
+  const page = modulesPage(root);
+  if (!values.check) writeFileSync(file, page);
+  else if (readFileSync(file, "utf8") !== page) {
+    console.error("docs/modules.md is stale; run `npm run docs`");
+    process.exitCode = 1;
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) main();

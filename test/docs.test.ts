@@ -1,0 +1,16 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { entriesOf, findRoot, modulesPage } from "../docs/generate.js";
+
+describe("docs/modules.md", () => {
+  test("is what the sources' docstrings say; if not, run npm run build && npm run docs", () => {
+    const root = findRoot();
+    expect(readFileSync(join(root, "docs/modules.md"), "utf8")).toBe(modulesPage(root));
+  });
+
+  test("takes the first sentence, and what differs from PyTorch", () => {
+    const text = "/**\n * y = x. More.\n * PyTorch: another name. Errors: none.\n */\nexport class A extends B {}";
+    expect(entriesOf(text, "class")).toEqual([{ name: "A", summary: "y = x", difference: "another name." }]);
+  });
+});
