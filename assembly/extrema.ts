@@ -2,7 +2,7 @@
 // NaN counts as larger and as smaller than everything; of equal elements the first one is found.
 
 import { storeLanes } from "./lib/loops";
-import { fold, foldRow } from "./lib/reduce";
+import { COLUMNS, fold, foldRow } from "./lib/reduce";
 
 // `v` picks one of two; `better` is set where x beats the best so far; `same` is set where x is what the fold has found.
 @unmanaged class Max {
@@ -48,26 +48,41 @@ export function min_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32): voi
   return i;
 }
 
-@inline function find<Op>(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
+/** One more row of `width` columns: where it beats the best so far, it is the best, and its number stands in `at`. */
+@inline function challenge<Op>(at: usize, best: usize, x: usize, width: i32, number: i32): void {
   const op = changetype<Op>(0);
+  const i = i32x4.splat(number);
+  for (; width > 0; width -= 4) {
+    const v = v128.load(x);
+    const b = v128.load(best);
+    const mask = op.better(v, b);
+    const to = v128.bitselect(v, b, mask);
+    const index = v128.bitselect(i, v128.load(at), mask);
+    if (width >= 4) {
+      v128.store(best, to);
+      v128.store(at, index);
+    } else {
+      storeLanes(best, to, width);
+      storeLanes(at, index, width);
+    }
+    x += 16;
+    best += 16;
+    at += 16;
+  }
+}
+
+@inline function find<Op>(y: usize, x: usize, work: usize, outer: i32, n: i32, inner: i32): void {
   const step = <usize>inner << 2;
   for (let o = 0; o < outer; o++) {
     if (inner == 1) {
       store<i32>(y, findRow<Op>(x, n));
     } else {
-      for (let j = 0; j < inner; j += 4) {
-        let p = x + (<usize>j << 2);
-        let best = v128.load(p);
-        let at = i32x4.splat(0);
-        for (let i = 1; i < n; i++) {
-          p += step;
-          const v = v128.load(p);
-          const mask = op.better(v, best);
-          best = v128.bitselect(v, best, mask);
-          at = v128.bitselect(i32x4.splat(i), at, mask);
-        }
-        if (inner - j >= 4) v128.store(y + (<usize>j << 2), at);
-        else storeLanes(y + (<usize>j << 2), at, inner - j);
+      for (let j = 0; j < inner; j += COLUMNS) {
+        const width = min(inner - j, COLUMNS);
+        const at = <usize>j << 2;
+        memory.copy(work, x + at, <usize>width << 2);
+        memory.fill(y + at, 0, <usize>width << 2);
+        for (let i = 1; i < n; i++) challenge<Op>(y + at, work, x + at + step * <usize>i, width, i);
       }
     }
     y += step;
@@ -75,7 +90,8 @@ export function min_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32): voi
   }
 }
 
-export function argmax_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { find<Max>(y, x, outer, n, inner); }
-export function argmin_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { find<Min>(y, x, outer, n, inner); }
-export function argmax_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { find<MaxI32>(y, x, outer, n, inner); }
-export function argmin_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { find<MinI32>(y, x, outer, n, inner); }
+// y = the positions; work is [inner].
+export function argmax_f32(y: usize, x: usize, work: usize, outer: i32, n: i32, inner: i32): void { find<Max>(y, x, work, outer, n, inner); }
+export function argmax_i32(y: usize, x: usize, work: usize, outer: i32, n: i32, inner: i32): void { find<MaxI32>(y, x, work, outer, n, inner); }
+export function argmin_f32(y: usize, x: usize, work: usize, outer: i32, n: i32, inner: i32): void { find<Min>(y, x, work, outer, n, inner); }
+export function argmin_i32(y: usize, x: usize, work: usize, outer: i32, n: i32, inner: i32): void { find<MinI32>(y, x, work, outer, n, inner); }

@@ -2,7 +2,7 @@
 // Targets have been checked: each is a class or ignoreIndex, whose loss is 0.
 
 import { exp } from "./lib/math";
-import { storeLanes } from "./lib/loops";
+import { storeLanes, zip, zip3, zipWith } from "./lib/loops";
 import { maxAndLogSum } from "./lib/softmax";
 
 /** Position of the first of `count` targets that is neither ignoreIndex nor in [0, n); −1 if there is none. */
@@ -63,7 +63,7 @@ export function nll_grad_f32(dx: usize, g: usize, target: usize, weight: usize, 
  */
 export function cross_entropy_f32(loss: usize, stats: usize, x: usize, target: usize, weight: usize, outer: i32, n: i32, inner: i32, ignoreIndex: i32, smoothing: f32): void {
   let logsum = stats + (<usize>(outer * inner) << 2);
-  maxAndLogSum(stats, logsum, x, outer, n, inner);
+  maxAndLogSum(stats, logsum, x, outer, n, inner, false);
   const share = smoothing / <f32>n;
   for (let o = 0; o < outer; o++) {
     for (let j = 0; j < inner; j++) {
@@ -92,55 +92,58 @@ export function cross_entropy_f32(loss: usize, stats: usize, x: usize, target: u
   }
 }
 
-/** dx_c = g·(A·p_c − s/n·w_c − [c = t]·(1 − s)·w_t) with A = (1 − s)·w_t + s/n·Σ w, where the target counts; else 0. */
-export function cross_entropy_grad_f32(dx: usize, g: usize, stats: usize, x: usize, target: usize, weight: usize, outer: i32, n: i32, inner: i32, ignoreIndex: i32, smoothing: f32): void {
+@unmanaged class Probability {
+  @inline v(x: v128, m: v128, logsum: v128): v128 { return exp(f32x4.sub(f32x4.sub(x, m), logsum)); }
+}
+@unmanaged class Mul {
+  @inline v(a: v128, b: v128): v128 { return f32x4.mul(a, b); }
+}
+@unmanaged class SubProduct {
+  @inline v(x: v128, b: v128, w: v128, _q: v128): v128 { return f32x4.sub(x, f32x4.mul(b, w)); }
+}
+
+/**
+ * dx_c = g·(A·p_c − s/n·w_c − [c = t]·(1 − s)·w_t) with A = (1 − s)·w_t + s/n·Σ w, where the target counts; else 0.
+ * work is [2, inner].
+ */
+export function cross_entropy_grad_f32(dx: usize, g: usize, stats: usize, x: usize, target: usize, weight: usize, work: usize, outer: i32, n: i32, inner: i32, ignoreIndex: i32, smoothing: f32): void {
   let logsum = stats + (<usize>(outer * inner) << 2);
   const step = <usize>inner << 2;
-  const size = step * <usize>n;
+  const shares = work + step;
   const share = smoothing / <f32>n;
-  let total: f32 = <f32>n;
-  if (weight) {
-    let s: f64 = 0;
-    for (let c = 0; c < n; c++) s += weightOf(weight, c);
-    total = <f32>s;
-  }
+  let total: f64 = 0;
+  for (let c = 0; c < n; c++) total += weightOf(weight, c);
   for (let o = 0; o < outer; o++) {
-    for (let j = 0; j < inner; j += 4) {
-      const lanes = min(inner - j, 4);
-      const at = <usize>j << 2;
-      // Per lane: A·g and s/n·g, both 0 for an ignored target.
-      let a = f32x4.splat(0);
-      let b = f32x4.splat(0);
-      for (let k = lanes - 1; k >= 0; k--) {
-        const t = load<i32>(target + at + (<usize>k << 2));
-        const gk: f32 = t == ignoreIndex ? <f32>0 : load<f32>(g + at + (<usize>k << 2));
-        const wt: f32 = t == ignoreIndex ? <f32>0 : weightOf(weight, t);
-        // Lane 0 is replaced last: each turn moves the lanes up.
-        a = f32x4.replace_lane(v128.shuffle<i32>(a, a, 0, 0, 1, 2), 0, gk * ((1 - smoothing) * wt + share * total));
-        b = f32x4.replace_lane(v128.shuffle<i32>(b, b, 0, 0, 1, 2), 0, gk * share);
-      }
-      if (inner == 1) rowGrad(dx, x, weight, n, f32x4.extract_lane(a, 0), f32x4.extract_lane(b, 0), load<f32>(stats), load<f32>(logsum));
-      else {
-        const m = v128.load(stats + at);
-        const ls = v128.load(logsum + at);
-        let p = at;
-        for (let c = 0; c < n; c++) {
-          const e = exp(f32x4.sub(f32x4.sub(v128.load(x + p), m), ls));
-          const d = f32x4.sub(f32x4.mul(a, e), f32x4.mul(b, f32x4.splat(weightOf(weight, c))));
-          if (lanes == 4) v128.store(dx + p, d);
-          else storeLanes(dx + p, d, lanes);
-          p += step;
+    // For each column: g·A and g·s/n, both 0 for an ignored target.
+    for (let at: usize = 0; at < step; at += 4) {
+      const t = load<i32>(target + at);
+      const counts = t != ignoreIndex;
+      const up: f32 = counts ? load<f32>(g + at) : 0;
+      const own: f32 = counts ? (1 - smoothing) * weightOf(weight, t) : 0;
+      store<f32>(work + at, up * (own + share * <f32>total));
+      store<f32>(shares + at, up * share);
+    }
+    if (inner == 1) {
+      rowGrad(dx, x, weight, n, load<f32>(work), load<f32>(shares), load<f32>(stats), load<f32>(logsum));
+    } else {
+      for (let c = 0; c < n; c++) {
+        const row = step * <usize>c;
+        zip3<Probability>(dx + row, x + row, stats, logsum, inner);
+        zip<Mul>(dx + row, dx + row, work, inner);
+        if (smoothing > 0) {
+          const w = f32x4.splat(weightOf(weight, c));
+          zipWith<SubProduct>(dx + row, dx + row, shares, inner, w, w);
         }
       }
-      for (let k = 0; k < lanes; k++) {
-        const t = load<i32>(target + at + (<usize>k << 2));
-        if (t == ignoreIndex) continue;
-        const p = dx + at + (<usize>k << 2) + step * <usize>t;
-        store<f32>(p, load<f32>(p) - load<f32>(g + at + (<usize>k << 2)) * (1 - smoothing) * weightOf(weight, t));
-      }
     }
-    dx += size;
-    x += size;
+    for (let at: usize = 0; at < step; at += 4) {
+      const t = load<i32>(target + at);
+      if (t == ignoreIndex) continue;
+      const p = dx + at + step * <usize>t;
+      store<f32>(p, load<f32>(p) - load<f32>(g + at) * (1 - smoothing) * weightOf(weight, t));
+    }
+    dx += step * <usize>n;
+    x += step * <usize>n;
     g += step;
     target += step;
     stats += step;
@@ -148,50 +151,47 @@ export function cross_entropy_grad_f32(dx: usize, g: usize, stats: usize, x: usi
   }
 }
 
-/** One row of dx = a·e^{x − m − ls} − b·w. */
-@inline function rowGrad(dx: usize, x: usize, weight: usize, n: i32, a: f32, b: f32, m: f32, ls: f32): void {
+/** One row of dx = a·e^{x − m − logsum} − b·w. */
+function rowGrad(dx: usize, x: usize, weight: usize, n: i32, a: f32, b: f32, m: f32, logsum: f32): void {
   const va = f32x4.splat(a);
   const vb = f32x4.splat(b);
   const vm = f32x4.splat(m);
-  const vl = f32x4.splat(ls);
-  for (; n > 0; n -= 4) {
-    const e = exp(f32x4.sub(f32x4.sub(v128.load(x), vm), vl));
-    let w = vb;
-    if (weight) {
-      w = f32x4.mul(vb, v128.load(weight));
-      weight += 16;
-    }
-    const d = f32x4.sub(f32x4.mul(va, e), w);
-    if (n >= 4) v128.store(dx, d);
-    else storeLanes(dx, d, n);
-    x += 16;
-    dx += 16;
+  const vl = f32x4.splat(logsum);
+  if (n >= 4) {
+    do {
+      const p = exp(f32x4.sub(f32x4.sub(v128.load(x), vm), vl));
+      const w = weight ? f32x4.mul(vb, v128.load(weight)) : vb;
+      v128.store(dx, f32x4.sub(f32x4.mul(va, p), w));
+      x += 16;
+      dx += 16;
+      if (weight) weight += 16;
+      n -= 4;
+    } while (n >= 4);
+  }
+  if (n > 0) {
+    const p = exp(f32x4.sub(f32x4.sub(v128.load(x), vm), vl));
+    const w = weight ? f32x4.mul(vb, v128.load(weight)) : vb;
+    storeLanes(dx, f32x4.sub(f32x4.mul(va, p), w), n);
+  }
+}
+
+@unmanaged class SquaredDifference {
+  @inline v(a: v128, b: v128): v128 {
+    const d = f32x4.sub(a, b);
+    return f32x4.mul(d, d);
+  }
+}
+@unmanaged class SquaredDifferenceGrad {
+  @inline v(g: v128, a: v128, b: v128): v128 {
+    const d = f32x4.sub(a, b);
+    return f32x4.mul(g, f32x4.add(d, d));
   }
 }
 
 /** y = (a − b)². */
-export function squared_difference_f32(y: usize, a: usize, b: usize, n: i32): void {
-  for (; n > 0; n -= 4) {
-    const d = f32x4.sub(v128.load(a), v128.load(b));
-    const v = f32x4.mul(d, d);
-    if (n >= 4) v128.store(y, v);
-    else storeLanes(y, v, n);
-    y += 16;
-    a += 16;
-    b += 16;
-  }
-}
+export function squared_difference_f32(y: usize, a: usize, b: usize, n: i32): void { zip<SquaredDifference>(y, a, b, n); }
 
 /** da = 2g·(a − b). */
 export function squared_difference_grad_f32(da: usize, g: usize, a: usize, b: usize, n: i32): void {
-  for (; n > 0; n -= 4) {
-    const d = f32x4.sub(v128.load(a), v128.load(b));
-    const v = f32x4.mul(v128.load(g), f32x4.add(d, d));
-    if (n >= 4) v128.store(da, v);
-    else storeLanes(da, v, n);
-    da += 16;
-    g += 16;
-    a += 16;
-    b += 16;
-  }
+  zip3<SquaredDifferenceGrad>(da, g, a, b, n);
 }

@@ -20,7 +20,7 @@ import { fold, sum } from "./lib/reduce";
 
 /** Σ over n, with blocks of float32 sums gathered in float64. */
 export function sum_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
-  sum<Itself>(y, x, outer, n, inner, f32x4.splat(0));
+  sum<Itself>(y, x, outer, n, inner);
 }
 export function sum_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { fold<AddI32>(y, x, outer, n, inner); }
 export function prod_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { fold<Mul>(y, x, outer, n, inner); }

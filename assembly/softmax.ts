@@ -1,44 +1,61 @@
-// Softmax and its logarithm along the middle dimension of x [outer, n, inner]; y, g and dx have x's shape.
+// Softmax and its logarithm along the middle dimension of x [outer, n, inner]; y, g and dx have x's shape, work is [2, inner].
 
-import { storeLanes } from "./lib/loops";
-import { exp, logScalar, log } from "./lib/math";
-import { columnMax, columnSumExp, rowDot, rowExp, rowMax, rowSum } from "./lib/softmax";
+import { mapWith, zip, zip3, zipWith } from "./lib/loops";
+import { exp, log, logScalar } from "./lib/math";
+import { COLUMNS } from "./lib/reduce";
+import { columnsExp, columnsMax, columnsSumExp, rowDot, rowExp, rowMax, rowSum, rowSumExp } from "./lib/softmax";
 
-/** Stores four lanes, or the `left` < 4 of them that the row still has. */
-@inline function put(y: usize, v: v128, left: i32): void {
-  if (left >= 4) v128.store(y, v);
-  else storeLanes(y, v, left);
+@unmanaged class Mul {
+  @inline v(a: v128, b: v128): v128 { return f32x4.mul(a, b); }
+}
+@unmanaged class Scale {
+  @inline v(x: v128, scale: v128, _q: v128): v128 { return f32x4.mul(x, scale); }
+}
+@unmanaged class Reciprocal {
+  @inline v(x: v128, one: v128, _q: v128): v128 { return f32x4.div(one, x); }
+}
+@unmanaged class Log {
+  @inline v(x: v128, _p: v128, _q: v128): v128 { return log(x); }
+}
+@unmanaged class Shift {
+  @inline v(x: v128, m: v128, l: v128): v128 { return f32x4.sub(f32x4.sub(x, m), l); }
+}
+@unmanaged class AddProduct {
+  @inline v(s: v128, a: v128, b: v128): v128 { return f32x4.add(s, f32x4.mul(a, b)); }
+}
+@unmanaged class Add {
+  @inline v(a: v128, b: v128): v128 { return f32x4.add(a, b); }
+}
+@unmanaged class SoftmaxGrad {
+  @inline v(g: v128, y: v128, s: v128): v128 { return f32x4.mul(y, f32x4.sub(g, s)); }
+}
+@unmanaged class LogSoftmaxGrad {
+  @inline v(g: v128, y: v128, s: v128): v128 { return f32x4.sub(g, f32x4.mul(exp(y), s)); }
+}
+/** An op of three operands whose last one is the same in all lanes. */
+@unmanaged class Bound<Op> {
+  @inline v(a: v128, b: v128, p: v128, _q: v128): v128 { return changetype<Op>(0).v(a, b, p); }
 }
 
 /** y = e^{x − max} / Σ e^{x − max}: the exponentials are stored and summed in one pass. A row of −infinity gives NaN. */
-export function softmax_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
+export function softmax_f32(y: usize, x: usize, work: usize, outer: i32, n: i32, inner: i32): void {
   const step = <usize>inner << 2;
+  const sum = work + step;
   for (let o = 0; o < outer; o++) {
     if (inner == 1) {
-      const s = rowExp(y, x, n, rowMax(x, n));
-      const scale = f32x4.splat(<f32>(1 / s));
-      for (let i = 0; i < n; i += 4) {
-        const p = y + (<usize>i << 2);
-        put(p, f32x4.mul(v128.load(p), scale), n - i);
-      }
+      const scale = f32x4.splat(<f32>(1 / rowExp(y, x, n, rowMax(x, n))));
+      mapWith<Scale>(y, y, n, scale, scale);
     } else {
-      for (let j = 0; j < inner; j += 4) {
-        const left = inner - j;
-        let px = x + (<usize>j << 2);
-        let py = y + (<usize>j << 2);
-        const m = columnMax(px, n, step);
-        let s = f32x4.splat(0);
+      for (let j = 0; j < inner; j += COLUMNS) {
+        const width = min(inner - j, COLUMNS);
+        const at = <usize>j << 2;
+        columnsMax(work, x + at, n, width, step);
+        columnsExp(y + at, sum, x + at, work, n, width, step);
+        const one = f32x4.splat(1);
+        mapWith<Reciprocal>(sum, sum, width, one, one);
         for (let i = 0; i < n; i++) {
-          const e = exp(f32x4.sub(v128.load(px), m));
-          s = f32x4.add(s, e);
-          put(py, e, left);
-          px += step;
-          py += step;
-        }
-        const scale = f32x4.div(f32x4.splat(1), s);
-        for (let i = 0; i < n; i++) {
-          py -= step;
-          put(py, f32x4.mul(v128.load(py), scale), left);
+          const p = y + at + step * <usize>i;
+          zip<Mul>(p, p, sum, width);
         }
       }
     }
@@ -48,27 +65,24 @@ export function softmax_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32):
 }
 
 /** y = x − max − ln Σ e^{x − max}. */
-export function log_softmax_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
+export function log_softmax_f32(y: usize, x: usize, work: usize, outer: i32, n: i32, inner: i32): void {
   const step = <usize>inner << 2;
+  const sum = work + step;
   for (let o = 0; o < outer; o++) {
     if (inner == 1) {
-      const top = rowMax(x, n);
-      const l = f32x4.splat(logScalar(<f32>rowExp(0, x, n, top)));
-      const m = f32x4.splat(top);
-      for (let i = 0; i < n; i += 4) {
-        const at = <usize>i << 2;
-        put(y + at, f32x4.sub(f32x4.sub(v128.load(x + at), m), l), n - i);
-      }
+      const m = rowMax(x, n);
+      mapWith<Shift>(y, x, n, f32x4.splat(m), f32x4.splat(logScalar(<f32>rowSumExp(x, n, m))));
     } else {
-      for (let j = 0; j < inner; j += 4) {
-        let px = x + (<usize>j << 2);
-        let py = y + (<usize>j << 2);
-        const m = columnMax(px, n, step);
-        const l = log(columnSumExp(px, n, step, m));
+      for (let j = 0; j < inner; j += COLUMNS) {
+        const width = min(inner - j, COLUMNS);
+        const at = <usize>j << 2;
+        columnsMax(work, x + at, n, width, step);
+        columnsSumExp(sum, x + at, work, n, width, step);
+        const zero = f32x4.splat(0);
+        mapWith<Log>(sum, sum, width, zero, zero);
         for (let i = 0; i < n; i++) {
-          put(py, f32x4.sub(f32x4.sub(v128.load(px), m), l), inner - j);
-          px += step;
-          py += step;
+          const row = at + step * <usize>i;
+          zip3<Shift>(y + row, x + row, work, sum, width);
         }
       }
     }
@@ -78,26 +92,24 @@ export function log_softmax_f32(y: usize, x: usize, outer: i32, n: i32, inner: i
 }
 
 /** dx = y·(g − Σ g·y). */
-export function softmax_grad_f32(dx: usize, g: usize, y: usize, outer: i32, n: i32, inner: i32): void {
+export function softmax_grad_f32(dx: usize, g: usize, y: usize, work: usize, outer: i32, n: i32, inner: i32): void {
   const step = <usize>inner << 2;
   for (let o = 0; o < outer; o++) {
     if (inner == 1) {
       const s = f32x4.splat(<f32>rowDot(g, y, n));
-      for (let i = 0; i < n; i += 4) {
-        const at = <usize>i << 2;
-        put(dx + at, f32x4.mul(v128.load(y + at), f32x4.sub(v128.load(g + at), s)), n - i);
-      }
+      zipWith<Bound<SoftmaxGrad>>(dx, g, y, n, s, s);
     } else {
-      for (let j = 0; j < inner; j += 4) {
-        let at = <usize>j << 2;
-        let s = f32x4.splat(0);
+      for (let j = 0; j < inner; j += COLUMNS) {
+        const width = min(inner - j, COLUMNS);
+        const at = <usize>j << 2;
+        memory.fill(work, 0, <usize>width << 2);
         for (let i = 0; i < n; i++) {
-          s = f32x4.add(s, f32x4.mul(v128.load(g + at), v128.load(y + at)));
-          at += step;
+          const row = at + step * <usize>i;
+          zip3<AddProduct>(work, work, g + row, y + row, width);
         }
         for (let i = 0; i < n; i++) {
-          at -= step;
-          put(dx + at, f32x4.mul(v128.load(y + at), f32x4.sub(v128.load(g + at), s)), inner - j);
+          const row = at + step * <usize>i;
+          zip3<SoftmaxGrad>(dx + row, g + row, y + row, work, width);
         }
       }
     }
@@ -108,26 +120,21 @@ export function softmax_grad_f32(dx: usize, g: usize, y: usize, outer: i32, n: i
 }
 
 /** dx = g − e^y·Σ g. */
-export function log_softmax_grad_f32(dx: usize, g: usize, y: usize, outer: i32, n: i32, inner: i32): void {
+export function log_softmax_grad_f32(dx: usize, g: usize, y: usize, work: usize, outer: i32, n: i32, inner: i32): void {
   const step = <usize>inner << 2;
   for (let o = 0; o < outer; o++) {
     if (inner == 1) {
       const s = f32x4.splat(<f32>rowSum(g, n));
-      for (let i = 0; i < n; i += 4) {
-        const at = <usize>i << 2;
-        put(dx + at, f32x4.sub(v128.load(g + at), f32x4.mul(exp(v128.load(y + at)), s)), n - i);
-      }
+      zipWith<Bound<LogSoftmaxGrad>>(dx, g, y, n, s, s);
     } else {
-      for (let j = 0; j < inner; j += 4) {
-        let at = <usize>j << 2;
-        let s = f32x4.splat(0);
+      for (let j = 0; j < inner; j += COLUMNS) {
+        const width = min(inner - j, COLUMNS);
+        const at = <usize>j << 2;
+        memory.fill(work, 0, <usize>width << 2);
+        for (let i = 0; i < n; i++) zip<Add>(work, work, g + at + step * <usize>i, width);
         for (let i = 0; i < n; i++) {
-          s = f32x4.add(s, v128.load(g + at));
-          at += step;
-        }
-        for (let i = 0; i < n; i++) {
-          at -= step;
-          put(dx + at, f32x4.sub(v128.load(g + at), f32x4.mul(exp(v128.load(y + at)), s)), inner - j);
+          const row = at + step * <usize>i;
+          zip3<LogSoftmaxGrad>(dx + row, g + row, y + row, work, width);
         }
       }
     }

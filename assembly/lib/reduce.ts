@@ -1,10 +1,13 @@
 // Loops over x [outer, n, inner] that reduce the middle dimension to y [outer, inner], written once over a stateless op class.
 
-import { storeLanes } from "./loops";
+import { map, storeLanes, zip } from "./loops";
 
 /** Partial sums of so many elements (rows) are kept in float32 before they go to float64: the error does not grow with n. */
 const ROW_BLOCK: i32 = 1024;
 const COLUMN_BLOCK: i32 = 64;
+
+/** Columns worked on together: their results stay in the first-level cache. */
+export const COLUMNS: i32 = 1024;
 
 @inline function low(v: v128): v128 {
   return f64x2.promote_low_f32x4(v);
@@ -18,8 +21,7 @@ const COLUMN_BLOCK: i32 = 64;
   return v128.shuffle<i64>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 2);
 }
 
-/** Folds one row of n elements of four bytes with op.v, which is associative and commutative and has op.init() as neutral element;
- * the result is in every lane. */
+/** Folds n elements of four bytes with op.v, associative and commutative, neutral element op.init(); the result is in every lane. */
 @inline export function foldRow<Op>(x: usize, n: i32): v128 {
   const op = changetype<Op>(0);
   let a = op.init();
@@ -47,28 +49,22 @@ const COLUMN_BLOCK: i32 = 64;
   return a;
 }
 
-/** Folds four neighbouring columns of n elements, `step` bytes apart. */
-@inline export function foldColumns<Op>(x: usize, n: i32, step: usize): v128 {
-  const op = changetype<Op>(0);
-  let a = op.init();
-  for (let i = 0; i < n; i++) {
-    a = op.v(a, v128.load(x));
-    x += step;
-  }
-  return a;
+@unmanaged class Init<Op> {
+  @inline v(_x: v128): v128 { return changetype<Op>(0).init(); }
 }
 
-/** y = the fold over n. */
+/** y = the fold over n: of each row, or row by row into all columns of a chunk, so that memory is read in order. */
 @inline export function fold<Op>(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
   const step = <usize>inner << 2;
   for (let o = 0; o < outer; o++) {
     if (inner == 1) {
       v128.store32_lane(y, foldRow<Op>(x, n), 0);
     } else {
-      for (let j = 0; j < inner; j += 4) {
-        const v = foldColumns<Op>(x + (<usize>j << 2), n, step);
-        if (inner - j >= 4) v128.store(y + (<usize>j << 2), v);
-        else storeLanes(y + (<usize>j << 2), v, inner - j);
+      for (let j = 0; j < inner; j += COLUMNS) {
+        const width = min(inner - j, COLUMNS);
+        const to = y + (<usize>j << 2);
+        map<Init<Op>>(to, x, width);
+        for (let i = 0; i < n; i++) zip<Op>(to, to, x + (<usize>j << 2) + step * <usize>i, width);
       }
     }
     y += step;
@@ -86,12 +82,14 @@ const COLUMN_BLOCK: i32 = 64;
     let c = a;
     let d = a;
     const block = min(n, ROW_BLOCK) & ~15;
-    for (const end = x + (<usize>block << 2); x < end; x += 64) {
+    const end = x + (<usize>block << 2);
+    do {
       a = f32x4.add(a, op.v(v128.load(x), m));
       b = f32x4.add(b, op.v(v128.load(x, 16), m));
       c = f32x4.add(c, op.v(v128.load(x, 32), m));
       d = f32x4.add(d, op.v(v128.load(x, 48), m));
-    }
+      x += 64;
+    } while (x < end);
     a = f32x4.add(f32x4.add(a, b), f32x4.add(c, d));
     total = f64x2.add(total, f64x2.add(low(a), high(a)));
     n -= block;
@@ -109,38 +107,91 @@ const COLUMN_BLOCK: i32 = 64;
   return sum;
 }
 
-/** Σ op.v(x, m) over n rows, in four neighbouring columns, `step` bytes apart. */
-@inline export function sumColumns<Op>(x: usize, n: i32, step: usize, m: v128): v128 {
+/** Σ op.v(x, m) over n rows in sixteen neighbouring columns, one cache line; `step` is the bytes between rows. */
+@inline function sumLine<Op>(y: usize, x: usize, n: i32, step: usize, m: usize): void {
   const op = changetype<Op>(0);
+  const m0 = m ? v128.load(m) : f32x4.splat(0);
+  const m1 = m ? v128.load(m, 16) : m0;
+  const m2 = m ? v128.load(m, 32) : m0;
+  const m3 = m ? v128.load(m, 48) : m0;
+  let t0 = f64x2.splat(0);
+  let t1 = t0;
+  let t2 = t0;
+  let t3 = t0;
+  let t4 = t0;
+  let t5 = t0;
+  let t6 = t0;
+  let t7 = t0;
+  while (n > 0) {
+    let a = f32x4.splat(0);
+    let b = a;
+    let c = a;
+    let d = a;
+    let i = min(n, COLUMN_BLOCK);
+    n -= i;
+    do {
+      a = f32x4.add(a, op.v(v128.load(x), m0));
+      b = f32x4.add(b, op.v(v128.load(x, 16), m1));
+      c = f32x4.add(c, op.v(v128.load(x, 32), m2));
+      d = f32x4.add(d, op.v(v128.load(x, 48), m3));
+      x += step;
+    } while (--i > 0);
+    t0 = f64x2.add(t0, low(a));
+    t1 = f64x2.add(t1, high(a));
+    t2 = f64x2.add(t2, low(b));
+    t3 = f64x2.add(t3, high(b));
+    t4 = f64x2.add(t4, low(c));
+    t5 = f64x2.add(t5, high(c));
+    t6 = f64x2.add(t6, low(d));
+    t7 = f64x2.add(t7, high(d));
+  }
+  v128.store(y, join(t0, t1));
+  v128.store(y, join(t2, t3), 16);
+  v128.store(y, join(t4, t5), 32);
+  v128.store(y, join(t6, t7), 48);
+}
+
+/** The same in the first `lanes` of four neighbouring columns. */
+@inline function sumLanes<Op>(y: usize, x: usize, n: i32, step: usize, m: usize, lanes: i32): void {
+  const op = changetype<Op>(0);
+  const vm = m ? v128.load(m) : f32x4.splat(0);
   let t0 = f64x2.splat(0);
   let t1 = t0;
   while (n > 0) {
     let s = f32x4.splat(0);
-    const block = min(n, COLUMN_BLOCK);
-    for (let i = 0; i < block; i++) {
-      s = f32x4.add(s, op.v(v128.load(x), m));
+    let i = min(n, COLUMN_BLOCK);
+    n -= i;
+    do {
+      s = f32x4.add(s, op.v(v128.load(x), vm));
       x += step;
-    }
+    } while (--i > 0);
     t0 = f64x2.add(t0, low(s));
     t1 = f64x2.add(t1, high(s));
-    n -= block;
   }
-  return join(t0, t1);
+  if (lanes >= 4) v128.store(y, join(t0, t1));
+  else storeLanes(y, join(t0, t1), lanes);
 }
 
-/** y = Σ op.v(x, m) over n. */
-@inline export function sum<Op>(y: usize, x: usize, outer: i32, n: i32, inner: i32, m: v128): void {
+/** y = Σ op.v(x, m) over n rows in `inner` columns; m holds a number for each column, or is 0. */
+@inline export function sumColumns<Op>(y: usize, x: usize, n: i32, inner: i32, m: usize): void {
+  const step = <usize>inner << 2;
+  let j = 0;
+  for (; j + 16 <= inner; j += 16) {
+    const at = <usize>j << 2;
+    sumLine<Op>(y + at, x + at, n, step, m ? m + at : 0);
+  }
+  for (; j < inner; j += 4) {
+    const at = <usize>j << 2;
+    sumLanes<Op>(y + at, x + at, n, step, m ? m + at : 0, inner - j);
+  }
+}
+
+/** y = Σ op.v(x, 0) over n. */
+@inline export function sum<Op>(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
   const step = <usize>inner << 2;
   for (let o = 0; o < outer; o++) {
-    if (inner == 1) {
-      store<f32>(y, <f32>sumRow<Op>(x, n, m));
-    } else {
-      for (let j = 0; j < inner; j += 4) {
-        const v = sumColumns<Op>(x + (<usize>j << 2), n, step, m);
-        if (inner - j >= 4) v128.store(y + (<usize>j << 2), v);
-        else storeLanes(y + (<usize>j << 2), v, inner - j);
-      }
-    }
+    if (inner == 1) store<f32>(y, <f32>sumRow<Op>(x, n, f32x4.splat(0)));
+    else sumColumns<Op>(y, x, n, inner, 0);
     y += step;
     x += step * <usize>n;
   }

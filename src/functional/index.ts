@@ -21,7 +21,6 @@ export * from "./reduce.js";
 export * from "./rows.js";
 export * from "./shuffle.js";
 export * from "./softmax.js";
-export * from "./softmax.js";
 export * from "./sort.js";
 export * from "./statistics.js";
 export * from "./transcendental.js";

@@ -1,6 +1,7 @@
-import { K } from "../backend/index.js";
+import { K, type Kernels } from "../backend/index.js";
 import { checkDType } from "../check.js";
 import { ShapeError } from "../errors.js";
+import { arena } from "../runtime/arena.js";
 import { formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape, Spec } from "../types.js";
@@ -63,8 +64,13 @@ function position(name: string, kernel: (int: boolean) => ReduceKernel): Op<Unar
   });
 }
 
-const argmaxKernel = (int: boolean): ReduceKernel => (int ? K.argmax_i32 : K.argmax_f32);
-const argminKernel = (int: boolean): ReduceKernel => (int ? K.argmin_i32 : K.argmin_f32);
+const argmaxKernel = (int: boolean): ReduceKernel => withWork(int ? K.argmax_i32 : K.argmax_f32);
+const argminKernel = (int: boolean): ReduceKernel => withWork(int ? K.argmin_i32 : K.argmin_f32);
+
+/** A kernel with its work space of [inner] bound. */
+function withWork(kernel: Kernels["argmax_f32"]): ReduceKernel {
+  return (y, x, outer, n, inner) => kernel(y, x, arena.scratch(4 * inner), outer, n, inner);
+}
 
 export const argmaxOp = position("argmax", argmaxKernel);
 export const argminOp = position("argmin", argminKernel);

@@ -1,7 +1,7 @@
 import { K } from "../backend/index.js";
 import { checkDType, checkOneOf } from "../check.js";
 import { ArgumentError, ShapeError } from "../errors.js";
-import { NULL } from "../runtime/arena.js";
+import { arena, NULL } from "../runtime/arena.js";
 import { formatShape, sameShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape, Spec } from "../types.js";
@@ -186,6 +186,7 @@ export const crossEntropyGradOp = defineOp<CrossEntropyGrad, One, CrossEntropyAt
       x.ptr,
       target.ptr,
       w,
+      arena.scratch(8 * inner),
       outer,
       n,
       inner,

@@ -1,6 +1,8 @@
 import { K } from "../backend/index.js";
 import { checkDType } from "../check.js";
+import { arena } from "../runtime/arena.js";
 import type { Tensor } from "../tensor.js";
+import type { Ptr } from "../types.js";
 import { mul, neg, sub } from "./arithmetic.js";
 import { apply, defineOp } from "./op.js";
 import { expand, span, sum } from "./reduce.js";
@@ -15,10 +17,10 @@ interface Along {
   readonly dim: number;
 }
 
-/** A kernel over [outer, n, inner] with its pointers bound. */
-function along(x: Tensor, dim: number, run: (outer: number, n: number, inner: number) => void): void {
+/** Runs a kernel over [outer, n, inner], given its pointers but for the work space. */
+function along(x: Tensor, dim: number, run: (work: Ptr, outer: number, n: number, inner: number) => void): void {
   const { outer, n, inner } = span(x.shape, x.ndim === 0 ? [] : [dim]);
-  run(outer, n, inner);
+  run(arena.scratch(8 * inner), outer, n, inner);
 }
 
 /** Σ over one dimension, at its old shape. */
@@ -32,7 +34,7 @@ export const softmaxOp = defineOp<Unary, One, Along>({
     checkDType("Softmax", "input", x, "float32");
     return [x];
   },
-  forward: ([y], [x], { dim }) => along(x, dim, (o, n, i) => K.softmax_f32(y.ptr, x.ptr, o, n, i)),
+  forward: ([y], [x], { dim }) => along(x, dim, (work, o, n, i) => K.softmax_f32(y.ptr, x.ptr, work, o, n, i)),
   saves: { inputs: [], outs: [0] },
   backward: ([g], _, [y], attrs) => [() => softmaxGrad(g, y, attrs)],
 });
@@ -41,7 +43,8 @@ export const softmaxOp = defineOp<Unary, One, Along>({
 export const softmaxGradOp = defineOp<Binary, One, Along>({
   name: "softmax_grad",
   infer: ([g]) => [g],
-  forward: ([dx], [g, y], { dim }) => along(g, dim, (o, n, i) => K.softmax_grad_f32(dx.ptr, g.ptr, y.ptr, o, n, i)),
+  forward: ([dx], [g, y], { dim }) =>
+    along(g, dim, (work, o, n, i) => K.softmax_grad_f32(dx.ptr, g.ptr, y.ptr, work, o, n, i)),
   backward: ([gg], [g, y], _, attrs) => [
     () => softmaxGrad(gg, y, attrs),
     () => {
@@ -61,7 +64,7 @@ export const logSoftmaxOp = defineOp<Unary, One, Along>({
     checkDType("LogSoftmax", "input", x, "float32");
     return [x];
   },
-  forward: ([y], [x], { dim }) => along(x, dim, (o, n, i) => K.log_softmax_f32(y.ptr, x.ptr, o, n, i)),
+  forward: ([y], [x], { dim }) => along(x, dim, (work, o, n, i) => K.log_softmax_f32(y.ptr, x.ptr, work, o, n, i)),
   saves: { inputs: [], outs: [0] },
   backward: ([g], _, [y], attrs) => [() => apply(logSoftmaxGradOp, [g, y], attrs)[0]],
 });
@@ -70,7 +73,8 @@ export const logSoftmaxOp = defineOp<Unary, One, Along>({
 export const logSoftmaxGradOp = defineOp<Binary, One, Along>({
   name: "log_softmax_grad",
   infer: ([g]) => [g],
-  forward: ([dx], [g, y], { dim }) => along(g, dim, (o, n, i) => K.log_softmax_grad_f32(dx.ptr, g.ptr, y.ptr, o, n, i)),
+  forward: ([dx], [g, y], { dim }) =>
+    along(g, dim, (work, o, n, i) => K.log_softmax_grad_f32(dx.ptr, g.ptr, y.ptr, work, o, n, i)),
   backward: ([gg], [g, y], _, { dim }) => [
     () => sub(gg, spreadSum(mul(gg, map(expOp, y)), dim)),
     () => neg(mul(mul(gg, map(expOp, y)), spreadSum(g, dim))),

@@ -20,7 +20,7 @@ export interface VarAttrs extends ReduceAttrs {
 
 /** The kernel with its correction bound. */
 function varKernel(correction: number): ReduceKernel {
-  return (y, x, outer, n, inner) => K.var_f32(y, x, outer, n, inner, correction);
+  return (y, x, outer, n, inner) => K.var_f32(y, x, arena.scratch(4 * inner), outer, n, inner, correction);
 }
 
 export const varOp = defineOp<Unary, One, VarAttrs>({
@@ -66,6 +66,9 @@ function zero(): Tensor {
   return constant([], 0);
 }
 
+const logsumexpKernel: ReduceKernel = (y, x, outer, n, inner) =>
+  K.logsumexp_f32(y, x, arena.scratch(8 * outer * inner), outer, n, inner);
+
 export const logsumexpOp = defineOp<Unary, One, ReduceAttrs>({
   name: "logsumexp",
   infer: ([x], attrs) => {
@@ -73,7 +76,7 @@ export const logsumexpOp = defineOp<Unary, One, ReduceAttrs>({
     return [{ shape: reducedShape(x.shape, attrs), dtype: "float32" }];
   },
   strided: true,
-  forward: ([y], [x], { dims }) => runReduce(K.logsumexp_f32, y, x, dims),
+  forward: ([y], [x], { dims }) => runReduce(logsumexpKernel, y, x, dims),
   saves: { inputs: [0], outs: [0] },
   backward: ([g], [x], [y], attrs) => [
     () => mul(map(expOp, sub(x, expandReduced(y, x.shape, attrs))), expandReduced(g, x.shape, attrs)),

@@ -80,6 +80,7 @@ const SAMPLES: Sample<Options>[] = [
     inputs: [{ shape: [2, 3, 2, 4] }, classes([2, 2, 4], 3), WEIGHT(3)],
     options: { ignoreIndex: 0 },
   },
+  { name: "spatial, more than a chunk", inputs: [{ shape: [1, 3, 1031] }, classes([1, 1031], 3), null], options: {} },
   { name: "unbatched", inputs: [{ shape: [6] }, classes([], 6), null], options: {} },
   { name: "one class", inputs: [{ shape: [3, 1] }, classes([3], 1), null], options: { reduction: "sum" } },
   { name: "empty batch", inputs: [{ shape: [0, 4] }, classes([0], 4), null], options: { reduction: "sum" } },

@@ -33,6 +33,7 @@ export const REDUCE_SAMPLES: readonly Sample<DimOptions>[] = [
   { name: "dimensions apart", inputs: [{ shape: [2, 3, 4] }], options: { dim: [0, 2] } },
   { name: "one element", inputs: [{ shape: [1] }], options: { dim: 0, keepdim: true } },
   { name: "scalar", inputs: [{ shape: [] }], options: {} },
+  { name: "more than a chunk of columns", inputs: [{ shape: [3, 1031] }], options: { dim: 0 } },
 ];
 
 function cumsumOracle(x: Nd, dim: number): Nd {

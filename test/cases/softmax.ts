@@ -56,7 +56,10 @@ const SAMPLES: Sample<Options>[] = SHAPES.map(([name, shape, dim]) => ({
   options: { dim },
 }));
 
+/** Values and sizes out of the ordinary. */
 const EXTREME: Sample<Options>[] = [
+  { name: "more than a chunk of columns", inputs: [{ shape: [2, 3, 1031] }], options: { dim: 1 } },
+  { name: "more than a block of a row", inputs: [{ shape: [1, 519] }], options: { dim: 1 } },
   { name: "large values", inputs: [{ shape: [3, 6], low: 800, high: 1000 }], options: { dim: 1 }, forwardOnly: true },
   {
     name: "large values, columns",

@@ -50,11 +50,11 @@ export const min_f32 = reduce(f32, smallest);
 export const max_i32 = reduce(i32, largest);
 export const min_i32 = reduce(i32, smallest);
 
-type Find = (y: Ptr, x: Ptr, outer: number, n: number, inner: number) => void;
+type Find = (y: Ptr, x: Ptr, work: Ptr, outer: number, n: number, inner: number) => void;
 
 /** The kernel that writes positions instead of values. */
 function finder(view: () => View, find: typeof findMax): Find {
-  return (y, x, outer, n, inner) => {
+  return (y, x, _work, outer, n, inner) => {
     const m = view();
     const { i32: to } = arena;
     for (let o = 0; o < outer; o++) {

@@ -114,6 +114,7 @@ export function cross_entropy_grad_f32(
   x: Ptr,
   target: Ptr,
   weight: Ptr,
+  _work: Ptr,
   outer: number,
   n: number,
   inner: number,

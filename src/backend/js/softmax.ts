@@ -3,7 +3,7 @@ import type { Ptr } from "../../types.js";
 
 // Softmax and its logarithm along the middle dimension of [outer, n, inner]; the contract is in assembly/softmax.ts.
 
-export function softmax_f32(y: Ptr, x: Ptr, outer: number, n: number, inner: number): void {
+export function softmax_f32(y: Ptr, x: Ptr, _work: Ptr, outer: number, n: number, inner: number): void {
   const f = arena.f32;
   for (let o = 0; o < outer; o++) {
     for (let j = 0; j < inner; j++) {
@@ -22,7 +22,7 @@ export function softmax_f32(y: Ptr, x: Ptr, outer: number, n: number, inner: num
   }
 }
 
-export function log_softmax_f32(y: Ptr, x: Ptr, outer: number, n: number, inner: number): void {
+export function log_softmax_f32(y: Ptr, x: Ptr, _work: Ptr, outer: number, n: number, inner: number): void {
   const f = arena.f32;
   for (let o = 0; o < outer; o++) {
     for (let j = 0; j < inner; j++) {
@@ -38,7 +38,7 @@ export function log_softmax_f32(y: Ptr, x: Ptr, outer: number, n: number, inner:
   }
 }
 
-export function softmax_grad_f32(dx: Ptr, g: Ptr, y: Ptr, outer: number, n: number, inner: number): void {
+export function softmax_grad_f32(dx: Ptr, g: Ptr, y: Ptr, _work: Ptr, outer: number, n: number, inner: number): void {
   const f = arena.f32;
   for (let o = 0; o < outer; o++) {
     for (let j = 0; j < inner; j++) {
@@ -51,7 +51,15 @@ export function softmax_grad_f32(dx: Ptr, g: Ptr, y: Ptr, outer: number, n: numb
   }
 }
 
-export function log_softmax_grad_f32(dx: Ptr, g: Ptr, y: Ptr, outer: number, n: number, inner: number): void {
+export function log_softmax_grad_f32(
+  dx: Ptr,
+  g: Ptr,
+  y: Ptr,
+  _work: Ptr,
+  outer: number,
+  n: number,
+  inner: number,
+): void {
   const f = arena.f32;
   for (let o = 0; o < outer; o++) {
     for (let j = 0; j < inner; j++) {

@@ -1,11 +1,12 @@
 import { arena } from "../../runtime/arena.js";
+import type { Ptr } from "../../types.js";
 import { reduce } from "./lib/reduce.js";
 
 // Variance, norms and log-sum-exp of the middle dimension of x [outer, n, inner]; the contract is in assembly/statistics.ts.
 
 const f32 = (): Float32Array => arena.f32;
 
-export const var_f32 = reduce(f32, (f, at, n, step, correction: number) => {
+const variance = reduce(f32, (f, at, n, step, correction: number) => {
   let mean = 0;
   for (let i = 0; i < n; i++) mean += f[at + i * step]!;
   mean /= n;
@@ -14,7 +15,7 @@ export const var_f32 = reduce(f32, (f, at, n, step, correction: number) => {
   return s / Math.max(n - correction, 0);
 });
 
-export const logsumexp_f32 = reduce(f32, (f, at, n, step) => {
+const logSumExp = reduce(f32, (f, at, n, step) => {
   let top = -Infinity;
   for (let i = 0; i < n; i++) top = Math.max(top, f[at + i * step]!);
   const m = Math.abs(top) === Infinity ? 0 : top;
@@ -22,6 +23,14 @@ export const logsumexp_f32 = reduce(f32, (f, at, n, step) => {
   for (let i = 0; i < n; i++) s += Math.exp(f[at + i * step]! - m);
   return m + Math.log(s);
 });
+
+export function var_f32(y: Ptr, x: Ptr, _work: Ptr, outer: number, n: number, inner: number, correction: number): void {
+  variance(y, x, outer, n, inner, correction);
+}
+
+export function logsumexp_f32(y: Ptr, x: Ptr, _work: Ptr, outer: number, n: number, inner: number): void {
+  logSumExp(y, x, outer, n, inner);
+}
 
 export const sum_abs_f32 = reduce(f32, (f, at, n, step) => {
   let s = 0;
