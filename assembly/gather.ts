@@ -25,6 +25,13 @@ export function index_check_i32(index: usize, n: i32, low: i32, high: i32): i32 
   @inline at(p: usize, v: T): void { store<T>(p, load<T>(p) + v); }
 }
 
+@unmanaged class Larger {
+  @inline at(p: usize, v: f32): void { store<f32>(p, max(load<f32>(p), v)); }
+}
+@unmanaged class Smaller {
+  @inline at(p: usize, v: f32): void { store<f32>(p, min(load<f32>(p), v)); }
+}
+
 @inline function gather<T>(y: usize, x: usize, index: usize, outer: i32, m: i32, n: i32, inner: i32): void {
   const block = (<usize>n * inner) << alignof<T>();
   for (let o = 0; o < outer; o++) {
@@ -78,4 +85,14 @@ export function scatter_add_f32(y: usize, index: usize, src: usize, outer: i32, 
 }
 export function scatter_add_i32(y: usize, index: usize, src: usize, outer: i32, m: i32, n: i32, inner: i32): void {
   scatter<i32, Accumulate<i32>>(y, index, src, outer, m, n, inner, 1);
+}
+
+/** y[o, index[o, j, i], i] = the larger of itself and src[o, j, i]; NaN stays. */
+export function scatter_max_f32(y: usize, index: usize, src: usize, outer: i32, m: i32, n: i32, inner: i32): void {
+  scatter<f32, Larger>(y, index, src, outer, m, n, inner, 1);
+}
+
+/** y[o, index[o, j, i], i] = the smaller of itself and src[o, j, i]; NaN stays. */
+export function scatter_min_f32(y: usize, index: usize, src: usize, outer: i32, m: i32, n: i32, inner: i32): void {
+  scatter<f32, Smaller>(y, index, src, outer, m, n, inner, 1);
 }

@@ -6,6 +6,7 @@ export * from "./conv";
 export * from "./conv_input_grad";
 export * from "./conv_weight_grad";
 export * from "./copy";
+export * from "./cumulative";
 export * from "./extrema";
 export * from "./gather";
 export * from "./indexing";

@@ -6,9 +6,7 @@ import { noGrad } from "../scoping.js";
 import type { Tensor } from "../tensor.js";
 import { add, div, mul } from "./arithmetic.js";
 import { gt, where } from "./compare.js";
-import { sum } from "./reduce.js";
-import { pow } from "./transcendental.js";
-import { abs } from "./unary.js";
+import { norm } from "./statistics.js";
 
 export interface EmbeddingOptions {
   /** This row gets no gradient; negative counts from the end. Default null: none. */
@@ -31,7 +29,7 @@ export function embedding(input: Tensor, weight: Tensor, options: EmbeddingOptio
   const paddingIdx = paddingRow(options.paddingIdx ?? null, weight.shape[0] ?? 0) ?? -1;
   if (maxNorm !== null) {
     checkNumber("Embedding", "maxNorm", maxNorm, 0);
-    checkNumber("Embedding", "normType", normType, 0, Number.MAX_VALUE);
+    checkNumber("Embedding", "normType", normType, 0);
     noGrad(() => limitRows(weight, input, maxNorm, normType));
   }
   return ops.embedding(input, weight, { paddingIdx });
@@ -44,7 +42,7 @@ const EPSILON = 1e-7;
 function limitRows(weight: Tensor, input: Tensor, max: number, p: number): void {
   const index = reshape(input, [-1]);
   const rows = ops.embedding(index, weight, { paddingIdx: -1 });
-  const norms = pow(sum(pow(abs(rows), p), { dim: 1, keepdim: true }), 1 / p);
+  const norms = norm(rows, { p, dim: 1, keepdim: true });
   const factors = where(gt(norms, max), div(max, add(norms, EPSILON)), 1);
   overwriteRows(weight, index, mul(rows, factors));
 }

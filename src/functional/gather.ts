@@ -1,4 +1,4 @@
-import { checkOptions } from "../check.js";
+import { checkOneOf, checkOptions } from "../check.js";
 import * as ops from "../ops/gather.js";
 import { expand } from "../ops/reduce.js";
 import { broadcastShapes, normalizeDim } from "../shape.js";
@@ -45,4 +45,21 @@ export function scatter(x: Tensor, index: Tensor, src: Tensor | number, options:
 export function scatterAdd(x: Tensor, index: Tensor, src: Tensor, options: AlongDim): Tensor {
   checkOptions("scatterAdd", options, ["dim"]);
   return ops.scatterAdd(x, index, src, options.dim);
+}
+
+export interface ScatterReduceOptions extends AlongDim {
+  readonly reduce: ops.ScatterReduction;
+  /** Let x's own values at the targets take part. Default true. */
+  readonly includeSelf?: boolean;
+}
+
+/**
+ * A copy of x where each target of `scatter` holds the sum, mean, largest or smallest of all its sources, and of x's own value.
+ * Gradients to x and src; extremes that tie share it evenly.
+ */
+export function scatterReduce(x: Tensor, index: Tensor, src: Tensor, options: ScatterReduceOptions): Tensor {
+  checkOptions("scatterReduce", options, ["dim", "reduce", "includeSelf"]);
+  const { dim, includeSelf = true } = options;
+  const reduce = checkOneOf("scatterReduce", "reduce", options.reduce, ["sum", "mean", "amax", "amin"]);
+  return ops.scatterReduce(x, index, src, { dim, reduce, includeSelf });
 }

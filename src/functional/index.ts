@@ -3,6 +3,7 @@ export * from "./avgpool.js";
 export * from "./compare.js";
 export * from "./conv.js";
 export * from "./copy.js";
+export * from "./cumulative.js";
 export * from "./distance.js";
 export * from "./einsum.js";
 export * from "./embedding.js";

@@ -1,8 +1,12 @@
-import { checkOptions } from "../check.js";
-import { ArgumentError } from "../errors.js";
+import { checkDType, checkInteger, checkOptions } from "../check.js";
+import { makeTensor } from "../creation.js";
+import { ArgumentError, ShapeError } from "../errors.js";
 import { reshape, type SliceOptions } from "../ops/copy.js";
 import * as ops from "../ops/rearrange.js";
-import type { Tensor } from "../tensor.js";
+import { indexSelect } from "../ops/rows.js";
+import { sizeAlong } from "../ops/view.js";
+import { formatShape } from "../shape.js";
+import { adopt, Tensor } from "../tensor.js";
 
 /** Joins tensors of one shape along a new dimension (default 0). */
 export function stack(tensors: readonly Tensor[], options: { dim?: number } = {}): Tensor {
@@ -43,8 +47,8 @@ export function tile(x: Tensor, options: { dims: readonly number[] }): Tensor {
 }
 
 export interface RepeatInterleaveOptions {
-  /** How often each element appears. */
-  readonly repeats: number;
+  /** How often each element appears; an int32 vector gives each index of the dimension its own count. */
+  readonly repeats: number | Tensor;
   /** Default: the flattened tensor. */
   readonly dim?: number | null;
 }
@@ -53,7 +57,23 @@ export interface RepeatInterleaveOptions {
 export function repeatInterleave(x: Tensor, options: RepeatInterleaveOptions): Tensor {
   checkOptions("repeatInterleave", options, ["repeats", "dim"]);
   const { repeats, dim = null } = options;
-  return dim === null ? ops.repeatEach(reshape(x, [-1]), repeats, 0) : ops.repeatEach(x, repeats, dim);
+  const [from, along] = dim === null ? [reshape(x, [-1]), 0] : [x, dim];
+  if (!(repeats instanceof Tensor)) return ops.repeatEach(from, repeats, along);
+  return indexSelect(from, repeatedIndex(repeats, sizeAlong("repeatInterleave", from, along)), along);
+}
+
+/** 0 … n−1, each as often as its count says. */
+function repeatedIndex(counts: Tensor, n: number): Tensor {
+  checkDType("repeatInterleave", "repeats", counts, "int32");
+  if (counts.ndim !== 1 || counts.numel !== n) {
+    throw new ShapeError("repeatInterleave", `repeats has shape ${formatShape(counts.shape)}; expected [${n}]`);
+  }
+  const list: number[] = [];
+  for (const [i, count] of counts.data().entries()) {
+    checkInteger("repeatInterleave", `repeats[${i}]`, count, 0);
+    for (let k = 0; k < count; k++) list.push(i);
+  }
+  return adopt(makeTensor(Int32Array.from(list)));
 }
 
 /** Rotates the plane of two dimensions (default [0, 1]) by k quarter turns (default 1), from the first towards the second. */

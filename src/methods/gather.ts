@@ -18,6 +18,16 @@ export const gatherMethods = {
   scatterAdd(this: Tensor, dim: number, index: Tensor, src: Tensor): Tensor {
     return gather.scatterAdd(this, index, src, { dim });
   },
+  scatterReduce(
+    this: Tensor,
+    dim: number,
+    index: Tensor,
+    src: Tensor,
+    reduce: gather.ScatterReduceOptions["reduce"],
+    options: { includeSelf?: boolean } = {},
+  ): Tensor {
+    return gather.scatterReduce(this, index, src, { dim, reduce, ...options });
+  },
   indexSelect(this: Tensor, dim: number, index: Tensor): Tensor {
     return rows.indexSelect(this, index, { dim });
   },

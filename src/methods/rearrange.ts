@@ -17,7 +17,7 @@ export const rearrangeMethods = {
   tile(this: Tensor, ...dims: Sizes): Tensor {
     return F.tile(this, { dims: sizesOf(dims) });
   },
-  repeatInterleave(this: Tensor, repeats: number, dim?: number): Tensor {
+  repeatInterleave(this: Tensor, repeats: number | Tensor, dim?: number): Tensor {
     return F.repeatInterleave(this, { repeats, dim: dim ?? null });
   },
   rot90(this: Tensor, k = 1, dims: readonly number[] = [0, 1]): Tensor {

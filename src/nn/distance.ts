@@ -19,3 +19,22 @@ export class CosineSimilarity extends Module {
     return F.cosineSimilarity(x1, x2, { dim: this.dim, eps: this.eps });
   }
 }
+
+/** ‖x1 − x2 + eps‖_p over the last dimension; see `functional.pairwiseDistance`. */
+export class PairwiseDistance extends Module {
+  readonly p: number;
+  readonly eps: number;
+  readonly keepdim: boolean;
+
+  constructor(options: F.PairwiseDistanceOptions = {}) {
+    super();
+    checkOptions("PairwiseDistance", options, ["p", "eps", "keepdim"]);
+    this.p = options.p ?? 2;
+    this.eps = options.eps ?? 1e-6;
+    this.keepdim = options.keepdim ?? false;
+  }
+
+  forward(x1: Tensor, x2: Tensor): Tensor {
+    return F.pairwiseDistance(x1, x2, { p: this.p, eps: this.eps, keepdim: this.keepdim });
+  }
+}

@@ -6,9 +6,12 @@ import { arena } from "../runtime/arena.js";
 import { formatShape, normalizeDim, numel, sameShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape, Spec } from "../types.js";
-import { bitsFor, fill, sliceAll } from "./copy.js";
+import { div, mul } from "./arithmetic.js";
+import { compare, eqOp } from "./compare.js";
+import { bitsFor, cast, constant, fill, sliceAll } from "./copy.js";
 import { apply, defineOp } from "./op.js";
 import { sliceScatterAll } from "./rearrange.js";
+import { clamp } from "./unary.js";
 
 type Indexed = readonly [x: Tensor, index: Tensor];
 type One = readonly [Tensor];
@@ -192,4 +195,57 @@ export const scatterAddOp = defineOp<readonly [x: Tensor, index: Tensor, src: Te
   },
   saves: { inputs: [1] },
   backward: ([g], [, index], _, { dim }) => [() => g, null, () => gather(g, index, dim)],
+});
+
+export type ScatterReduction = "sum" | "mean" | "amax" | "amin";
+
+/** Reduces x (unless it is left out) and all sources with the same target; see `functional.scatterReduce`. */
+export function scatterReduce(
+  x: Tensor,
+  index: Tensor,
+  src: Tensor,
+  { dim, reduce, includeSelf }: { dim: number; reduce: ScatterReduction; includeSelf: boolean },
+): Tensor {
+  const start = reduce === "amax" ? -Infinity : reduce === "amin" ? Infinity : 0;
+  const base = includeSelf ? x : scatter(x, index, start, dim);
+  if (reduce === "amax" || reduce === "amin") {
+    return scattered("scatterReduce", base, index, src, dim, (to, i, from, d) => {
+      return apply(scatterExtremeOp, [to, i, from], { dim: d, largest: reduce === "amax" })[0];
+    });
+  }
+  const total = scatterAdd(base, index, src, dim);
+  if (reduce === "sum") return total;
+  const ones = scatter(constant(x.shape, 1), index, includeSelf ? 1 : 0, dim);
+  const counts = scatterAdd(ones, index, constant(index.shape, 1), dim);
+  return div(total, counts);
+}
+
+export const scatterExtremeOp = defineOp<
+  readonly [x: Tensor, index: Tensor, src: Tensor],
+  One,
+  { dim: number; largest: boolean }
+>({
+  name: "scatterReduce",
+  infer: ([x, index, src], { dim }) => {
+    checkDType("scatterReduce", "input", x, "float32");
+    checkIndexed("scatterReduce", x, index, dim);
+    checkSameDType("scatterReduce", src, x);
+    return [x];
+  },
+  forward: ([y], [x, index, src], { dim, largest }) => {
+    const { outer, n, inner } = around(x.shape, dim);
+    checkIndices("scatterReduce", index, 0, n, alongDim(x.shape, dim));
+    copyStrided(y, x, x.shape, x.dtype);
+    const kernel = largest ? K.scatter_max_f32 : K.scatter_min_f32;
+    kernel(y.ptr, index.ptr, src.ptr, outer, around(index.shape, dim).n, n, inner);
+  },
+  saves: { outs: [0] },
+  backward: ([g], [x, index, src], [y], { dim }) => {
+    // Those that reached the extreme share its gradient evenly.
+    const hits = (t: Tensor, extreme: Tensor): Tensor => cast(compare(eqOp, t, extreme), "float32");
+    const own = (): Tensor => hits(x, y);
+    const others = (): Tensor => hits(src, gather(y, index, dim));
+    const share = (): Tensor => div(g, clamp(scatterAdd(own(), index, others(), dim), 1, Infinity));
+    return [() => mul(share(), own()), null, () => mul(gather(share(), index, dim), others())];
+  },
 });

@@ -3,6 +3,9 @@ import { forIndex, Nd } from "../support/nd.js";
 import { opCase } from "../support/op-case.js";
 import { broadcastGet, broadcastShape } from "./mask.js";
 
+const distance = (differences: number[], p: number): number =>
+  differences.reduce((s, v) => s + Math.abs(v) ** p, 0) ** (1 / p);
+
 export const cases = [
   opCase<{ dim?: number; eps?: number }>({
     name: "cosineSimilarity",
@@ -44,6 +47,71 @@ export const cases = [
         inputs: [{ shape: [2, 3] }, { shape: [2, 4] }],
         options: {},
         message: ["CosineSimilarity", "3", "4"],
+      },
+    ],
+  }),
+  opCase<{ p?: number; eps?: number; keepdim?: boolean }>({
+    name: "pairwiseDistance",
+    ops: [],
+    run: ([a, b], options) => F.pairwiseDistance(a as Tensor, b as Tensor, options),
+    oracle: ([a, b], { p = 2, eps = 1e-6, keepdim }) => {
+      const shape = broadcastShape(a!.shape, b!.shape);
+      const lead = shape.slice(0, -1);
+      const out = new Nd(keepdim ? [...lead, 1] : lead);
+      forIndex(lead, (index, flat) => {
+        out.data[flat] = distance(
+          Array.from({ length: shape.at(-1)! }, (_, k) => {
+            const at = [...index, k];
+            return broadcastGet(a!, at) - broadcastGet(b!, at) + eps;
+          }),
+          p,
+        );
+      });
+      return out;
+    },
+    samples: [
+      { name: "rows", inputs: [{ shape: [3, 5] }, { shape: [3, 5] }], options: {} },
+      {
+        name: "one against many, p 1",
+        inputs: [{ shape: [1, 4] }, { shape: [3, 4] }],
+        options: { p: 1, keepdim: true },
+      },
+      { name: "p 3", inputs: [{ shape: [2, 4] }, { shape: [2, 4] }], options: { p: 3 } },
+    ],
+    errors: [
+      {
+        name: "other sizes",
+        inputs: [{ shape: [2, 3] }, { shape: [2, 4] }],
+        options: {},
+        message: ["PairwiseDistance", "3", "4"],
+      },
+    ],
+  }),
+  opCase<{ p?: number }>({
+    name: "cdist",
+    ops: [],
+    run: ([a, b], options) => F.cdist(a as Tensor, b as Tensor, options),
+    oracle: ([a, b], { p = 2 }) => {
+      const m = a!.shape.at(-1)!;
+      const out = new Nd([...a!.shape.slice(0, -1), b!.shape.at(-2)!]);
+      forIndex(out.shape, (index, flat) => {
+        const [i, j] = index.slice(-2) as [number, number];
+        const lead = index.slice(0, -2);
+        const differences = Array.from({ length: m }, (_, k) => a!.get(...lead, i, k) - b!.get(...lead, j, k));
+        out.data[flat] = distance(differences, p);
+      });
+      return out;
+    },
+    samples: [
+      { name: "two sets", inputs: [{ shape: [3, 4] }, { shape: [5, 4] }], options: {} },
+      { name: "batch, p 1", inputs: [{ shape: [2, 2, 3] }, { shape: [2, 4, 3] }], options: { p: 1 } },
+    ],
+    errors: [
+      {
+        name: "other widths",
+        inputs: [{ shape: [2, 3] }, { shape: [2, 4] }],
+        options: {},
+        message: ["cdist", "[2, 3]", "[2, 4]"],
       },
     ],
   }),

@@ -244,4 +244,44 @@ export const cases = [
       },
     ],
   }),
+  opCase<AlongDim & { reduce: "sum" | "mean" | "amax" | "amin"; includeSelf?: boolean }>({
+    name: "scatterReduce",
+    ops: ["scatterReduce"],
+    run: ([x, index, src], options) => F.scatterReduce(x as Tensor, index as Tensor, src as Tensor, options),
+    oracle: ([x, index, src], { dim, reduce, includeSelf = true }) => {
+      const values = Array.from(x!.data, (v) => (includeSelf ? [v] : []));
+      forIndex(index!.shape, (from, flat) => {
+        values[x!.at(...moved(from, dim, index!.data[flat]!))]!.push(src!.get(...from));
+      });
+      return x!.map((v, i) => {
+        const list = values[i]!;
+        if (list.length === 0) return v;
+        if (reduce === "amax") return Math.max(...list);
+        if (reduce === "amin") return Math.min(...list);
+        const total = list.reduce((s, w) => s + w, 0);
+        return reduce === "mean" ? total / list.length : total;
+      });
+    },
+    samples: (["sum", "mean", "amax", "amin"] as const).flatMap((reduce) =>
+      [true, false].map((includeSelf) => ({
+        name: `${reduce} ${includeSelf ? "with" : "without"} x itself`,
+        inputs: [{ shape: [3, 5] }, at([2, 4], [0, 3, 3, 1, 4, 4, 4, 0]), { shape: [2, 5] }],
+        options: { dim: 1, reduce, includeSelf },
+      })),
+    ),
+    errors: [
+      {
+        name: "another reduction",
+        inputs: [{ shape: [3] }, at([1], [0]), { shape: [1] }],
+        options: { dim: 0, reduce: "median" as "sum" },
+        message: ["scatterReduce", "median"],
+      },
+      {
+        name: "too large",
+        inputs: [{ shape: [3] }, at([1], [3]), { shape: [1] }],
+        options: { dim: 0, reduce: "amax" },
+        message: ["scatterReduce", "3"],
+      },
+    ],
+  }),
 ];

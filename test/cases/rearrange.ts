@@ -160,6 +160,40 @@ export const cases = [
       { name: "negative", inputs: [{ shape: [2] }], options: { repeats: -1 }, message: ["repeatInterleave", "-1"] },
     ],
   }),
+  opCase<{ dim?: number }>({
+    name: "repeatInterleave with a count each",
+    ops: [],
+    run: ([x, repeats], options) => F.repeatInterleave(x as Tensor, { repeats: repeats as Tensor, ...options }),
+    oracle: ([x, repeats], { dim }) => {
+      const flat = dim === undefined ? new Nd([x!.data.length], x!.data) : x!;
+      const d = dim ?? 0;
+      const from = [...repeats!.data].flatMap((count, i) => new Array<number>(count).fill(i));
+      const shape = flat.shape.map((n, i) => (i === d ? from.length : n));
+      return gatherOracle(flat, shape, (index) => index.map((i, k) => (k === d ? from[i]! : i)));
+    },
+    samples: [
+      {
+        name: "columns",
+        inputs: [{ shape: [2, 3] }, { shape: [3], dtype: "int32", values: [2, 0, 3] }],
+        options: { dim: 1 },
+      },
+      { name: "flattened", inputs: [{ shape: [2] }, { shape: [2], dtype: "int32", values: [1, 2] }], options: {} },
+    ],
+    errors: [
+      {
+        name: "too few counts",
+        inputs: [{ shape: [3] }, { shape: [2], dtype: "int32" }],
+        options: {},
+        message: ["repeatInterleave", "[2]", "[3]"],
+      },
+      {
+        name: "a negative count",
+        inputs: [{ shape: [1] }, { shape: [1], dtype: "int32", values: [-1] }],
+        options: {},
+        message: ["repeatInterleave", "-1"],
+      },
+    ],
+  }),
   opCase<{ k?: number; dims?: number[] }>({
     name: "rot90",
     ops: [],

@@ -97,3 +97,37 @@ function scatterAdd(
     }
   }
 }
+
+export const scatter_max_f32: ScatterAdd = (y, index, src, outer, m, n, inner) => {
+  scatterExtreme(y, index, src, outer, m, n, inner, 1);
+};
+
+export const scatter_min_f32: ScatterAdd = (y, index, src, outer, m, n, inner) => {
+  scatterExtreme(y, index, src, outer, m, n, inner, -1);
+};
+
+/** The larger value where `sign` is 1, the smaller where it is -1. */
+function scatterExtreme(
+  y: Ptr,
+  index: Ptr,
+  src: Ptr,
+  outer: number,
+  m: number,
+  n: number,
+  inner: number,
+  sign: number,
+): void {
+  const f = arena.f32;
+  const indices = arena.i32;
+  let at = index >>> 2;
+  let from = src >>> 2;
+  let to = y >>> 2;
+  for (let o = 0; o < outer; o++, to += n * inner) {
+    for (let j = 0; j < m; j++) {
+      for (let i = 0; i < inner; i++) {
+        const p = to + indices[at++]! * inner + i;
+        f[p] = sign * Math.max(sign * f[p]!, sign * f[from++]!);
+      }
+    }
+  }
+}

@@ -5,6 +5,7 @@ export * from "./conv.js";
 export * from "./conv_input_grad.js";
 export * from "./conv_weight_grad.js";
 export * from "./copy.js";
+export * from "./cumulative.js";
 export * from "./extrema.js";
 export * from "./gather.js";
 export * from "./indexing.js";
