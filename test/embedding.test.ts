@@ -87,6 +87,84 @@ describe.each(["js", "wasm"] as const)("an Embedding on %s", (backend) => {
   });
 });
 
+describe("an EmbeddingBag", () => {
+  const table = [
+    [1, 2],
+    [3, 4],
+    [5, 0],
+    [-1, 7],
+  ];
+  const bag = (options: ConstructorParameters<typeof nn.EmbeddingBag>[2]): nn.EmbeddingBag => {
+    const module = new nn.EmbeddingBag(4, 2, options);
+    module.loadStateDict({ weight: tensor(table) });
+    return module;
+  };
+
+  test("averages the rows of each bag, and gives zeros for an empty one", () => {
+    const y = bag({}).forward(index(0, 1, 1, 3), index(0, 2, 2));
+    expect(y.tolist()).toEqual([
+      [2, 3],
+      [0, 0],
+      [1, 5.5],
+    ]);
+  });
+
+  test("sums rows with weights, and differentiates both", () => {
+    const module = bag({ mode: "sum" });
+    const weights = tensor([[2, -1]], { requiresGrad: true });
+    const y = module.forward(tensor(Int32Array.of(0, 2), { shape: [1, 2] }), null, weights);
+    expect(y.tolist()).toEqual([[-3, 4]]);
+    y.sum().backward();
+    expect(weights.grad!.tolist()).toEqual([[3, 5]]);
+    expect(module.weight.grad!.tolist()).toEqual([
+      [2, 2],
+      [0, 0],
+      [-1, -1],
+      [0, 0],
+    ]);
+  });
+
+  test("takes the largest value of each column, whose row gets the gradient", () => {
+    const module = bag({ mode: "max" });
+    const y = module.forward(index(0, 2, 3), index(0, 2));
+    expect(y.tolist()).toEqual([
+      [5, 2],
+      [-1, 7],
+    ]);
+    y.sum().backward();
+    expect(module.weight.grad!.tolist()).toEqual([
+      [0, 1],
+      [0, 0],
+      [1, 0],
+      [1, 1],
+    ]);
+  });
+
+  test("leaves the padding index out of sums and counts", () => {
+    const y = bag({ paddingIdx: 1 }).forward(tensor(Int32Array.of(0, 1, 1, 1), { shape: [2, 2] }));
+    expect(y.tolist()).toEqual([
+      [1, 2],
+      [0, 0],
+    ]);
+  });
+
+  test("takes the last offset for an end if told so", () => {
+    const y = bag({ mode: "sum", includeLastOffset: true }).forward(index(0, 1, 2), index(0, 1, 3));
+    expect(y.tolist()).toEqual([
+      [1, 2],
+      [8, 4],
+    ]);
+  });
+
+  test("refuses bags that make no sense", () => {
+    expect(() => bag({}).forward(index(0, 1))).toThrow(/EmbeddingBag: input \[2\] with no offsets/);
+    expect(() => bag({}).forward(index(0, 1), index(0, 2, 1))).toThrow(/EmbeddingBag: offsets \[0, 2, 1\]/);
+    expect(() => bag({}).forward(index(0, 1), index(1))).toThrow(/begin at 0/);
+    expect(() => bag({}).forward(index(0), index(0), tensor([1]))).toThrow(/"mean"; expected \[1\] and "sum"/);
+    expect(() => bag({ mode: "min" as "max" })).toThrow(/EmbeddingBag: mode is "min"/);
+  });
+});
+
 test("an Embedding refuses options that nobody reads", () => {
   expect(() => new nn.Embedding(3, 2, { sparse: true } as object)).toThrow(/Embedding: unknown option "sparse"/);
   expect(() => new nn.Embedding(3, 2, { paddingIdx: 3 })).toThrow(/Embedding: paddingIdx is 3/);
@@ -100,6 +178,12 @@ test("PixelUnshuffle undoes PixelShuffle", () => {
   const y = new nn.PixelUnshuffle(2).forward(new nn.PixelShuffle(2).forward(x));
   expect(y.shape).toEqual(x.shape);
   expect(y.data()).toEqual(x.data());
+});
+
+test("PairwiseDistance measures the last dimension", () => {
+  const far = new nn.PairwiseDistance({ keepdim: true }).forward(tensor([[3, 4]]), tensor([[0, 0]]));
+  expect(far.shape).toEqual([1, 1]);
+  expect(far.item()).toBeCloseTo(5, 4);
 });
 
 test("ChannelShuffle interleaves the groups, CosineSimilarity compares along dimension 1", () => {

@@ -7,6 +7,7 @@ export * from "./cumulative.js";
 export * from "./distance.js";
 export * from "./einsum.js";
 export * from "./embedding.js";
+export * from "./embedding_bag.js";
 export * from "./extrema.js";
 export * from "./gather.js";
 export * from "./lookup.js";

@@ -5,6 +5,7 @@ import { arithmeticMethods } from "./arithmetic.js";
 import { compareMethods } from "./compare.js";
 import { copyMethods } from "./copy.js";
 import { coreMethods } from "./core.js";
+import { cumulativeMethods } from "./cumulative.js";
 import { extremaMethods } from "./extrema.js";
 import { gatherMethods } from "./gather.js";
 import { matmulMethods } from "./matmul.js";
@@ -23,6 +24,7 @@ const families = [
   copyMethods,
   coreMethods,
   extremaMethods,
+  cumulativeMethods,
   gatherMethods,
   matmulMethods,
   rearrangeMethods,
@@ -39,6 +41,7 @@ type Methods = typeof arithmeticMethods &
   typeof compareMethods &
   typeof copyMethods &
   typeof coreMethods &
+  typeof cumulativeMethods &
   typeof extremaMethods &
   typeof gatherMethods &
   typeof matmulMethods &

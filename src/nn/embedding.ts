@@ -1,6 +1,7 @@
-import { checkInteger, checkOptions } from "../check.js";
+import { checkInteger, checkOneOf, checkOptions } from "../check.js";
 import { ShapeError } from "../errors.js";
 import * as F from "../functional/embedding.js";
+import { type EmbeddingBagOptions, embeddingBag } from "../functional/embedding_bag.js";
 import { copyInto, select } from "../ops/copy.js";
 import { noGrad } from "../scoping.js";
 import { formatShape } from "../shape.js";
@@ -61,5 +62,34 @@ export class Embedding extends Module {
       maxNorm: this.maxNorm,
       normType: this.normType,
     });
+  }
+}
+
+/** Options of the module; the weights of the samples are an argument of `forward`. */
+export type EmbeddingBagModuleOptions = Omit<EmbeddingBagOptions, "perSampleWeights">;
+
+/**
+ * One vector a bag of indices: the sum, mean (default) or maximum of their rows; see `functional.embeddingBag`. weight
+ * [numEmbeddings, embeddingDim] begins as in `Embedding`.
+ */
+export class EmbeddingBag extends Module {
+  readonly weight: Parameter;
+  private readonly options: EmbeddingBagModuleOptions;
+
+  constructor(
+    readonly numEmbeddings: number,
+    readonly embeddingDim: number,
+    options: EmbeddingBagModuleOptions = {},
+  ) {
+    super();
+    checkOptions("EmbeddingBag", options, [...F.EMBEDDING_OPTIONS, "mode", "includeLastOffset"]);
+    checkOneOf("EmbeddingBag", "mode", options.mode ?? "mean", ["sum", "mean", "max"]);
+    const { weight } = new Embedding(numEmbeddings, embeddingDim, { paddingIdx: options.paddingIdx ?? null });
+    this.weight = weight;
+    this.options = { ...options };
+  }
+
+  forward(input: Tensor, offsets: Tensor | null = null, perSampleWeights: Tensor | null = null): Tensor {
+    return embeddingBag(input, this.weight, offsets, { ...this.options, perSampleWeights });
   }
 }
