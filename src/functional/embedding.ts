@@ -1,4 +1,4 @@
-import { checkInteger, checkNumber, checkOptions } from "../check.js";
+import { checkNumber, checkOptions } from "../check.js";
 import { reshape } from "../ops/copy.js";
 import * as ops from "../ops/embedding.js";
 import { overwriteRows } from "../ops/rows.js";
@@ -17,16 +17,14 @@ export interface EmbeddingOptions {
   readonly normType?: number;
 }
 
-export const EMBEDDING_OPTIONS = ["paddingIdx", "maxNorm", "normType"];
-
 /**
  * y[…, :] = weight[input[…], :]. Shapes: input int32 [*], weight [num, dim], y [*, dim]. Gradient to weight: rows that were read
  * several times sum up, in the order of the input. Errors: an index outside [0, num).
  */
 export function embedding(input: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor {
-  checkOptions("Embedding", options, EMBEDDING_OPTIONS);
+  checkOptions("Embedding", options, ops.EMBEDDING_OPTIONS);
   const { maxNorm = null, normType = 2 } = options;
-  const paddingIdx = paddingRow(options.paddingIdx ?? null, weight.shape[0] ?? 0) ?? -1;
+  const paddingIdx = ops.paddingRow(options.paddingIdx ?? null, weight.shape[0] ?? 0) ?? -1;
   if (maxNorm !== null) {
     checkNumber("Embedding", "maxNorm", maxNorm, 0);
     checkNumber("Embedding", "normType", normType, 0);
@@ -45,13 +43,6 @@ function limitRows(weight: Tensor, input: Tensor, max: number, p: number): void 
   const norms = norm(rows, { p, dim: 1, keepdim: true });
   const factors = where(gt(norms, max), div(max, add(norms, EPSILON)), 1);
   overwriteRows(weight, index, mul(rows, factors));
-}
-
-/** The padding row counted from the start. */
-export function paddingRow(paddingIdx: number | null, rows: number): number | null {
-  if (paddingIdx === null) return null;
-  checkInteger("Embedding", "paddingIdx", paddingIdx, -rows, rows - 1);
-  return paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
 }
 
 /** int32 with a new last dimension: 1 at each index, 0 elsewhere. `numClasses` default -1: the largest index + 1. */

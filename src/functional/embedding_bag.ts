@@ -2,13 +2,14 @@ import { checkDType, checkOneOf, checkOptions } from "../check.js";
 import { makeTensor } from "../creation.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { constant, reshape } from "../ops/copy.js";
+import { paddingRow } from "../ops/embedding.js";
 import { scatterReduce } from "../ops/gather.js";
 import { expand } from "../ops/reduce.js";
 import { indexAdd, indexSelect } from "../ops/rows.js";
 import { formatShape, sameShape } from "../shape.js";
 import { adopt, type Tensor } from "../tensor.js";
 import { div, mul } from "./arithmetic.js";
-import { type EmbeddingOptions, embedding, paddingRow } from "./embedding.js";
+import { type EmbeddingOptions, embedding } from "./embedding.js";
 
 export interface EmbeddingBagOptions extends EmbeddingOptions {
   /** How a bag's rows become one. Default "mean". */

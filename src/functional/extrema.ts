@@ -3,7 +3,8 @@ import * as ops from "../ops/extrema.js";
 import { apply, type Op } from "../ops/op.js";
 import { normalizeDim } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import { type ReduceDimOptions, type ReduceOptions, reduceAttrs } from "./reduce.js";
+import { type ReduceOptions, reduceAttrs } from "./dims.js";
+import type { ReduceDimOptions } from "./reduce.js";
 
 /** Options of `max` and `min` along one dimension. */
 export interface AlongOptions {

@@ -3,27 +3,17 @@ import { affine } from "../ops/arithmetic.js";
 import { cast } from "../ops/copy.js";
 import { apply } from "../ops/op.js";
 import * as ops from "../ops/reduce.js";
-import { normalizeDim, normalizeDims } from "../shape.js";
+import { normalizeDim } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { type ReduceOptions, reduceAttrs } from "./dims.js";
 
-export interface ReduceOptions {
-  /** Dimensions to reduce. Default: all. */
-  readonly dim?: number | readonly number[] | null;
-  /** Leave reduced dimensions as size 1. Default false. */
-  readonly keepdim?: boolean;
-}
+export type { ReduceOptions } from "./dims.js";
 
 export interface ReduceDimOptions {
   /** The dimension to reduce. Default: all. */
   readonly dim?: number | null;
   /** Leave reduced dimensions as size 1. Default false. */
   readonly keepdim?: boolean;
-}
-
-/** Checks the options of a reduction; `more` names those that only this one has. */
-export function reduceAttrs(op: string, x: Tensor, options: ReduceOptions, ...more: string[]): ops.ReduceAttrs {
-  checkOptions(op, options, ["dim", "keepdim", ...more]);
-  return { dims: normalizeDims(op, options.dim, x.ndim), keepdim: options.keepdim ?? false };
 }
 
 /** y = Σ x over the given dimensions. int32 stays int32, bool is counted. */

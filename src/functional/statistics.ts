@@ -6,8 +6,8 @@ import { apply } from "../ops/op.js";
 import { sum } from "../ops/reduce.js";
 import * as ops from "../ops/statistics.js";
 import type { Tensor } from "../tensor.js";
+import { type ReduceOptions, reduceAttrs } from "./dims.js";
 import { float } from "./operand.js";
-import { type ReduceOptions, reduceAttrs } from "./reduce.js";
 
 export interface VarOptions extends ReduceOptions {
   /** What is taken off the number of elements before dividing. Default 1 (Bessel's). */

@@ -3,6 +3,7 @@ import { ShapeError } from "../errors.js";
 import * as F from "../functional/embedding.js";
 import { type EmbeddingBagOptions, embeddingBag } from "../functional/embedding_bag.js";
 import { copyInto, select } from "../ops/copy.js";
+import { EMBEDDING_OPTIONS, paddingRow } from "../ops/embedding.js";
 import { noGrad } from "../scoping.js";
 import { formatShape } from "../shape.js";
 import { Tensor } from "../tensor.js";
@@ -27,10 +28,10 @@ export class Embedding extends Module {
     options: F.EmbeddingOptions = {},
   ) {
     super();
-    checkOptions("Embedding", options, F.EMBEDDING_OPTIONS);
+    checkOptions("Embedding", options, EMBEDDING_OPTIONS);
     checkInteger("Embedding", "numEmbeddings", numEmbeddings, 0);
     checkInteger("Embedding", "embeddingDim", embeddingDim, 0);
-    this.paddingIdx = F.paddingRow(options.paddingIdx ?? null, numEmbeddings);
+    this.paddingIdx = paddingRow(options.paddingIdx ?? null, numEmbeddings);
     this.maxNorm = options.maxNorm ?? null;
     this.normType = options.normType ?? 2;
     this.weight = new Parameter(Tensor.allocate([numEmbeddings, embeddingDim], "float32", "Embedding"));
@@ -82,7 +83,7 @@ export class EmbeddingBag extends Module {
     options: EmbeddingBagModuleOptions = {},
   ) {
     super();
-    checkOptions("EmbeddingBag", options, [...F.EMBEDDING_OPTIONS, "mode", "includeLastOffset"]);
+    checkOptions("EmbeddingBag", options, [...EMBEDDING_OPTIONS, "mode", "includeLastOffset"]);
     checkOneOf("EmbeddingBag", "mode", options.mode ?? "mean", ["sum", "mean", "max"]);
     const { weight } = new Embedding(numEmbeddings, embeddingDim, { paddingIdx: options.paddingIdx ?? null });
     this.weight = weight;

@@ -86,3 +86,13 @@ export const oneHotOp = defineOp<readonly [Tensor], One, { classes: number }>({
   },
   backward: notDifferentiable("its operand and its result are integers"),
 });
+
+/** The options that a lookup takes. */
+export const EMBEDDING_OPTIONS = ["paddingIdx", "maxNorm", "normType"];
+
+/** The padding row counted from the start. */
+export function paddingRow(paddingIdx: number | null, rows: number): number | null {
+  if (paddingIdx === null) return null;
+  checkInteger("Embedding", "paddingIdx", paddingIdx, -rows, rows - 1);
+  return paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
+}
