@@ -35,6 +35,14 @@ export function index_check_i32(index: usize, n: i32, low: i32, high: i32): i32 
 @inline function gather<T>(y: usize, x: usize, index: usize, outer: i32, m: i32, n: i32, inner: i32): void {
   const block = (<usize>n * inner) << alignof<T>();
   for (let o = 0; o < outer; o++) {
+    if (inner == 1) {
+      for (const end = index + (<usize>m << 2); index < end; index += 4) {
+        store<T>(y, load<T>(x + (<usize>load<i32>(index) << alignof<T>())));
+        y += sizeof<T>();
+      }
+      x += block;
+      continue;
+    }
     for (let j = 0; j < m; j++) {
       for (let i = 0; i < inner; i++) {
         store<T>(y, load<T>(x + ((<usize>load<i32>(index) * inner + i) << alignof<T>())));
@@ -52,6 +60,14 @@ export function index_check_i32(index: usize, n: i32, low: i32, high: i32): i32 
   const block = (<usize>n * inner) << alignof<T>();
   const advance = <usize>step << alignof<T>();
   for (let o = 0; o < outer; o++) {
+    if (inner == 1) {
+      for (const end = index + (<usize>m << 2); index < end; index += 4) {
+        write.at(y + (<usize>load<i32>(index) << alignof<T>()), load<T>(src));
+        src += advance;
+      }
+      y += block;
+      continue;
+    }
     for (let j = 0; j < m; j++) {
       for (let i = 0; i < inner; i++) {
         write.at(y + ((<usize>load<i32>(index) * inner + i) << alignof<T>()), load<T>(src));

@@ -113,7 +113,7 @@ export function argsort_i32(order: usize, x: usize, rows: i32, n: i32, flip: i32
 }
 
 /** Up to this many, the best ones so far are kept sorted while the row goes by; above it the whole row is sorted. */
-const FEW: i32 = 64;
+const FEW: i32 = 128;
 
 @inline function topk<Keys>(order: usize, x: usize, rows: i32, n: i32, k: i32, flip: i32, scratch: usize): void {
   const row = <usize>n << 2;

@@ -8,6 +8,7 @@ import { coreMethods } from "./core.js";
 import { cumulativeMethods } from "./cumulative.js";
 import { extremaMethods } from "./extrema.js";
 import { gatherMethods } from "./gather.js";
+import { linalgMethods } from "./linalg.js";
 import { matmulMethods } from "./matmul.js";
 import { rearrangeMethods } from "./rearrange.js";
 import { reduceMethods } from "./reduce.js";
@@ -26,6 +27,7 @@ const families = [
   extremaMethods,
   cumulativeMethods,
   gatherMethods,
+  linalgMethods,
   matmulMethods,
   rearrangeMethods,
   reduceMethods,
@@ -44,6 +46,7 @@ type Methods = typeof arithmeticMethods &
   typeof cumulativeMethods &
   typeof extremaMethods &
   typeof gatherMethods &
+  typeof linalgMethods &
   typeof matmulMethods &
   typeof rearrangeMethods &
   typeof reduceMethods &

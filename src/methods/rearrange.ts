@@ -1,4 +1,5 @@
 import * as F from "../functional/rearrange.js";
+import type { SliceOptions } from "../ops/copy.js";
 import type { Tensor } from "../tensor.js";
 import { type Sizes, sizesOf } from "./copy.js";
 
@@ -22,6 +23,9 @@ export const rearrangeMethods = {
   },
   rot90(this: Tensor, k = 1, dims: readonly number[] = [0, 1]): Tensor {
     return F.rot90(this, { k, dims });
+  },
+  sliceScatter(this: Tensor, src: Tensor, dim = 0, range: SliceOptions = {}): Tensor {
+    return F.sliceScatter(this, src, { dim, ...range });
   },
   tril(this: Tensor, diagonal = 0): Tensor {
     return F.tril(this, { diagonal });

@@ -7,36 +7,94 @@ type Values = Float32Array | Int32Array;
 type Argsort = (order: Ptr, x: Ptr, rows: number, n: number, flip: number, scratch: Ptr) => void;
 type Topk = (order: Ptr, x: Ptr, rows: number, n: number, k: number, flip: number, scratch: Ptr) => void;
 
-/** NaN is the largest; numbers otherwise compare as they are. */
-function compare(a: number, b: number): number {
-  if (a < b) return -1;
-  if (a > b) return 1;
-  if (a === b) return 0;
-  return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
+/** Fills `key` with unsigned numbers whose order is that of the values; as the work space, it is the engine's own. */
+type FillKeys = (key: Uint32Array, from: number, flip: number) => void;
+
+const floatKeys: FillKeys = (key, from, flip) => {
+  const f = arena.f32;
+  const bits = arena.i32;
+  for (let i = 0; i < key.length; i++) {
+    const v = f[from + i]!;
+    const b = v === 0 ? 0 : bits[from + i]!;
+    key[i] = (Number.isNaN(v) ? -1 : b ^ ((b >> 31) | 0x80000000)) ^ flip;
+  }
+};
+
+const intKeys: FillKeys = (key, from, flip) => {
+  const v = arena.i32;
+  for (let i = 0; i < key.length; i++) key[i] = v[from + i]! ^ 0x80000000 ^ flip;
+};
+
+/** The positions of the keys in ascending order; equal ones keep theirs. The keys are used up. */
+function sortKeys(key: Uint32Array): Int32Array {
+  const n = key.length;
+  let order = new Int32Array(n);
+  for (let i = 0; i < n; i++) order[i] = i;
+  if (n <= 48) {
+    for (let i = 0; i < n; i++) insert(order, key, i, key[i]!, i);
+    return order;
+  }
+  let keys: Uint32Array = key;
+  let nextKeys: Uint32Array = new Uint32Array(n);
+  let nextOrder = new Int32Array(n);
+  for (let shift = 0; shift < 32; shift += 8) {
+    const starts = new Int32Array(257);
+    for (let i = 0; i < n; i++) starts[((keys[i]! >>> shift) & 255) + 1]!++;
+    for (let b = 0; b < 256; b++) starts[b + 1]! += starts[b]!;
+    for (let i = 0; i < n; i++) {
+      const to = starts[(keys[i]! >>> shift) & 255]!++;
+      nextKeys[to] = keys[i]!;
+      nextOrder[to] = order[i]!;
+    }
+    const [usedKeys, usedOrder] = [keys, order];
+    keys = nextKeys;
+    order = nextOrder;
+    nextKeys = usedKeys;
+    nextOrder = usedOrder;
+  }
+  return order;
 }
 
-/** The positions of row r in order; the engine's sort is stable. */
-function orderOf(v: Values, x: Ptr, r: number, n: number, flip: number): number[] {
-  const row = v.subarray((x >>> 2) + r * n, (x >>> 2) + (r + 1) * n);
-  const positions = Array.from({ length: n }, (_, i) => i);
-  return positions.sort(flip === 0 ? (a, b) => compare(row[a]!, row[b]!) : (a, b) => compare(row[b]!, row[a]!));
+/** Puts a key behind all that are not larger, among the `count` sorted ones. */
+function insert(order: Int32Array, key: Uint32Array, count: number, k: number, position: number): void {
+  let p = count;
+  for (; p > 0 && key[p - 1]! > k; p--) {
+    key[p] = key[p - 1]!;
+    order[p] = order[p - 1]!;
+  }
+  key[p] = k;
+  order[p] = position;
 }
 
-function topk(v: Values, order: Ptr, x: Ptr, rows: number, n: number, k: number, flip: number): void {
-  const out = arena.i32;
+/** The positions of the k smallest keys, kept sorted while the row goes by. */
+function few(key: Uint32Array, k: number): Int32Array {
+  const order = new Int32Array(k);
+  const best = new Uint32Array(k);
+  for (let i = 0; i < key.length; i++) {
+    if (i < k) insert(order, best, i, key[i]!, i);
+    else if (key[i]! < best[k - 1]!) insert(order, best, k - 1, key[i]!, i);
+  }
+  return order;
+}
+
+const FEW = 128;
+
+function topk(fillKeys: FillKeys, order: Ptr, x: Ptr, rows: number, n: number, k: number, flip: number): void {
   for (let r = 0; r < rows; r++) {
-    const positions = orderOf(v, x, r, n, flip);
-    for (let i = 0; i < k; i++) out[(order >>> 2) + r * k + i] = positions[i]!;
+    const key = new Uint32Array(n);
+    fillKeys(key, (x >>> 2) + r * n, flip);
+    const positions = k <= FEW && k < n ? few(key, k) : sortKeys(key).subarray(0, k);
+    arena.i32.set(positions, (order >>> 2) + r * k);
   }
 }
 
-export const argsort_f32: Argsort = (order, x, rows, n, flip, _scratch) => topk(arena.f32, order, x, rows, n, n, flip);
+export const argsort_f32: Argsort = (order, x, rows, n, flip, _scratch) => topk(floatKeys, order, x, rows, n, n, flip);
 
-export const argsort_i32: Argsort = (order, x, rows, n, flip, _scratch) => topk(arena.i32, order, x, rows, n, n, flip);
+export const argsort_i32: Argsort = (order, x, rows, n, flip, _scratch) => topk(intKeys, order, x, rows, n, n, flip);
 
-export const topk_f32: Topk = (order, x, rows, n, k, flip, _scratch) => topk(arena.f32, order, x, rows, n, k, flip);
+export const topk_f32: Topk = (order, x, rows, n, k, flip, _scratch) => topk(floatKeys, order, x, rows, n, k, flip);
 
-export const topk_i32: Topk = (order, x, rows, n, k, flip, _scratch) => topk(arena.i32, order, x, rows, n, k, flip);
+export const topk_i32: Topk = (order, x, rows, n, k, flip, _scratch) => topk(intKeys, order, x, rows, n, k, flip);
 
 export function median_f32(position: Ptr, order: Ptr, x: Ptr, rows: number, n: number): void {
   const f = arena.f32;
