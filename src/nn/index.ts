@@ -1,6 +1,7 @@
 export * from "./activation.js";
 export * from "./container.js";
 export * from "./conv.js";
+export * from "./conv_transpose.js";
 export * from "./distance.js";
 export * from "./dropout.js";
 export * from "./embedding.js";

@@ -70,24 +70,35 @@ function paddingOf(
   });
 }
 
-function inferConv(x: Spec, weight: Spec, bias: Spec | null, attrs: ConvAttrs): Spec[] {
-  const { stride, padding, dilation, groups } = attrs;
+/**
+ * Checks dtypes, ranks, channels and bias. The channels of x are those of the weight's dimension 1 in every group, for a transposed
+ * convolution all of its dimension 0; the outputs are the other one. Returns the outputs' number and what messages say for context.
+ */
+export function checkConvOperands(
+  op: string,
+  x: Spec,
+  weight: Spec,
+  bias: Spec | null,
+  { stride, groups }: ConvAttrs,
+  transposed: boolean,
+): { outChannels: number; context: string } {
   const rank = stride.length;
-  const op = `Conv${rank}d`;
   checkDType(op, "input", x, "float32");
   checkDType(op, "weight", weight, "float32");
   checkRank(op, "input", x.shape, rank + 1, rank + 2);
   checkRank(op, "weight", weight.shape, rank + 2);
-  const [outChannels, groupChannels, ...kernel] = weight.shape as [number, number, ...number[]];
+  const [all, perGroup] = weight.shape as readonly [number, number, ...number[]];
+  const [inChannels, outChannels] = transposed ? [all, perGroup * groups] : [perGroup * groups, all];
   const channels = x.shape[x.shape.length - rank - 1]!;
   const context = `weight ${formatShape(weight.shape)}, groups ${groups}, input ${formatShape(x.shape)}`;
-  if (channels !== groupChannels * groups) {
-    throw new ShapeError(op, `input has ${channels} channels; expected ${groupChannels * groups} (${context})`);
+  if (channels !== inChannels) {
+    throw new ShapeError(op, `input has ${channels} channels; expected ${inChannels} (${context})`);
   }
-  if (outChannels % groups !== 0) {
+  if (all % groups !== 0) {
+    const what = transposed ? "input" : "output";
     throw new ShapeError(
       op,
-      `weight has ${outChannels} output channels; expected a multiple of groups ${groups} (${context})`,
+      `weight has ${all} ${what} channels; expected a multiple of groups ${groups} (${context})`,
     );
   }
   if (bias !== null) {
@@ -96,6 +107,15 @@ function inferConv(x: Spec, weight: Spec, bias: Spec | null, attrs: ConvAttrs): 
       throw new ShapeError(op, `bias has shape ${formatShape(bias.shape)}; expected [${outChannels}] (${context})`);
     }
   }
+  return { outChannels, context };
+}
+
+function inferConv(x: Spec, weight: Spec, bias: Spec | null, attrs: ConvAttrs): Spec[] {
+  const { stride, padding, dilation } = attrs;
+  const rank = stride.length;
+  const op = `Conv${rank}d`;
+  const { outChannels, context } = checkConvOperands(op, x, weight, bias, attrs, false);
+  const kernel = weight.shape.slice(2);
   const size = x.shape.slice(-rank);
   const padded = size.map((n, d) => n + padding[d]![0] + padding[d]![1]);
   const reach = kernel.map((k, d) => dilation[d]! * (k - 1) + 1);
@@ -137,7 +157,7 @@ export const convOp = defineOp<Operands, One, ConvAttrs & { activation: FusedAct
 });
 
 /** Σ over all dimensions but the channels: the gradient of the bias. */
-function channelSum(g: Tensor, rank: number): Tensor {
+export function channelSum(g: Tensor, rank: number): Tensor {
   const spatial = g.shape.map((_, d) => d).slice(-rank);
   const perImage = apply(sumOp, [g], { dims: spatial, keepdim: false })[0];
   return perImage.ndim === 1 ? perImage : apply(sumOp, [perImage], { dims: [0], keepdim: false })[0];
@@ -148,14 +168,19 @@ export const convInputGradOp = defineOp<readonly [Tensor, Tensor], One, ConvAttr
   name: "conv_input_grad",
   infer: (_, { inputShape }) => [{ shape: inputShape, dtype: "float32" }],
   forward: ([dx], [g, weight], attrs) => {
-    const call = prepare(dx.shape, weight.shape, g.shape, attrs, inputGradFloats);
-    K.conv_input_grad_f32(dx.ptr, g.ptr, weight.ptr, call.geometry, call.scratch, ...call.counts);
+    runInputGrad(dx, g, weight, attrs);
   },
   backward: ([gg], [g, weight], _, attrs) => [
     () => conv(gg, weight, null, attrs),
     () => convWeightGrad(g, gg, weight.shape, attrs),
   ],
 });
+
+/** The kernel call of `convInputGradOp`. */
+export function runInputGrad(dx: Tensor, g: Tensor, weight: Tensor, attrs: ConvAttrs): void {
+  const call = prepare(dx.shape, weight.shape, g.shape, attrs, inputGradFloats);
+  K.conv_input_grad_f32(dx.ptr, g.ptr, weight.ptr, call.geometry, call.scratch, ...call.counts);
+}
 
 /** dw, the adjoint of conv in w: dw[o, c, k] = Σ over images and outputs of g[o, q] · x[c, q·stride − padding + k·dilation]. */
 export const convWeightGradOp = defineOp<readonly [Tensor, Tensor], One, ConvAttrs & { weightShape: Shape }>({
@@ -182,7 +207,7 @@ function convInputGrad(g: Tensor, weight: Tensor, inputShape: Shape, attrs: Conv
   return apply(convInputGradOp, [g, weight], { ...attrs, inputShape })[0];
 }
 
-function convWeightGrad(g: Tensor, x: Tensor, weightShape: Shape, attrs: ConvAttrs): Tensor {
+export function convWeightGrad(g: Tensor, x: Tensor, weightShape: Shape, attrs: ConvAttrs): Tensor {
   return apply(convWeightGradOp, [g, x], { ...attrs, weightShape })[0];
 }
 

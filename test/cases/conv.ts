@@ -220,9 +220,24 @@ export const cases = [
   opCase<Sizes>({
     name: "conv over one to three dimensions",
     ops: ["conv"],
-    run: ([x, w, b], sizes) => conv(x as Tensor, w as Tensor, b as Tensor, attrsOf(sizes)),
+    run: ([x, w, b], { x: _, w: { length }, ...options }) =>
+      [F.conv1d, F.conv2d, F.conv3d][length - 3]!(x as Tensor, w as Tensor, b, options),
     oracle: ([x, w, b], sizes) => convOracle(x!, w!, b!, attrsOf(sizes)),
     samples: sized((x, w) => [x, w, [w[0]!]]),
+    errors: [
+      {
+        name: "channels of a sequence",
+        inputs: [{ shape: [2, 8, 9] }, { shape: [6, 5, 3] }, null],
+        options: { x: [2, 8, 9], w: [6, 5, 3] },
+        message: ["Conv1d", "8 channels", "5"],
+      },
+      {
+        name: "rank of a volume",
+        inputs: [{ shape: [2, 5, 4, 4, 4, 4] }, { shape: [6, 5, 3, 3, 3] }, null],
+        options: { x: [], w: [6, 5, 3, 3, 3] },
+        message: ["Conv3d", "rank 6"],
+      },
+    ],
   }),
   opCase<Sizes>({
     name: "conv with relu",
