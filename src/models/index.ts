@@ -1,0 +1,1 @@
+export { LeNet5, type LeNet5Options } from "./lenet.js";
