@@ -21,5 +21,18 @@ export * from "./norm.js";
 export * from "./norm_batch.js";
 export * from "./parameter.js";
 export * from "./pool.js";
+export {
+  GRU,
+  type GruOptions,
+  LSTM,
+  type LstmOptions,
+  type LstmState,
+  type RecurrentForwardOptions,
+  type RecurrentOptions,
+  RNN,
+  type RnnOptions,
+} from "./recurrent.js";
+export * from "./recurrent_cell.js";
+export * from "./recurrent_conv.js";
 export * from "./shuffle.js";
 export * as utils from "./utils.js";

@@ -1,0 +1,134 @@
+// The recurrence of a GRU layer in one direction, the reset gate applied before the hidden product as in the original paper. x holds
+// the input's share (x_r, x_z, x_n) and both biases; W_r, W_z, W_n are the parts of W:
+//   r = σ(x_r + W_r h),  z = σ(x_z + W_z h),  n = tanh(x_n + W_n (r h)),  h' = (1 − z) n + z h
+// Letters and the order of rows are those of lib/recurrent.ts; H hidden size. A reversed layer walks the steps from the last to the first.
+
+import { sigmoid, tanh } from "./lib/math";
+import { accumulate, addProduct, assign, at, prepare, put, rowsAt, weightsBytes } from "./lib/recurrent";
+import { madd } from "./lib/simd";
+
+/** Bytes of work space for both kernels. */
+export function gru_classic_scratch_bytes(n: i32, hidden: i32): i32 {
+  const two = 2 * hidden;
+  const products = max(weightsBytes(n, two, hidden), weightsBytes(n, hidden, two)) + weightsBytes(n, hidden, hidden);
+  return <i32>(products + (<usize>(n * 4 * hidden + 4) << 2));
+}
+
+/**
+ * y [R, H] the states of all steps, h [N, H] the last one of each row. For the gradient, or 0: gates [R, 3H] r, z, n; before [R, H] the
+ * state each step began with. x [R, 3H], weight [3H, H], h0 [N, H] or 0 for zeros.
+ */
+export function gru_classic_f32(y: usize, h: usize, gates: usize, before: usize, x: usize, weight: usize, h0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32): void {
+  const width = 3 * hidden;
+  const two = 2 * hidden;
+  const both = prepare(scratch, weight, true, n, two, hidden);
+  scratch += weightsBytes(n, two, hidden);
+  const candidate = prepare(scratch, at(weight, two * hidden), true, n, hidden, hidden);
+  const reset = scratch + weightsBytes(n, hidden, hidden);
+  const stepGates = at(reset, n * hidden);
+  assign(h, h0, n * hidden);
+  let row = reverse ? rows : 0;
+  for (let s = 0; s < steps; s++) {
+    const m = rowsAt(sizes, reverse ? steps - 1 - s : s, n);
+    if (reverse) row -= m;
+    const g = gates == 0 ? stepGates : at(gates, row * width);
+    if (before != 0) assign(at(before, row * hidden), h, m * hidden);
+    assign(g, at(x, row * width), m * width);
+    addProduct(g, width, h, hidden, m, both);
+    for (let r = 0; r < m; r++) openGates(at(reset, r * hidden), at(g, r * width), at(h, r * hidden), hidden);
+    addProduct(at(g, two), width, reset, hidden, m, candidate);
+    for (let r = 0; r < m; r++) mix(at(h, r * hidden), at(g, r * width), hidden);
+    assign(at(y, row * hidden), h, m * hidden);
+    if (!reverse) row += m;
+  }
+}
+
+/** One row: r and z in place, and reset ← r h. */
+function openGates(reset: usize, gates: usize, h: usize, hidden: i32): void {
+  const step = <usize>hidden << 2;
+  for (let left = hidden; left > 0; left -= 4) {
+    const r = sigmoid(v128.load(gates));
+    const z = sigmoid(v128.load(gates + step));
+    put(gates, r, left);
+    put(gates + step, z, left);
+    put(reset, f32x4.mul(r, v128.load(h)), left);
+    reset += 16;
+    gates += 16;
+    h += 16;
+  }
+}
+
+/** One row: n in place, and h ← h'. */
+function mix(h: usize, gates: usize, hidden: i32): void {
+  const step = <usize>hidden << 2;
+  for (let left = hidden; left > 0; left -= 4) {
+    const n = tanh(v128.load(gates + 2 * step));
+    put(gates + 2 * step, n, left);
+    put(h, madd(v128.load(gates + step), f32x4.sub(v128.load(h), n), n), left);
+    h += 16;
+    gates += 16;
+  }
+}
+
+/** dx [R, 3H] the gradient of x; dh [N, H] that of h0. dy [R, H] and dhn [N, H] are those of y and h, or 0 for none. */
+export function gru_classic_grad_f32(dx: usize, dh: usize, dy: usize, dhn: usize, gates: usize, before: usize, weight: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32): void {
+  const width = 3 * hidden;
+  const two = 2 * hidden;
+  const both = prepare(scratch, weight, false, n, hidden, two);
+  scratch += weightsBytes(n, hidden, two);
+  const candidate = prepare(scratch, at(weight, two * hidden), false, n, hidden, hidden);
+  const dreset = scratch + weightsBytes(n, hidden, hidden);
+  assign(dh, dhn, n * hidden);
+  let row = reverse ? 0 : rows;
+  for (let s = 0; s < steps; s++) {
+    const m = rowsAt(sizes, reverse ? s : steps - 1 - s, n);
+    if (!reverse) row -= m;
+    if (dy != 0) accumulate(dh, at(dy, row * hidden), m * hidden);
+    const d = at(dx, row * width);
+    const g = at(gates, row * width);
+    const b = at(before, row * hidden);
+    for (let r = 0; r < m; r++) mixGrad(at(d, r * width), at(dh, r * hidden), at(g, r * width), at(b, r * hidden), hidden);
+    assign(dreset, 0, m * hidden);
+    addProduct(dreset, hidden, at(d, two), width, m, candidate);
+    for (let r = 0; r < m; r++) {
+      resetGrad(at(d, r * width), at(dh, r * hidden), at(dreset, r * hidden), at(g, r * width), at(b, r * hidden), hidden);
+    }
+    addProduct(dh, hidden, d, width, m, both);
+    if (reverse) row += m;
+  }
+}
+
+/** One row: dx of z and n, and dh ← z dh. */
+function mixGrad(dx: usize, dh: usize, gates: usize, h: usize, hidden: i32): void {
+  const step = <usize>hidden << 2;
+  const one = f32x4.splat(1);
+  for (let left = hidden; left > 0; left -= 4) {
+    const z = v128.load(gates + step);
+    const n = v128.load(gates + 2 * step);
+    const d = v128.load(dh);
+    const keep = f32x4.mul(d, z);
+    put(dx + step, f32x4.mul(f32x4.mul(keep, f32x4.sub(v128.load(h), n)), f32x4.sub(one, z)), left);
+    put(dx + 2 * step, f32x4.mul(f32x4.sub(d, keep), f32x4.sub(one, f32x4.mul(n, n))), left);
+    put(dh, keep, left);
+    dx += 16;
+    dh += 16;
+    gates += 16;
+    h += 16;
+  }
+}
+
+/** One row: dx of r from the gradient of r h, whose share of h's is added to dh. */
+function resetGrad(dx: usize, dh: usize, dreset: usize, gates: usize, h: usize, hidden: i32): void {
+  const one = f32x4.splat(1);
+  for (let left = hidden; left > 0; left -= 4) {
+    const r = v128.load(gates);
+    const through = f32x4.mul(v128.load(dreset), r);
+    put(dx, f32x4.mul(f32x4.mul(through, v128.load(h)), f32x4.sub(one, r)), left);
+    put(dh, f32x4.add(v128.load(dh), through), left);
+    dx += 16;
+    dh += 16;
+    dreset += 16;
+    gates += 16;
+    h += 16;
+  }
+}

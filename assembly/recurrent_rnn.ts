@@ -1,0 +1,77 @@
+// The recurrence of a plain recurrent layer in one direction: h' = act(x + W h), x holding the input's share and both biases.
+// Letters and the order of rows are those of lib/recurrent.ts; H hidden size. A reversed layer walks the steps from the last to the first.
+
+import * as math from "./lib/math";
+import { accumulate, addProduct, assign, at, prepare, put, rowsAt, weightsBytes } from "./lib/recurrent";
+
+/** Bytes of work space for both kernels. */
+export function rnn_scratch_bytes(n: i32, hidden: i32): i32 {
+  return <i32>weightsBytes(n, hidden, hidden);
+}
+
+/**
+ * y [R, H] the states of all steps, h [N, H] the last one of each row; before [R, H], if it is not 0: the state each step began with.
+ * x [R, H], weight [H, H], h0 [N, H] or 0 for zeros.
+ */
+export function rnn_f32(y: usize, h: usize, before: usize, x: usize, weight: usize, h0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32, relu: i32): void {
+  const weights = prepare(scratch, weight, true, n, hidden, hidden);
+  assign(h, h0, n * hidden);
+  let row = reverse ? rows : 0;
+  for (let s = 0; s < steps; s++) {
+    const m = rowsAt(sizes, reverse ? steps - 1 - s : s, n);
+    if (reverse) row -= m;
+    const count = m * hidden;
+    const to = at(y, row * hidden);
+    if (before != 0) assign(at(before, row * hidden), h, count);
+    assign(to, at(x, row * hidden), count);
+    addProduct(to, hidden, h, hidden, m, weights);
+    if (relu) activate(to, count, true);
+    else activate(to, count, false);
+    assign(h, to, count);
+    if (!reverse) row += m;
+  }
+}
+
+/** dx [R, H] the gradient of x; dh [N, H] that of h0. dy [R, H] and dhn [N, H] are those of y and h, or 0 for none. */
+export function rnn_grad_f32(dx: usize, dh: usize, dy: usize, dhn: usize, y: usize, weight: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32, relu: i32): void {
+  const weights = prepare(scratch, weight, false, n, hidden, hidden);
+  assign(dh, dhn, n * hidden);
+  let row = reverse ? 0 : rows;
+  for (let s = 0; s < steps; s++) {
+    const m = rowsAt(sizes, reverse ? s : steps - 1 - s, n);
+    if (!reverse) row -= m;
+    const count = m * hidden;
+    const from = row * hidden;
+    if (dy != 0) accumulate(dh, at(dy, from), count);
+    if (relu) activateGrad(at(dx, from), dh, at(y, from), count, true);
+    else activateGrad(at(dx, from), dh, at(y, from), count, false);
+    assign(dh, 0, count);
+    addProduct(dh, hidden, at(dx, from), hidden, m, weights);
+    if (reverse) row += m;
+  }
+}
+
+/** y ← act(y); the last argument is a constant. */
+@inline function activate(y: usize, n: i32, relu: bool): void {
+  for (; n > 0; n -= 4) {
+    const x = v128.load(y);
+    const v = relu ? f32x4.pmax(x, f32x4.splat(0)) : math.tanh(x);
+    put(y, v, n);
+    y += 16;
+  }
+}
+
+/** dx = g · act', act' from the output y; the last argument is a constant. */
+@inline function activateGrad(dx: usize, g: usize, y: usize, n: i32, relu: bool): void {
+  for (; n > 0; n -= 4) {
+    const u = v128.load(g);
+    const v = v128.load(y);
+    const d = relu
+      ? v128.andnot(u, f32x4.le(v, f32x4.splat(0)))
+      : f32x4.mul(u, f32x4.sub(f32x4.splat(1), f32x4.mul(v, v)));
+    put(dx, d, n);
+    dx += 16;
+    g += 16;
+    y += 16;
+  }
+}
