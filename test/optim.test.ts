@@ -310,7 +310,7 @@ describe("an optimizer's state", () => {
     const paramGroups = [{ params: [0], lr: 7 }];
     const wrong = parameter([1, 2, 3]);
     expect(() => sgd.loadStateDict({ state: { 0: { step: 1, momentum_buffer: wrong } }, paramGroups })).toThrow(
-      "momentum_buffer of parameter 0 is float32 [3], expected float32 [2]",
+      "parameter 0: momentum_buffer is float32 [3], expected float32 [2]",
     );
     expect(() => sgd.loadStateDict({ state: { 0: { step: 1, exp_avg: p } }, paramGroups })).toThrow(
       "unexpected exp_avg",

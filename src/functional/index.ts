@@ -20,6 +20,7 @@ export * from "./pad.js";
 export * from "./random.js";
 export * from "./rearrange.js";
 export * from "./reduce.js";
+export * from "./regularize.js";
 export * from "./rows.js";
 export * from "./shuffle.js";
 export * from "./softmax.js";

@@ -1,9 +1,10 @@
-import { checkDType, checkOneOf, checkOptions, checkRank } from "../check.js";
+import { checkDType, checkNumber, checkOneOf, checkOptions, checkRank } from "../check.js";
 import { full, ones, zeros } from "../creation.js";
 import { ShapeError } from "../errors.js";
 import { add, affine, mul } from "../ops/arithmetic.js";
 import * as ops from "../ops/random.js";
 import { defaultGenerator, type Generator } from "../random.js";
+import { scope } from "../scoping.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
 
@@ -96,4 +97,23 @@ export function alphaDropout(x: Tensor, options: DropoutOptions = {}): Tensor {
   const a = 1 / Math.sqrt((1 - p) * (1 + p * SELU_FLOOR ** 2));
   const kept = ops.bernoulli(full(x.shape, 1 - p), options.generator ?? defaultGenerator);
   return add(mul(x, affine(kept, a, 0)), affine(kept, a * SELU_FLOOR, a * SELU_FLOOR * (p - 1)));
+}
+
+export interface GaussianNoiseOptions {
+  /** Standard deviation of the noise. Default 0.1. */
+  readonly std?: number;
+  /** False: the input is returned as it is. Default true. */
+  readonly training?: boolean;
+  /** Where the noise comes from. Default: `defaultGenerator`. */
+  readonly generator?: Generator;
+}
+
+/** y = x + std·ε with ε standard normal, drawn anew for every element; the gradient is passed on. (Bishop, Training with Noise, 1995.) */
+export function gaussianNoise(x: Tensor, options: GaussianNoiseOptions = {}): Tensor {
+  const op = "GaussianNoise";
+  checkOptions(op, options, ["std", "training", "generator"]);
+  const std = checkNumber(op, "std", options.std ?? 0.1, 0);
+  checkDType(op, "input", x, "float32");
+  if (std === 0 || options.training === false) return x;
+  return scope(() => add(x, ops.normal(x.shape, 0, std, options.generator ?? defaultGenerator)));
 }

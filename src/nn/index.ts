@@ -17,6 +17,7 @@ export {
   Module,
   type StateDict,
 } from "./module.js";
+export * from "./noise.js";
 export * from "./norm.js";
 export * from "./norm_batch.js";
 export * from "./parameter.js";

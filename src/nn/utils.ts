@@ -1,4 +1,5 @@
 // `nn.utils`: what works on modules and is none itself.
 export * from "./bptt.js";
+export * from "./gradients.js";
 export * from "./parametrize.js";
 export * as rnn from "./utils_rnn.js";

@@ -3,25 +3,40 @@ import { checkNumber } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import { NULL } from "../runtime/arena.js";
 import type { Ptr } from "../types.js";
-import { checkRates, type LearningRate, Optimizer, type OptimizerSpec, type Params } from "./optimizer.js";
+import { checkRates, type LearningRate, type OptimizerSpec, type Params } from "./optimizer.js";
+import { type PointState, PointwiseOptimizer } from "./pointwise.js";
 
-export interface AdamOptions extends LearningRate {
-  /** Step size. Default 1e-3. */
+/** What Adam and its relatives have in common. */
+export interface MomentOptions extends LearningRate {
+  /** Step size. Default 1e-3, for NAdam and Adamax 2e-3. */
   lr: number;
   /** Decay of the first and second moment, each from 0 to below 1. Default [0.9, 0.999]. */
   betas: readonly [number, number];
   /** Added to the denominator. Default 1e-8. */
   eps: number;
-  /** Default 0 for Adam, which adds weightDecay·p to the gradient, and 0.01 for AdamW, which shrinks p by lr·weightDecay. */
+  /** Adds weightDecay·p to the gradient. Default 0; for AdamW, which shrinks p by lr·weightDecay instead, 0.01. */
   weightDecay: number;
-  /** Divide by the largest second moment so far (Reddi et al., 2018). Default false. */
-  amsgrad: boolean;
   /** Ascend instead. Default false. */
   maximize: boolean;
 }
 
-/** Throws unless both decay rates of moments are from 0 to below 1. */
-export function checkBetas(name: string, betas: readonly number[]): void {
+export interface AdamOptions extends MomentOptions {
+  /** Divide by the largest second moment so far (Reddi et al., 2018). Default false. */
+  amsgrad: boolean;
+}
+
+export const MOMENT_DEFAULTS: MomentOptions = {
+  lr: 1e-3,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  weightDecay: 0,
+  maximize: false,
+};
+
+/** Throws unless the options that the relatives of Adam share are in range. */
+export function checkMoments(name: string, options: MomentOptions): void {
+  checkRates(name, options);
+  const { betas, eps } = options;
   if (!Array.isArray(betas) || betas.length !== 2) {
     throw new ArgumentError(name, `betas are ${String(betas)}; expected two numbers`);
   }
@@ -30,39 +45,48 @@ export function checkBetas(name: string, betas: readonly number[]): void {
       throw new ArgumentError(name, `betas[${i}] is ${beta}; expected a number from 0 to below 1`);
     }
   });
+  checkNumber(name, "eps", eps, 0);
+}
+
+/** The options that every use of Adam's kernel passes on alike. */
+export function adamStep(
+  [p, g, n]: readonly [Ptr, Ptr, number],
+  state: PointState,
+  options: MomentOptions,
+  how: { decoupled: boolean; amsgrad: boolean; eps: number; size: number; ahead: number; root: number },
+): void {
+  const { lr, betas, weightDecay, maximize } = options;
+  const m = state.tensor("exp_avg");
+  const v = state.tensor("exp_avg_sq");
+  const vmax = how.amsgrad ? state.tensor("max_exp_avg_sq") : NULL;
+  const shrink = how.decoupled ? lr * weightDecay : 0;
+  const decay = how.decoupled ? 0 : weightDecay;
+  const sign = maximize ? -1 : 1;
+  K.adam_f32(p, m, v, vmax, g, n, shrink, decay, sign, ...betas, how.eps, how.size, how.ahead, how.root);
 }
 
 function specOf(name: string, weightDecay: number): OptimizerSpec<AdamOptions> {
   return {
     name,
-    defaults: { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay, amsgrad: false, maximize: false },
+    defaults: { ...MOMENT_DEFAULTS, weightDecay, amsgrad: false },
     slots: ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"],
-    check: (options) => {
-      checkRates(name, options);
-      checkBetas(name, options.betas);
-      checkNumber(name, "eps", options.eps, 0);
-    },
+    check: (options) => checkMoments(name, options),
   };
 }
 
 const ADAM = specOf("Adam", 0);
 const ADAM_W = specOf("AdamW", 0.01);
 
-abstract class AdamBase extends Optimizer<AdamOptions> {
+abstract class AdamBase extends PointwiseOptimizer<AdamOptions> {
   /** Whether weight decay goes past the gradient. */
   protected abstract readonly decoupled: boolean;
 
-  protected update(p: Ptr, g: Ptr, n: number, slot: (name: string) => Ptr, step: number, group: AdamOptions): void {
-    const { lr, betas, eps, weightDecay, amsgrad, maximize } = group;
-    const [beta1, beta2] = betas;
-    const shrink = this.decoupled ? lr * weightDecay : 0;
-    const decay = this.decoupled ? 0 : weightDecay;
-    const size = lr / (1 - beta1 ** step);
-    const root = 1 / Math.sqrt(1 - beta2 ** step);
-    const m = slot("exp_avg");
-    const v = slot("exp_avg_sq");
-    const vmax = amsgrad ? slot("max_exp_avg_sq") : NULL;
-    K.adam_f32(p, m, v, vmax, g, n, shrink, decay, maximize ? -1 : 1, beta1, beta2, eps, size, root);
+  protected update(p: Ptr, g: Ptr, n: number, state: PointState, group: AdamOptions): void {
+    const [beta1, beta2] = group.betas;
+    const size = group.lr / (1 - beta1 ** state.step);
+    const root = 1 / Math.sqrt(1 - beta2 ** state.step);
+    const { decoupled } = this;
+    adamStep([p, g, n], state, group, { decoupled, amsgrad: group.amsgrad, eps: group.eps, size, ahead: 0, root });
   }
 }
 

@@ -3,9 +3,8 @@ import { ArgumentError, DTypeError, StateDictError } from "../errors.js";
 import { materialize } from "../layout.js";
 import { copyInto, fill } from "../ops/copy.js";
 import { formatShape, sameShape } from "../shape.js";
-import { withGradMode } from "../tape.js";
 import { adoptUnscoped, Tensor } from "../tensor.js";
-import type { Ptr } from "../types.js";
+import type { Shape } from "../types.js";
 
 /** What every optimizer's options hold. */
 export interface LearningRate {
@@ -13,7 +12,11 @@ export interface LearningRate {
 }
 
 /** Parameters that share options. Options may be changed between steps. */
-export type ParamGroup<O> = O & { readonly params: readonly Tensor[] };
+export type ParamGroup<O> = O & {
+  readonly params: readonly Tensor[];
+  /** The rate that a schedule started from; schedules set it. */
+  initialLr?: number;
+};
 
 /** A group as it is given to a constructor: what it leaves out comes from the constructor's options. */
 export type ParamGroupInput<O> = Partial<O> & { readonly params: Tensor | Iterable<Tensor> };
@@ -21,10 +24,11 @@ export type ParamGroupInput<O> = Partial<O> & { readonly params: Tensor | Iterab
 /** What a constructor takes: parameters, as `model.parameters()` gives them, or groups of them. */
 export type Params<O> = Iterable<Tensor> | Iterable<ParamGroupInput<O>>;
 
-/** A parameter's state by PyTorch's names: how often it was updated, and tensors of its shape. */
-export type ParamState = { step: number } & { [slot: string]: number | Tensor };
+/** A parameter's state by PyTorch's names: counts, tensors of its shape, and for optimizers with a history lists of them. */
+export type ParamState = Record<string, StateValue>;
+export type StateValue = number | Tensor | readonly (number | Tensor)[];
 
-/** An optimizer's state: tensors by the index of their parameter, and the groups with indices in place of parameters. */
+/** An optimizer's state: each parameter's by its index, and the groups with indices in place of parameters. */
 export interface OptimizerState {
   readonly state: Readonly<Record<number, Readonly<ParamState>>>;
   readonly paramGroups: readonly (Readonly<Record<string, unknown>> & { readonly params: readonly number[] })[];
@@ -35,24 +39,23 @@ export interface OptimizerSpec<O> {
   /** Class name; messages begin with it. */
   readonly name: string;
   readonly defaults: O;
-  /** Names of its state tensors. */
-  readonly slots: readonly string[];
+  /** Names of the state tensors, which have their parameter's shape. */
+  readonly slots?: readonly string[];
+  /** Names of the state numbers, `step` not among them. */
+  readonly numbers?: readonly string[];
   /** Throws if options are out of range. */
   check(options: O): void;
 }
 
-/**
- * Base class of all optimizers: groups, state, and the walk over parameters. A subclass implements `update`.
- * State belongs to no scope; it is made when a parameter gets its first gradient.
- */
+/** Base class of all optimizers: groups, options and state. A subclass implements `step`. State belongs to no scope. */
 export abstract class Optimizer<O extends LearningRate = LearningRate> {
   /** The groups; `optimizer.paramGroups[0].lr = …` takes effect at the next step. */
   readonly paramGroups: ParamGroup<O>[] = [];
-  private readonly state = new Map<Tensor, ParamState>();
+  protected readonly state = new Map<Tensor, ParamState>();
   private readonly defaults: O;
 
   constructor(
-    private readonly spec: OptimizerSpec<O>,
+    protected readonly spec: OptimizerSpec<O>,
     params: Params<O>,
     options: Partial<O>,
   ) {
@@ -91,26 +94,16 @@ export abstract class Optimizer<O extends LearningRate = LearningRate> {
     for (const p of this.paramGroups.flatMap((g) => g.params)) {
       if (options.setToNone ?? true) p.grad = null;
       else if (p.grad !== null) {
-        const zero = zeroLike(p);
+        const zero = filledLike(p, 0);
         copyInto(p.grad, zero);
         zero.dispose();
       }
     }
   }
 
-  /**
-   * Updates every parameter that has a gradient. A closure, if given, is called first, with recording on; it computes the
-   * gradients, and its value is returned.
-   */
-  step(): void;
-  step<R>(closure: () => R): R;
-  step<R>(closure?: () => R): R | undefined {
-    const result = closure === undefined ? undefined : withGradMode(true, closure);
-    for (const group of this.paramGroups) {
-      for (const p of group.params) if (p.grad !== null) this.updateOne(p, p.grad, group);
-    }
-    return result;
-  }
+  /** Updates the parameters. A closure computes the loss and the gradients anew and returns the loss, which is passed on. */
+  abstract step(): void;
+  abstract step<R>(closure: () => R): R;
 
   /** The state: counts, options, and the state tensors themselves, not copies. Indices count parameters over all groups. */
   stateDict(): OptimizerState {
@@ -133,18 +126,15 @@ export abstract class Optimizer<O extends LearningRate = LearningRate> {
     this.checkFits(saved);
     const groups = this.paramGroups.map((group, i) => {
       const from = saved.paramGroups[i];
-      const options = Object.fromEntries(Object.keys(this.spec.defaults).map((key) => [key, from?.[key]]));
-      return { ...group, ...given(options as Partial<O>) };
+      const keys = [...Object.keys(this.spec.defaults), "initialLr"];
+      return { ...group, ...given(Object.fromEntries(keys.map((key) => [key, from?.[key]])) as Partial<O>) };
     });
     for (const group of groups) this.spec.check(group);
     const params = this.paramGroups.flatMap((g) => g.params);
-    const copies = Object.entries(saved.state).map(([key, state]): [Tensor, ParamState] => {
-      const copy: ParamState = { step: state.step };
-      for (const [slot, value] of Object.entries(state)) {
-        if (value instanceof Tensor) copy[slot] = adoptUnscoped(materialize(value));
-      }
-      return [params[Number(key)]!, copy];
-    });
+    const copies = Object.entries(saved.state).map(([key, state]): [Tensor, ParamState] => [
+      params[Number(key)]!,
+      Object.fromEntries(Object.entries(state).map(([name, value]) => [name, copyOf(value)])),
+    ]);
     for (const [i, group] of groups.entries()) Object.assign(this.paramGroups[i]!, group);
     this.dispose();
     for (const [p, copy] of copies) this.state.set(p, copy);
@@ -153,17 +143,29 @@ export abstract class Optimizer<O extends LearningRate = LearningRate> {
   /** Frees the state; the next step begins anew. */
   dispose(): void {
     for (const state of this.state.values()) {
-      for (const value of Object.values(state)) if (value instanceof Tensor) value.dispose();
+      for (const value of Object.values(state).flat()) if (value instanceof Tensor) value.dispose();
     }
     this.state.clear();
   }
 
-  /** Writes n new values to p, from the gradient g; both lie in order. `state.step` counts this update already. */
-  protected abstract update(p: Ptr, g: Ptr, n: number, slot: (name: string) => Ptr, step: number, group: O): void;
+  /** What in a saved state of parameter p is unknown, and what is of another kind or shape than expected. */
+  protected problemsOf(p: Tensor, state: Readonly<ParamState>): StateProblems {
+    const { slots = [], numbers = [] } = this.spec;
+    const unexpected: string[] = [];
+    const mismatched: string[] = [];
+    if (!Number.isInteger(state.step)) mismatched.push(`step is ${String(state.step)}, expected an integer`);
+    for (const [name, value] of Object.entries(state)) {
+      if (name === "step") continue;
+      if (numbers.includes(name)) mismatched.push(...numberProblem(name, value));
+      else if (slots.includes(name)) mismatched.push(...tensorProblem(name, value, p.shape));
+      else unexpected.push(name);
+    }
+    return { unexpected, mismatched };
+  }
 
   /** Throws unless a saved state is for such groups of such parameters. */
   private checkFits(saved: OptimizerState): void {
-    const { name, slots } = this.spec;
+    const { name } = this.spec;
     const params = this.paramGroups.flatMap((g) => g.params);
     const unexpected: string[] = [];
     const mismatched: string[] = [];
@@ -178,19 +180,9 @@ export abstract class Optimizer<O extends LearningRate = LearningRate> {
         unexpected.push(`state of parameter ${key}`);
         continue;
       }
-      if (!Number.isInteger(state.step)) {
-        mismatched.push(`step of parameter ${key} is ${String(state.step)}, expected an integer`);
-      }
-      for (const [slot, value] of Object.entries(state)) {
-        if (slot === "step") continue;
-        const what = `${slot} of parameter ${key}`;
-        if (!slots.includes(slot)) unexpected.push(what);
-        else if (!(value instanceof Tensor)) mismatched.push(`${what} is ${String(value)}, expected a tensor`);
-        else if (!sameShape(value.shape, p.shape) || value.dtype !== "float32") {
-          const got = `${value.dtype} ${formatShape(value.shape)}`;
-          mismatched.push(`${what} is ${got}, expected float32 ${formatShape(p.shape)}`);
-        }
-      }
+      const problems = this.problemsOf(p, state);
+      unexpected.push(...problems.unexpected.map((what) => `${what} of parameter ${key}`));
+      mismatched.push(...problems.mismatched.map((what) => `parameter ${key}: ${what}`));
     }
     if (unexpected.length + mismatched.length > 0) {
       const problems = [...unexpected.map((u) => `unexpected ${u}`), ...mismatched].join("; ");
@@ -220,38 +212,37 @@ export abstract class Optimizer<O extends LearningRate = LearningRate> {
     });
     this.paramGroups.push({ ...all, params: list });
   }
-
-  private updateOne(p: Tensor, grad: Tensor, group: ParamGroup<O>): void {
-    p.assertAlive(this.spec.name);
-    grad.assertAlive(this.spec.name);
-    let state = this.state.get(p);
-    if (state === undefined) {
-      state = { step: 0 };
-      this.state.set(p, state);
-    }
-    const own: ParamState = state;
-    own.step++;
-    const slot = (name: string): Ptr => {
-      const tensor = own[name] ?? adoptUnscoped(zeroLike(p));
-      own[name] = tensor;
-      return (tensor as Tensor).ptr;
-    };
-    const g = grad.isContiguous ? grad : materialize(grad);
-    const y = p.isContiguous ? p : materialize(p);
-    this.update(y.ptr, g.ptr, p.numel, slot, own.step, group);
-    if (y === p) p.storage.version++;
-    else {
-      copyInto(p, y);
-      y.dispose();
-    }
-    if (g !== grad) g.dispose();
-  }
 }
 
-/** Zeros of a tensor's shape, owned by nobody. */
-function zeroLike(p: Tensor): Tensor {
+/** What keeps a saved state from being loaded. */
+export interface StateProblems {
+  readonly unexpected: readonly string[];
+  readonly mismatched: readonly string[];
+}
+
+/** One line if a saved value is no number, else none. */
+export function numberProblem(name: string, value: unknown): string[] {
+  return typeof value === "number" ? [] : [`${name} is ${String(value)}, expected a number`];
+}
+
+/** One line if a saved value is no float32 tensor of this shape, else none. */
+export function tensorProblem(name: string, value: unknown, shape: Shape): string[] {
+  if (!(value instanceof Tensor)) return [`${name} is ${String(value)}, expected a tensor`];
+  if (sameShape(value.shape, shape) && value.dtype === "float32") return [];
+  return [`${name} is ${value.dtype} ${formatShape(value.shape)}, expected float32 ${formatShape(shape)}`];
+}
+
+/** A saved value with tensors of its own. */
+function copyOf(value: StateValue): StateValue {
+  if (typeof value === "number") return value;
+  if (value instanceof Tensor) return adoptUnscoped(materialize(value));
+  return value.map((v) => (v instanceof Tensor ? adoptUnscoped(materialize(v)) : v));
+}
+
+/** A tensor of p's shape with one value everywhere, owned by nobody. */
+export function filledLike(p: Tensor, value: number): Tensor {
   const out = Tensor.allocate(p.shape, "float32", "optimizer");
-  fill(out, 0);
+  fill(out, value);
   return out;
 }
 

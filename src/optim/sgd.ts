@@ -3,7 +3,8 @@ import { checkNumber } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import { NULL } from "../runtime/arena.js";
 import type { Ptr } from "../types.js";
-import { checkRates, type LearningRate, Optimizer, type OptimizerSpec, type Params } from "./optimizer.js";
+import { checkRates, type LearningRate, type OptimizerSpec, type Params } from "./optimizer.js";
+import { type PointState, PointwiseOptimizer } from "./pointwise.js";
 
 export interface SGDOptions extends LearningRate {
   /** Step size. Default 1e-3. */
@@ -41,15 +42,44 @@ const SPEC: OptimizerSpec<SGDOptions> = {
  * Stochastic gradient descent: d = g + weightDecay·p; buf = μ·buf + (1 − dampening)·d, at first buf = d; p −= lr·buf, or with Nesterov
  * p −= lr·(d + μ·buf); without momentum p −= lr·d. (Sutskever et al., On the importance of initialization and momentum, 2013.)
  */
-export class SGD extends Optimizer<SGDOptions> {
+export class SGD extends PointwiseOptimizer<SGDOptions> {
   constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
     super(SPEC, params, options);
   }
 
-  protected update(p: Ptr, g: Ptr, n: number, slot: (name: string) => Ptr, step: number, group: SGDOptions): void {
+  protected update(p: Ptr, g: Ptr, n: number, state: PointState, group: SGDOptions): void {
     const { lr, momentum, dampening, weightDecay, nesterov, maximize } = group;
-    const buf = momentum === 0 ? NULL : slot("momentum_buffer");
-    const fresh = step === 1 ? 1 : 1 - dampening;
+    const buf = momentum === 0 ? NULL : state.tensor("momentum_buffer");
+    const fresh = state.step === 1 ? 1 : 1 - dampening;
     K.sgd_f32(p, buf, g, n, lr, weightDecay, momentum, fresh, nesterov ? 1 : 0, maximize ? -1 : 1);
+  }
+}
+
+export interface GDOptions extends LearningRate {
+  /** Step size. Default 1e-3. */
+  lr: number;
+  /** Adds weightDecay·p to the gradient. Default 0. */
+  weightDecay: number;
+  /** Ascend instead. Default false. */
+  maximize: boolean;
+}
+
+const GD_SPEC: OptimizerSpec<GDOptions> = {
+  name: "GD",
+  defaults: { lr: 1e-3, weightDecay: 0, maximize: false },
+  check: (options) => checkRates("GD", options),
+};
+
+/**
+ * Gradient descent: p −= lr·(g + weightDecay·p). The same step as `SGD` without momentum; the name says that the gradient is taken over
+ * the whole data set, not over a batch. It has no state but the count of steps.
+ */
+export class GD extends PointwiseOptimizer<GDOptions> {
+  constructor(params: Params<GDOptions>, options: Partial<GDOptions> = {}) {
+    super(GD_SPEC, params, options);
+  }
+
+  protected update(p: Ptr, g: Ptr, n: number, _: PointState, group: GDOptions): void {
+    K.sgd_f32(p, NULL, g, n, group.lr, group.weightDecay, 0, 1, 0, group.maximize ? -1 : 1);
   }
 }

@@ -1,0 +1,134 @@
+import { K } from "../backend/index.js";
+import { checkNumber } from "../check.js";
+import { NULL } from "../runtime/arena.js";
+import type { Ptr } from "../types.js";
+import { checkRates, type LearningRate, type OptimizerSpec, type Params } from "./optimizer.js";
+import { type PointState, PointwiseOptimizer } from "./pointwise.js";
+
+/** What the optimizers have in common that divide by the size of past gradients. */
+interface AdaptiveOptions extends LearningRate {
+  /** Adds weightDecay·p to the gradient. Default 0. */
+  weightDecay: number;
+  /** Ascend instead. Default false. */
+  maximize: boolean;
+}
+
+export interface RMSpropOptions extends AdaptiveOptions {
+  /** Step size. Default 1e-2. */
+  lr: number;
+  /** Decay α of the averages, from 0 to 1. Default 0.99. */
+  alpha: number;
+  /** Added to the denominator. Default 1e-8. */
+  eps: number;
+  /** Share μ of the last step that is kept. Default 0. */
+  momentum: number;
+  /** Divide by the standard deviation of the gradients instead of their root mean square. Default false. */
+  centered: boolean;
+}
+
+const RMSPROP: OptimizerSpec<RMSpropOptions> = {
+  name: "RMSprop",
+  defaults: { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, maximize: false },
+  slots: ["square_avg", "momentum_buffer", "grad_avg"],
+  check: (options) => {
+    checkRates("RMSprop", options);
+    checkNumber("RMSprop", "alpha", options.alpha, 0, 1);
+    checkNumber("RMSprop", "eps", options.eps, 0);
+    checkNumber("RMSprop", "momentum", options.momentum, 0);
+  },
+};
+
+/**
+ * RMSprop: v = α·v + (1 − α)·d² with d = g + weightDecay·p; p −= lr·d / (√v + eps). Centered: √(v − a²) with a = α·a + (1 − α)·d, a variance
+ * below 0 counting as 0. With momentum: buf = μ·buf + d / (√v + eps); p −= lr·buf. (Hinton, lecture 6e, 2012; Graves, 2013.)
+ */
+export class RMSprop extends PointwiseOptimizer<RMSpropOptions> {
+  constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
+    super(RMSPROP, params, options);
+  }
+
+  protected update(p: Ptr, g: Ptr, n: number, state: PointState, group: RMSpropOptions): void {
+    const { lr, alpha, eps, weightDecay, momentum, centered, maximize } = group;
+    const v = state.tensor("square_avg");
+    const buf = momentum > 0 ? state.tensor("momentum_buffer") : NULL;
+    const mean = centered ? state.tensor("grad_avg") : NULL;
+    K.rmsprop_f32(p, v, mean, buf, g, n, weightDecay, maximize ? -1 : 1, alpha, eps, lr, momentum);
+  }
+}
+
+export interface AdagradOptions extends AdaptiveOptions {
+  /** Step size. Default 1e-2. */
+  lr: number;
+  /** Divides lr by 1 + (t − 1)·lrDecay in step t. Default 0. */
+  lrDecay: number;
+  /** What the sum of squares begins with. Default 0. */
+  initialAccumulatorValue: number;
+  /** Added to the denominator. Default 1e-10. */
+  eps: number;
+}
+
+const ADAGRAD: OptimizerSpec<AdagradOptions> = {
+  name: "Adagrad",
+  defaults: { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10, maximize: false },
+  slots: ["sum"],
+  check: (options) => {
+    checkRates("Adagrad", options);
+    checkNumber("Adagrad", "lrDecay", options.lrDecay, 0);
+    checkNumber("Adagrad", "initialAccumulatorValue", options.initialAccumulatorValue, 0);
+    checkNumber("Adagrad", "eps", options.eps, 0);
+  },
+};
+
+/**
+ * Adagrad: s += d² with d = g + weightDecay·p; p −= lr/(1 + (t − 1)·lrDecay)·d / (√s + eps).
+ * (Duchi, Hazan and Singer, Adaptive Subgradient Methods, 2011.)
+ */
+export class Adagrad extends PointwiseOptimizer<AdagradOptions> {
+  constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
+    super(ADAGRAD, params, options);
+  }
+
+  protected update(p: Ptr, g: Ptr, n: number, state: PointState, group: AdagradOptions): void {
+    const { lr, lrDecay, weightDecay, initialAccumulatorValue, eps, maximize } = group;
+    const sum = state.tensor("sum", initialAccumulatorValue);
+    const size = lr / (1 + (state.step - 1) * lrDecay);
+    K.adagrad_f32(p, sum, g, n, weightDecay, maximize ? -1 : 1, eps, size);
+  }
+}
+
+export interface AdadeltaOptions extends AdaptiveOptions {
+  /** Factor of the step. Default 1. */
+  lr: number;
+  /** Decay ρ of the averages, from 0 to 1. Default 0.9. */
+  rho: number;
+  /** Added under both roots. Default 1e-6. */
+  eps: number;
+}
+
+const ADADELTA: OptimizerSpec<AdadeltaOptions> = {
+  name: "Adadelta",
+  defaults: { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0, maximize: false },
+  slots: ["square_avg", "acc_delta"],
+  check: (options) => {
+    checkRates("Adadelta", options);
+    checkNumber("Adadelta", "rho", options.rho, 0, 1);
+    checkNumber("Adadelta", "eps", options.eps, 0);
+  },
+};
+
+/**
+ * Adadelta: v = ρ·v + (1 − ρ)·d² with d = g + weightDecay·p; δ = d·√(u + eps)/√(v + eps); u = ρ·u + (1 − ρ)·δ²; p −= lr·δ.
+ * (Zeiler, ADADELTA: An Adaptive Learning Rate Method, 2012.)
+ */
+export class Adadelta extends PointwiseOptimizer<AdadeltaOptions> {
+  constructor(params: Params<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}) {
+    super(ADADELTA, params, options);
+  }
+
+  protected update(p: Ptr, g: Ptr, n: number, state: PointState, group: AdadeltaOptions): void {
+    const { lr, rho, eps, weightDecay, maximize } = group;
+    const v = state.tensor("square_avg");
+    const acc = state.tensor("acc_delta");
+    K.adadelta_f32(p, v, acc, g, n, weightDecay, maximize ? -1 : 1, rho, eps, lr);
+  }
+}
