@@ -1,4 +1,5 @@
 // The ABI: every exported function of these families, under the same name as in src/backend/js.
+export * from "./activation";
 export * from "./arithmetic";
 export * from "./avgpool";
 export * from "./compare";

@@ -1,5 +1,6 @@
 // Transcendental functions, element by element; x, y, g and dx hold n elements. lib/math.ts and lib/math64.ts state the accuracy.
-import { map, mapWith, zip } from "./lib/loops";
+import { zip } from "./lib/loops";
+import { mapLong, mapLongWith, zipLong } from "./lib/long_loops";
 import * as math from "./lib/math";
 import * as math64 from "./lib/math64";
 
@@ -48,22 +49,22 @@ import * as math64 from "./lib/math64";
   @inline v(x: v128, exponent: v128, _unused: v128): v128 { return math64.pow(x, exponent); }
 }
 
-export function exp_f32(y: usize, x: usize, n: i32): void { map<Exp>(y, x, n); }
-export function expm1_f32(y: usize, x: usize, n: i32): void { map<Expm1>(y, x, n); }
-export function log_f32(y: usize, x: usize, n: i32): void { map<Log>(y, x, n); }
-export function log1p_f32(y: usize, x: usize, n: i32): void { map<Log1p>(y, x, n); }
-export function tanh_f32(y: usize, x: usize, n: i32): void { map<Tanh>(y, x, n); }
-export function sigmoid_f32(y: usize, x: usize, n: i32): void { map<Sigmoid>(y, x, n); }
-export function erf_f32(y: usize, x: usize, n: i32): void { map<Erf>(y, x, n); }
-export function sin_f32(y: usize, x: usize, n: i32): void { map<Sin>(y, x, n); }
-export function cos_f32(y: usize, x: usize, n: i32): void { map<Cos>(y, x, n); }
+export function exp_f32(y: usize, x: usize, n: i32): void { mapLong<Exp>(y, x, n); }
+export function expm1_f32(y: usize, x: usize, n: i32): void { mapLong<Expm1>(y, x, n); }
+export function log_f32(y: usize, x: usize, n: i32): void { mapLong<Log>(y, x, n); }
+export function log1p_f32(y: usize, x: usize, n: i32): void { mapLong<Log1p>(y, x, n); }
+export function tanh_f32(y: usize, x: usize, n: i32): void { mapLong<Tanh>(y, x, n); }
+export function sigmoid_f32(y: usize, x: usize, n: i32): void { mapLong<Sigmoid>(y, x, n); }
+export function erf_f32(y: usize, x: usize, n: i32): void { mapLong<Erf>(y, x, n); }
+export function sin_f32(y: usize, x: usize, n: i32): void { mapLong<Sin>(y, x, n); }
+export function cos_f32(y: usize, x: usize, n: i32): void { mapLong<Cos>(y, x, n); }
 
 /** y = a^b. */
-export function pow_f32(y: usize, a: usize, b: usize, n: i32): void { zip<Pow>(y, a, b, n); }
+export function pow_f32(y: usize, a: usize, b: usize, n: i32): void { zipLong<Pow>(y, a, b, n); }
 
 /** y = x^exponent. */
 export function pow_scalar_f32(y: usize, x: usize, n: i32, exponent: f32): void {
-  mapWith<PowScalar>(y, x, n, f32x4.splat(exponent), f32x4.splat(0));
+  mapLongWith<PowScalar>(y, x, n, f32x4.splat(exponent), f32x4.splat(0));
 }
 
 /** dx = g·(1 − y²). */
@@ -73,4 +74,4 @@ export function tanh_grad_f32(dx: usize, g: usize, y: usize, n: i32): void { zip
 export function sigmoid_grad_f32(dx: usize, g: usize, y: usize, n: i32): void { zip<SigmoidGrad>(dx, g, y, n); }
 
 /** dx = g·2/√π·e^{−x²}. */
-export function erf_grad_f32(dx: usize, g: usize, x: usize, n: i32): void { zip<ErfGrad>(dx, g, x, n); }
+export function erf_grad_f32(dx: usize, g: usize, x: usize, n: i32): void { zipLong<ErfGrad>(dx, g, x, n); }

@@ -27,6 +27,29 @@ function erf(x: number): number {
   return Math.sign(x) * (1 - Math.exp(-a * a) / ((a + fraction) * Math.sqrt(Math.PI)));
 }
 
+/** The distribution function of the normal distribution in float64, without cancellation below 0. */
+function normalCdf(x: number): number {
+  const a = Math.abs(x) / Math.SQRT2;
+  if (a < 2.5) return (1 + erf(x / Math.SQRT2)) / 2;
+  let fraction = 0;
+  for (let k = 60; k > 0; k--) fraction = k / 2 / (a + fraction);
+  const tail = Math.exp(-a * a) / ((a + fraction) * Math.sqrt(Math.PI)) / 2;
+  return x < 0 ? tail : 1 - tail;
+}
+
+const logistic = (x: number): number => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)));
+
+/** Activations, which are products: in float64, with the bounds that assembly/activation.ts states. */
+const ACTIVATIONS = [
+  { name: "gelu", parameters: [], f: (x: number) => x * normalCdf(x) },
+  {
+    name: "self_gate",
+    parameters: [2 * Math.sqrt(2 / Math.PI), 0.044715 * 2 * Math.sqrt(2 / Math.PI)],
+    f: (x: number) => x * logistic(2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)),
+  },
+  { name: "self_gate", parameters: [1, 0], f: (x: number) => x * logistic(x) },
+] as const;
+
 /** Reference in float64, and the bounds that assembly/lib/math.ts states. */
 const FUNCTIONS = [
   { name: "exp", f: Math.exp, ulp: 1.1 },
@@ -34,7 +57,7 @@ const FUNCTIONS = [
   { name: "log", f: Math.log, ulp: 1 },
   { name: "log1p", f: Math.log1p, ulp: 3 },
   { name: "tanh", f: Math.tanh, ulp: 3 },
-  { name: "sigmoid", f: (x: number) => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x))), ulp: 3 },
+  { name: "sigmoid", f: logistic, ulp: 3 },
   { name: "erf", f: erf, ulp: 2 },
   { name: "sin", f: Math.sin, ulp: 2 },
   { name: "cos", f: Math.cos, ulp: 2 },
@@ -127,6 +150,32 @@ describe.each(BINARIES)("on %s", (binary) => {
       });
     });
   });
+
+  test.each(ACTIVATIONS)(
+    "$name with $parameters stays within 4 ULP from -1 up, and within 4 ULP or 1e-7 below",
+    ({ name, parameters, f }) => {
+      select();
+      withBuffers(COUNT, (x, y) => {
+        for (let i = 0; i < COUNT; i++) arena.i32[(x >>> 2) + i] = i * STEP;
+        const kernel: (y: Ptr, x: Ptr, n: number, ...rest: number[]) => void = K[`${name}_f32`];
+        kernel(y, x, COUNT, ...parameters);
+        let worst = 0;
+        let at = 0;
+        for (let i = 0; i < COUNT; i++) {
+          const v = arena.f32[(x >>> 2) + i]!;
+          const got = arena.f32[(y >>> 2) + i]!;
+          const want = f(v);
+          if (v < -1 && Math.abs(got - want) <= 1e-7) continue;
+          const e = errorInUlp(got, want);
+          if (!(e <= worst)) {
+            worst = e;
+            at = v;
+          }
+        }
+        expect(worst, `worst at ${at}`).toBeLessThanOrEqual(4);
+      });
+    },
+  );
 
   test("pow stays within 0.52 ULP", () => {
     select();

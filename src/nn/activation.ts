@@ -1,4 +1,4 @@
-import { checkInteger, checkOptions } from "../check.js";
+import { checkInteger, checkOneOf, checkOptions } from "../check.js";
 import * as F from "../functional/index.js";
 import type { Tensor } from "../tensor.js";
 import { Module } from "./module.js";
@@ -21,6 +21,26 @@ export class Sigmoid extends Module {
 export class Tanh extends Module {
   forward(x: Tensor): Tensor {
     return F.tanh(x);
+  }
+}
+
+/** y = x·Φ(x); see `functional.gelu`. */
+export class GELU extends Module {
+  readonly approximate: "none" | "tanh";
+  constructor(options: F.GeluOptions = {}) {
+    super();
+    checkOptions("GELU", options, ["approximate"]);
+    this.approximate = checkOneOf("GELU", "approximate", options.approximate ?? "none", ["none", "tanh"]);
+  }
+  forward(x: Tensor): Tensor {
+    return F.gelu(x, { approximate: this.approximate });
+  }
+}
+
+/** y = x·σ(x); see `functional.silu`. */
+export class SiLU extends Module {
+  forward(x: Tensor): Tensor {
+    return F.silu(x);
   }
 }
 

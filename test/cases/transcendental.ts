@@ -7,7 +7,7 @@ import { gradRow, unaryRow } from "./unary.js";
 const POSITIVE = { low: 0.25, high: 4 };
 
 /** 2/√π ∫₀ˣ e^{−t²} dt by its Taylor series, which is exact enough while the largest terms are small. */
-function erf(x: number): number {
+export function erf(x: number): number {
   if (Number.isNaN(x)) return x;
   if (Math.abs(x) > 5) return Math.sign(x);
   let term = x;

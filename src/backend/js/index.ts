@@ -1,3 +1,4 @@
+export * from "./activation.js";
 export * from "./arithmetic.js";
 export * from "./avgpool.js";
 export * from "./compare.js";
