@@ -1,6 +1,7 @@
 // The ABI: every exported function of these families, under the same name as in src/backend/js.
 export * from "./activation";
 export * from "./arithmetic";
+export * from "./attention";
 export * from "./avgpool";
 export * from "./compare";
 export * from "./conv";

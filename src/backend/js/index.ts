@@ -1,5 +1,6 @@
 export * from "./activation.js";
 export * from "./arithmetic.js";
+export * from "./attention.js";
 export * from "./avgpool.js";
 export * from "./compare.js";
 export * from "./conv.js";
