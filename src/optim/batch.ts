@@ -12,7 +12,7 @@ export interface ASGDOptions extends LearningRate {
   lambd: number;
   /** Power of the step size's decay. Default 0.75. */
   alpha: number;
-  /** The step at which averaging begins. Default 1e6. */
+  /** Averaging begins after this many steps. Default 1e6. */
   t0: number;
   /** Adds weightDecay·p to the gradient. Default 0. */
   weightDecay: number;
@@ -32,8 +32,8 @@ const ASGD_SPEC: OptimizerSpec<ASGDOptions> = {
 };
 
 /**
- * Averaged SGD: p = (1 − λ·η)·p − η·d with d = g + weightDecay·p; the state `ax` is p at first, and from step t0 on the mean of all p since
- * then. After step t, η = lr/(1 + λ·lr·t)^alpha. (Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging, 1992.)
+ * Averaged SGD: p = (1 − λ·η)·p − η·d with d = g + weightDecay·p; the state `ax` is p at first, and then the mean over the steps after
+ * step t0 + 1. After step t, η = lr/(1 + λ·lr·t)^alpha. (Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging, 1992.)
  */
 export class ASGD extends PointwiseOptimizer<ASGDOptions> {
   constructor(params: Params<ASGDOptions>, options: Partial<ASGDOptions> = {}) {
