@@ -59,7 +59,8 @@ export class ReduceLROnPlateau extends Scheduler {
     this.cooldown = checkInteger(name, "cooldown", options.cooldown ?? 0, 0);
     this.minLrs = perGroup(name, "minLr", options.minLr ?? 0, optimizer);
     this.eps = checkNumber(name, "eps", options.eps ?? 1e-8, 0);
-    this.best = this.sign * Infinity;
+    // Not infinite, so that the state survives JSON.
+    this.best = this.sign * Number.MAX_VALUE;
   }
 
   /** Takes the metric of an epoch: a number, or a tensor with one element. */
