@@ -35,11 +35,18 @@ const SECTIONS: readonly Section[] = [
   },
   { title: "Initialisers", source: "nn/init.ts", kind: "function", namespaces: ["torch.nn.init"], prefix: "nn.init." },
   {
-    title: "Optimizers and schedules",
+    title: "Optimizers",
     source: "optim",
     kind: "class",
-    namespaces: ["torch.optim", "torch.optim.lr_scheduler"],
+    namespaces: ["torch.optim"],
     prefix: "optim.",
+  },
+  {
+    title: "Schedules",
+    source: "optim/lr_scheduler",
+    kind: "class",
+    namespaces: ["torch.optim.lr_scheduler"],
+    prefix: "optim.lrScheduler.",
   },
 ];
 

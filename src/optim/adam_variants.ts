@@ -25,8 +25,8 @@ const NADAM: OptimizerSpec<NAdamOptions> = {
 
 /**
  * Adam with Nesterov momentum: p −= lr·(μₜ₊₁·m/(1 − μₜ·μₜ₊₁·Π) + (1 − μₜ)·d/(1 − Π)) / (√v̂ + eps), with m, v̂ and d as in `Adam`,
- * μₜ = β₁·(1 − ½·0.96^(ψ·t)) and Π = μ₁·…·μₜ. (Dozat, Incorporating Nesterov Momentum into Adam, 2016. There, and in PyTorch from 2.0 on,
- * the first denominator is 1 − μₜ₊₁·Π; the extra μₜ is PyTorch 1.13's and makes the first few steps up to a tenth shorter.)
+ * μₜ = β₁·(1 − ½·0.96^(ψ·t)) and Π = μ₁·…·μₜ. The extra μₜ is PyTorch 1.13's; in the paper (Dozat, Incorporating Nesterov Momentum into
+ * Adam, 2016) and in later versions the first denominator is 1 − μₜ₊₁·Π. PyTorch: 1.13 has neither maximize nor decoupledWeightDecay.
  */
 export class NAdam extends PointwiseOptimizer<NAdamOptions> {
   constructor(params: Params<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
@@ -63,7 +63,8 @@ const RADAM: OptimizerSpec<RAdamOptions> = {
 /**
  * Rectified Adam: with ρ∞ = 2/(1 − β₂) − 1 and ρₜ = ρ∞ − 2t·β₂ᵗ/(1 − β₂ᵗ), p −= lr·m̂·r·√(1 − β₂ᵗ)/(√v + eps) where ρₜ > 5, with
  * r² = (ρₜ − 4)(ρₜ − 2)ρ∞ / ((ρ∞ − 4)(ρ∞ − 2)ρₜ); before that, while v says little yet, p −= lr·m̂. m and v as in `Adam`.
- * (Liu et al., On the Variance of the Adaptive Learning Rate and Beyond, 2020.)
+ * (Liu et al., On the Variance of the Adaptive Learning Rate and Beyond, 2020). PyTorch: 1.13 has neither maximize nor
+ * decoupledWeightDecay.
  */
 export class RAdam extends PointwiseOptimizer<RAdamOptions> {
   constructor(params: Params<RAdamOptions>, options: Partial<RAdamOptions> = {}) {

@@ -130,7 +130,7 @@ export interface WarmUpOptions {
   readonly after?: LRScheduler;
 }
 
-/** Warm-up: `LinearLR` from startFactor to 1 in `totalIters` steps, then another schedule from its beginning. */
+/** `LinearLR` from startFactor to 1 in `totalIters` steps, then another schedule from its beginning. */
 export class WarmUpLR extends SequentialLR {
   constructor(optimizer: Optimizer, totalIters: number, options: WarmUpOptions = {}) {
     checkOptions("WarmUpLR", options, ["startFactor", "after"]);

@@ -114,8 +114,8 @@ export interface CyclicLROptions extends LastEpoch, MomentumCycle {
 }
 
 /**
- * Lets the rate go up and down on a line between baseLr and maxLr, and the momentum against it. (Smith, Cyclical Learning Rates for Training
- * Neural Networks, 2017.) Steps are made after every batch.
+ * Lets the rate go up and down on a line between baseLr and maxLr, and the momentum against it. Steps are made after every batch (Smith,
+ * Cyclical Learning Rates for Training Neural Networks, 2017). PyTorch: 1.13 cycles `momentum` only, no betas.
  */
 export class CyclicLR extends LRScheduler {
   private readonly maxLrs: readonly number[];

@@ -90,7 +90,10 @@ export interface LinearLROptions extends LastEpoch {
   readonly totalIters?: number;
 }
 
-/** Multiplies the rate by a factor that goes from `startFactor` to `endFactor` in `totalIters` steps, and stays there. */
+/**
+ * Multiplies the rate by a factor that goes from `startFactor` to `endFactor` in `totalIters` steps, and stays there. PyTorch: a startFactor
+ * of 0 divides by zero.
+ */
 export class LinearLR extends FactorLR {
   readonly startFactor: number;
   readonly endFactor: number;
