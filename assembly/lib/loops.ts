@@ -87,3 +87,40 @@
   }
   if (n > 0) storeLanes(y, op.v(v128.load(a), v128.load(b), v128.load(c)), n);
 }
+
+/** As `zip`, with a single copy of the op, for long ones: the tail takes the way of the loop, which costs a test a turn. */
+@inline export function zipLong<Op>(y: usize, a: usize, b: usize, n: i32): void {
+  const op = changetype<Op>(0);
+  if (n <= 0) return;
+  do {
+    const v = op.v(v128.load(a), v128.load(b));
+    if (n < 4) {
+      storeLanes(y, v, n);
+      return;
+    }
+    v128.store(y, v);
+    y += 16;
+    a += 16;
+    b += 16;
+    n -= 4;
+  } while (n > 0);
+}
+
+/** As `zip3`, with a single copy of the op. */
+@inline export function zip3Long<Op>(y: usize, a: usize, b: usize, c: usize, n: i32): void {
+  const op = changetype<Op>(0);
+  if (n <= 0) return;
+  do {
+    const v = op.v(v128.load(a), v128.load(b), v128.load(c));
+    if (n < 4) {
+      storeLanes(y, v, n);
+      return;
+    }
+    v128.store(y, v);
+    y += 16;
+    a += 16;
+    b += 16;
+    c += 16;
+    n -= 4;
+  } while (n > 0);
+}

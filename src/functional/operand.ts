@@ -1,3 +1,4 @@
+import { checkDType } from "../check.js";
 import { makeTensor } from "../creation.js";
 import { ArgumentError } from "../errors.js";
 import { cast } from "../ops/copy.js";
@@ -38,4 +39,10 @@ export function floats(op: string, a: Operand, b: Operand): [Tensor, Tensor] {
 /** int32 and bool become float32, as PyTorch promotes them for functions whose values are no integers. */
 export function float(x: Tensor): Tensor {
   return cast(x, "float32");
+}
+
+/** Targets 1 and −1, which may be int32, as float32. */
+export function signs(op: string, target: Tensor): Tensor {
+  checkDType(op, "target", target, "float32", "int32");
+  return cast(target, "float32");
 }

@@ -2,12 +2,18 @@ export * from "./activation.js";
 export * from "./container.js";
 export * from "./conv.js";
 export * from "./conv_transpose.js";
+export * from "./ctc.js";
 export * from "./distance.js";
 export * from "./dropout.js";
 export * from "./embedding.js";
 export * as init from "./init.js";
 export * from "./linear.js";
-export * from "./loss.js";
+export { CrossEntropyLoss, L1Loss, MSELoss, NLLLoss } from "./loss.js";
+export * from "./loss_adversarial.js";
+export * from "./loss_distribution.js";
+export * from "./loss_elementwise.js";
+export * from "./loss_margin.js";
+export * from "./loss_multiclass.js";
 export {
   cloneStateDict,
   type ForwardHook,

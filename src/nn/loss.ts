@@ -30,8 +30,8 @@ export class L1Loss extends PlainLoss {
   }
 }
 
-/** A copy of class weights as part of the module's state. */
-function weightBuffer(weight: Tensor | null | undefined): Buffer | null {
+/** A copy of weights as part of the module's state. */
+export function weightBuffer(weight: Tensor | null | undefined): Buffer | null {
   return weight ? new Buffer(materialize(weight)) : null;
 }
 

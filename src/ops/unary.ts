@@ -175,7 +175,7 @@ export const clampGradOp = defineOp<Binary, One, Bounds>({
   backward: ([gg], [, x], _, bounds) => [() => clampGrad(gg, x, bounds), null],
 });
 
-function clampGrad(g: Tensor, x: Tensor, bounds: Bounds): Tensor {
+export function clampGrad(g: Tensor, x: Tensor, bounds: Bounds): Tensor {
   return apply(clampGradOp, [g, x], bounds)[0];
 }
 
