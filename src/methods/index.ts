@@ -1,6 +1,7 @@
 // Operations as methods of Tensor, with PyTorch's positional arguments. The operations stand in higher layers than the class, so
 // they are attached here; importing the package's entry does it.
 import { Tensor } from "../tensor.js";
+import { activationMethods } from "./activation.js";
 import { arithmeticMethods } from "./arithmetic.js";
 import { compareMethods } from "./compare.js";
 import { copyMethods } from "./copy.js";
@@ -20,6 +21,7 @@ import { unaryMethods } from "./unary.js";
 import { viewMethods } from "./view.js";
 
 const families = [
+  activationMethods,
   arithmeticMethods,
   compareMethods,
   copyMethods,
@@ -39,7 +41,8 @@ const families = [
   viewMethods,
 ] as const;
 
-type Methods = typeof arithmeticMethods &
+type Methods = typeof activationMethods &
+  typeof arithmeticMethods &
   typeof compareMethods &
   typeof copyMethods &
   typeof coreMethods &

@@ -331,6 +331,15 @@ function bitsOf(value: number): number {
   return scratch.getInt32(0);
 }
 
+/** The float32 next to a value, in the direction of another; the value itself if they are equal. */
+export function neighbour(value: number, towards: number): number {
+  const from = Math.fround(value);
+  if (from === towards) return from;
+  if (from === 0) return Math.sign(towards) * 2 ** -149;
+  scratch.setInt32(0, bitsOf(from) + (towards > from === from > 0 ? 1 : -1));
+  return scratch.getFloat32(0);
+}
+
 /** Overwrites `y` with the values of `x`, in place; shapes and dtypes must agree. Not recorded. */
 export function copyInto(y: Tensor, x: Tensor): void {
   if (!sameShape(y.shape, x.shape) || y.dtype !== x.dtype) {
