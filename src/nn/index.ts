@@ -26,6 +26,7 @@ export {
 export * from "./noise.js";
 export * from "./norm.js";
 export * from "./norm_batch.js";
+export * from "./pad.js";
 export * from "./parameter.js";
 export * from "./pool.js";
 export {
@@ -41,5 +42,6 @@ export {
 } from "./recurrent.js";
 export * from "./recurrent_cell.js";
 export * from "./recurrent_conv.js";
+export * from "./separable.js";
 export * from "./shuffle.js";
 export * as utils from "./utils.js";

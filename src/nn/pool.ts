@@ -26,6 +26,18 @@ abstract class MaxPool<R extends boolean> extends Module {
     this.options = { ...options, kernelSize };
     checkWindows(op, n, this.options);
   }
+
+  get kernelSize(): Sizes {
+    return this.options.kernelSize;
+  }
+
+  get stride(): Sizes {
+    return this.options.stride ?? this.options.kernelSize;
+  }
+
+  get dilation(): Sizes {
+    return this.options.dilation ?? 1;
+  }
 }
 
 /** Maximum over windows of [N, C, L] or [C, L]; see `functional.maxPool1d`. With `returnIndices` it gives [output, indices]. */
@@ -68,6 +80,14 @@ abstract class AvgPool<O extends A.AvgPoolOptions> extends Module {
     checkOptions(op, options, ["kernelSize", ...known]);
     this.options = options;
     checkWindows(op, n, options);
+  }
+
+  get kernelSize(): Sizes {
+    return this.options.kernelSize;
+  }
+
+  get stride(): Sizes {
+    return this.options.stride ?? this.options.kernelSize;
   }
 }
 
@@ -199,6 +219,14 @@ abstract class LPPool extends Module {
     this.options = { ...options, normType, kernelSize };
     checkNorm(op, normType);
     checkWindows(op, n, this.options);
+  }
+
+  get kernelSize(): Sizes {
+    return this.options.kernelSize;
+  }
+
+  get stride(): Sizes {
+    return this.options.stride ?? this.options.kernelSize;
   }
 }
 
