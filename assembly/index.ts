@@ -42,3 +42,5 @@ export * from "./statistics";
 export * from "./transcendental";
 export * from "./unary";
 export * from "./vector";
+export * from "./unfold";
+export * from "./upsample";

@@ -154,3 +154,34 @@ describe("the receptive field", () => {
     up.dispose();
   });
 });
+
+describe("resampling modules", () => {
+  test("pass their options on", () => {
+    const x = random("x", [1, 2, 3, 4]);
+    scope(() => {
+      const options = { size: [5, 7], mode: "bicubic", alignCorners: true } as const;
+      expect(new nn.Upsample(options).forward(x).data()).toEqual(F.interpolate(x, options).data());
+      expect(new nn.UpsamplingNearest2d({ scaleFactor: 2 }).forward(x).data()).toEqual(
+        F.interpolate(x, { scaleFactor: 2 }).data(),
+      );
+      expect(new nn.UpsamplingBilinear2d({ size: 6 }).forward(x).data()).toEqual(
+        F.interpolate(x, { size: 6, mode: "bilinear", alignCorners: true }).data(),
+      );
+    });
+    expect(() => new nn.Upsample({ factor: 2 } as object)).toThrow(/^Upsample: unknown option "factor"/);
+    expect(() => new nn.UpsamplingNearest2d({ mode: "area" } as object)).toThrow(/^UpsamplingNearest2d: .*mode/);
+    x.dispose();
+  });
+
+  test("Fold undoes Unfold where windows do not overlap", () => {
+    const x = random("x", [2, 3, 4, 6]);
+    scope(() => {
+      const columns = new nn.Unfold(2, { stride: 2 }).forward(x);
+      expect(columns.shape).toEqual([2, 12, 6]);
+      expect(new nn.Fold([4, 6], 2, { stride: 2 }).forward(columns).data()).toEqual(x.data());
+    });
+    expect(() => new nn.Unfold(0)).toThrow(/^Unfold: kernelSize is 0/);
+    expect(() => new nn.Fold([4], 2)).toThrow(/^Fold: outputSize is \[4\]/);
+    x.dispose();
+  });
+});

@@ -37,4 +37,6 @@ export * from "./sort.js";
 export * from "./statistics.js";
 export * from "./transcendental.js";
 export * from "./unary.js";
+export * from "./unfold.js";
+export * from "./upsample.js";
 export * from "./view.js";

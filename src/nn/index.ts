@@ -44,4 +44,6 @@ export * from "./recurrent_cell.js";
 export * from "./recurrent_conv.js";
 export * from "./separable.js";
 export * from "./shuffle.js";
+export * from "./unfold.js";
+export * from "./upsample.js";
 export * as utils from "./utils.js";

@@ -233,8 +233,14 @@ interface Call {
   readonly counts: Sizes["counts"];
 }
 
-/** Takes the work space of one call and writes its geometry at the front. */
-function prepare(input: Shape, weight: Shape, output: Shape, attrs: ConvAttrs, floats: (sizes: Sizes) => number): Call {
+/** Takes the work space of one call and writes its geometry at the front. Of the shapes only sizes and, of the weight, channels count. */
+export function prepare(
+  input: Shape,
+  weight: Shape,
+  output: Shape,
+  attrs: ConvAttrs,
+  floats: (sizes: Sizes) => number,
+): Call {
   const rank = attrs.stride.length;
   const triple = (values: Shape, fill: number): Triple => [
     values.at(-3) ?? fill,

@@ -41,3 +41,5 @@ export * from "./statistics.js";
 export * from "./transcendental.js";
 export * from "./unary.js";
 export * from "./vector.js";
+export * from "./unfold.js";
+export * from "./upsample.js";
