@@ -35,6 +35,7 @@ export * from "./recurrent_gru_classic";
 export * from "./recurrent_lstm";
 export * from "./recurrent_rnn";
 export * from "./reduce";
+export * from "./rotary";
 export * from "./rows";
 export * from "./softmax";
 export * from "./sort";

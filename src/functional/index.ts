@@ -27,6 +27,7 @@ export * from "./matmul.js";
 export * from "./maxpool.js";
 export * from "./norm.js";
 export * from "./pad.js";
+export * from "./positions.js";
 export * from "./random.js";
 export * from "./rearrange.js";
 export * from "./reduce.js";

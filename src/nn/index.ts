@@ -29,6 +29,7 @@ export * from "./norm_batch.js";
 export * from "./pad.js";
 export * from "./parameter.js";
 export * from "./pool.js";
+export * from "./positions.js";
 export {
   GRU,
   type GruOptions,

@@ -34,6 +34,7 @@ export * from "./recurrent_gru_classic.js";
 export * from "./recurrent_lstm.js";
 export * from "./recurrent_rnn.js";
 export * from "./reduce.js";
+export * from "./rotary.js";
 export * from "./rows.js";
 export * from "./softmax.js";
 export * from "./sort.js";
