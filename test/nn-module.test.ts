@@ -170,3 +170,63 @@ describe("ModuleList and ModuleDict", () => {
     expect(() => new nn.ModuleDict().set("a.b", new Scale())).toThrow(/without dots/);
   });
 });
+
+describe("a clone", () => {
+  test("has the structure and values of the original, and tensors of its own", () => {
+    const before = memory().liveBlocks;
+    const net = new Net();
+    net.firstLayer.scale.requiresGrad_(false);
+    net.eval();
+    const copy = net.clone();
+    expect(copy).toBeInstanceOf(Net);
+    expect([...copy.stateDict().keys()]).toEqual([...net.stateDict().keys()]);
+    expect(copy.shared).toBe(copy.firstLayer);
+    expect(copy.body.at(1)).toBeInstanceOf(Scale);
+    expect([...copy.modules()].some((m) => m.training)).toBe(false);
+    expect([...copy.parameters()].map((p) => p.requiresGrad)).toEqual([false, true, true]);
+    expect(copy.firstLayer.scratchPad.persistent).toBe(false);
+    scope(() => {
+      const x = tensor([1, 1, 1]);
+      net.body.forward(x).sum().backward();
+      const part = net.body.at(0)!.clone();
+      expect([...part.parameters()].map((p) => p.grad)).toEqual([null]);
+      part.dispose();
+      copy.firstLayer.scale.zero_();
+      expect(net.firstLayer.scale.tolist()).toEqual([1, 2, 3]);
+      expect(net.forward(x).tolist()).toEqual([1, 8, 27]);
+      expect(copy.forward(x).tolist()).toEqual([0, 0, 0]);
+      x.dispose();
+    });
+    net.dispose();
+    copy.dispose();
+    expect(memory().liveBlocks).toBe(before);
+  });
+
+  test("shares functions and generators, and copies lists, maps and options", () => {
+    class Odd extends nn.Module {
+      act = (x: Tensor): Tensor => F.neg(x);
+      table = new Map<string, nn.Module>([["a", new Scale()]]);
+      options = { sizes: [1, 2] };
+      forward(x: Tensor): Tensor {
+        return this.act(x);
+      }
+    }
+    const odd = new Odd();
+    const copy = odd.clone();
+    expect(copy.act).toBe(odd.act);
+    expect(copy.options).toEqual(odd.options);
+    expect(copy.options.sizes).not.toBe(odd.options.sizes);
+    expect(copy.table.get("a")).toBeInstanceOf(Scale);
+    expect(copy.table.get("a")).not.toBe(odd.table.get("a"));
+  });
+
+  test("of a module with hooks or a parametrisation is refused by name", () => {
+    const net = new Net();
+    net.body.at(1)!.registerForwardHook(() => undefined);
+    expect(() => net.clone()).toThrow('clone: "body.1" (Scale) has hooks');
+    const linear = nn.utils.weightNorm(new nn.Linear(2, 2));
+    expect(() => linear.clone()).toThrow("clone: the module (Linear)");
+    net.dispose();
+    linear.dispose();
+  });
+});

@@ -190,6 +190,24 @@ export abstract class Module {
     };
   }
 
+  /**
+   * A module of the same structure with parameters and buffers of its own: copies of the values, without gradients. What several
+   * parts share, their copies share; functions, generators and whatever else is no module, tensor or list are those of the original,
+   * and fields that JavaScript hides (`#name`) are not copied.
+   * Errors: ArgumentError for a module with hooks or a parametrisation, now or before: they are bound to that instance.
+   */
+  clone(): this {
+    for (const [name, module] of this.namedModules()) {
+      if (!Object.hasOwn(module, "forward")) continue;
+      const what = name === "" ? "the module" : `"${name}"`;
+      throw new ArgumentError(
+        "clone",
+        `${what} (${module.constructor.name}) has hooks or a parametrisation; expected none`,
+      );
+    }
+    return copied(this, new Map());
+  }
+
   /** Frees all parameters and buffers. */
   dispose(): void {
     for (const parameter of this.parameters()) parameter.dispose();
@@ -219,6 +237,43 @@ export abstract class Module {
   }
 }
 
+/** What stands for `value` in the clone of a module; `seen` holds what has been copied already. */
+function copied<T>(value: T, seen: Map<unknown, unknown>): T {
+  if (typeof value !== "object" || value === null) return value;
+  const known = seen.get(value);
+  if (known !== undefined) return known as T;
+  const copy = value instanceof Tensor ? copiedTensor(value) : emptyCopy(value);
+  if (copy === null) return value;
+  seen.set(value, copy);
+  if (copy instanceof Map) {
+    for (const [key, v] of value as Map<unknown, unknown> & T) copy.set(key, copied(v, seen));
+  } else if (!(copy instanceof Tensor)) {
+    for (const [key, v] of Object.entries(value)) Reflect.set(copy, key, copied(v, seen));
+  }
+  return copy as T;
+}
+
+/** Something of the same kind to be filled with copies; null for what a clone shares. */
+function emptyCopy(value: object): object | null {
+  if (value instanceof Map) return new Map();
+  if (Array.isArray(value)) return [];
+  const prototype: object | null = Object.getPrototypeOf(value);
+  return value instanceof Module || prototype === Object.prototype ? Object.create(prototype) : null;
+}
+
+function copiedTensor(t: Tensor): Tensor {
+  const copy = unscopedCopy(t, "clone");
+  if (t instanceof Parameter) return new Parameter(copy, { requiresGrad: t.requiresGrad });
+  return t instanceof Buffer ? new Buffer(copy, { persistent: t.persistent }) : copy;
+}
+
+/** The values of a tensor, unknown to the tape and outside every scope. */
+function unscopedCopy(t: Tensor, origin: string): Tensor {
+  const copy = Tensor.allocate(t.shape, t.dtype, origin);
+  copyInto(copy, t);
+  return adoptUnscoped(copy);
+}
+
 function join(prefix: string, name: string): string {
   return prefix === "" ? name : `${prefix}.${name}`;
 }
@@ -231,11 +286,7 @@ export function stateKey(name: string): string {
 /** A detached copy of every tensor of a state dict; it outlives the module's next update. */
 export function cloneStateDict(state: StateDict): StateDict {
   const out: StateDict = new Map();
-  for (const [key, t] of state) {
-    const copy = Tensor.allocate(t.shape, t.dtype, "cloneStateDict");
-    copyInto(copy, t);
-    out.set(key, adoptUnscoped(copy));
-  }
+  for (const [key, t] of state) out.set(key, unscopedCopy(t, "cloneStateDict"));
   return out;
 }
 
