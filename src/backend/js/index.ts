@@ -41,6 +41,6 @@ export * from "./sort.js";
 export * from "./statistics.js";
 export * from "./transcendental.js";
 export * from "./unary.js";
-export * from "./vector.js";
 export * from "./unfold.js";
 export * from "./upsample.js";
+export * from "./vector.js";
