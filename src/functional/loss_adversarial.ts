@@ -35,7 +35,7 @@ const COSTS: Record<GANObjective, { readonly real: Cost; readonly fake: Cost; re
 
 /**
  * What a discriminator minimises, from its scores of real and of generated examples: the sum of both reduced losses; see `GANObjective`.
- * Shape: any two; alike for reduction "none". Errors: ShapeError.
+ * Shapes: [*] and [*]; alike for reduction "none". Errors: ShapeError.
  */
 export function ganDiscriminatorLoss(real: Tensor, fake: Tensor, options: GANOptions = {}): Tensor {
   const op = "GANDiscriminatorLoss";
@@ -47,7 +47,7 @@ export function ganDiscriminatorLoss(real: Tensor, fake: Tensor, options: GANOpt
   return add(reduced(cost.real(op, real), reduction), reduced(cost.fake(op, fake), reduction));
 }
 
-/** What a generator minimises, from the discriminator's scores of its examples; see `GANObjective`. Shape: any. */
+/** What a generator minimises, from the discriminator's scores of its examples; see `GANObjective`. Shape: [*]. */
 export function ganGeneratorLoss(fake: Tensor, options: GANOptions = {}): Tensor {
   const op = "GANGeneratorLoss";
   const { objective, reduction } = readOptions(op, options, GAN);
