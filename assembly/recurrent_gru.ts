@@ -1,5 +1,5 @@
-// The recurrence of a GRU layer in one direction, the reset gate applied after the hidden product as in PyTorch. x holds the input's
-// share (x_r, x_z, x_n) and its bias; with (u_r, u_z, u_n) = W h + b:
+// The recurrence of a GRU layer in one direction, the reset gate applied after the hidden product as in PyTorch. x = (x_r, x_z, x_n) is the
+// input's share with its bias; with (u_r, u_z, u_n) = W h + b:
 //   r = σ(x_r + u_r),  z = σ(x_z + u_z),  n = tanh(x_n + r u_n),  h' = (1 − z) n + z h
 // Letters and the order of rows are those of lib/recurrent.ts; H hidden size. A reversed layer walks the steps from the last to the first.
 
@@ -8,19 +8,19 @@ import { accumulate, addProduct, assign, at, prepare, put, rowsAt, weightsBytes 
 import { madd } from "./lib/simd";
 
 /** Bytes of work space for both kernels. */
-export function gru_scratch_bytes(n: i32, hidden: i32): i32 {
+export function gru_scratch_bytes(steps: i32, n: i32, hidden: i32): i32 {
   const width = 3 * hidden;
-  return <i32>(max(weightsBytes(n, width, hidden), weightsBytes(n, hidden, width)) + (<usize>(n * width + 4) << 2));
+  return <i32>(max(weightsBytes(steps, n, width, hidden), weightsBytes(steps, n, hidden, width)) + (<usize>(n * width + 4) << 2));
 }
 
 /**
- * y [R, H] the states of all steps, h [N, H] the last one of each row. For the gradient, or 0: gates [R, 4H] r, z, n, u_n; before
- * [R, H] the state each step began with. x [R, 3H], weight [3H, H], bias [3H] or 0, h0 [N, H] or 0 for zeros.
+ * y [R, H] the states of all steps, h [N, H] the last one of each row. gates [R, 3H] holds x and gets r, z, n. For the gradient, or 0:
+ * candidate [R, H] u_n; before [R, H] the state each step began with. weight [3H, H], bias [3H] or 0, h0 [N, H] or 0 for zeros.
  */
-export function gru_f32(y: usize, h: usize, gates: usize, before: usize, x: usize, weight: usize, bias: usize, h0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32): void {
+export function gru_f32(y: usize, h: usize, gates: usize, candidate: usize, before: usize, weight: usize, bias: usize, h0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32): void {
   const width = 3 * hidden;
-  const weights = prepare(scratch, weight, true, n, width, hidden);
-  const u = scratch + weightsBytes(n, width, hidden);
+  const weights = prepare(scratch, weight, true, steps, n, width, hidden);
+  const u = scratch + weightsBytes(steps, n, width, hidden);
   assign(h, h0, n * hidden);
   let row = reverse ? rows : 0;
   for (let s = 0; s < steps; s++) {
@@ -31,32 +31,32 @@ export function gru_f32(y: usize, h: usize, gates: usize, before: usize, x: usiz
     addProduct(u, width, h, hidden, m, weights);
     for (let r = 0; r < m; r++) {
       const i = row + r;
-      cell(at(h, r * hidden), gates == 0 ? 0 : at(gates, i * hidden << 2), at(x, i * width), at(u, r * width), hidden);
+      cell(at(h, r * hidden), at(gates, i * width), candidate == 0 ? 0 : at(candidate, i * hidden), at(u, r * width), hidden);
     }
     assign(at(y, row * hidden), h, m * hidden);
     if (!reverse) row += m;
   }
 }
 
-/** One row: h ← h', and the gates if somebody wants them. */
-function cell(h: usize, gates: usize, x: usize, u: usize, hidden: i32): void {
+/** One row: h ← h', the gates in place, and candidate ← u_n if somebody wants it. */
+function cell(h: usize, gates: usize, candidate: usize, u: usize, hidden: i32): void {
   const step = <usize>hidden << 2;
   for (let left = hidden; left > 0; left -= 4) {
-    const r = sigmoid(f32x4.add(v128.load(x), v128.load(u)));
-    const z = sigmoid(f32x4.add(v128.load(x + step), v128.load(u + step)));
+    const r = sigmoid(f32x4.add(v128.load(gates), v128.load(u)));
+    const z = sigmoid(f32x4.add(v128.load(gates + step), v128.load(u + step)));
     const un = v128.load(u + 2 * step);
-    const n = tanh(madd(r, un, v128.load(x + 2 * step)));
+    const n = tanh(madd(r, un, v128.load(gates + 2 * step)));
     const v = madd(z, f32x4.sub(v128.load(h), n), n);
-    if (gates != 0) {
-      put(gates, r, left);
-      put(gates + step, z, left);
-      put(gates + 2 * step, n, left);
-      put(gates + 3 * step, un, left);
-      gates += 16;
+    put(gates, r, left);
+    put(gates + step, z, left);
+    put(gates + 2 * step, n, left);
+    if (candidate != 0) {
+      put(candidate, un, left);
+      candidate += 16;
     }
     put(h, v, left);
     h += 16;
-    x += 16;
+    gates += 16;
     u += 16;
   }
 }
@@ -65,9 +65,9 @@ function cell(h: usize, gates: usize, x: usize, u: usize, hidden: i32): void {
  * dx [R, 3H] the gradient of x; du [R, 3H] that of W h + b; dh [N, H] that of h0. dy [R, H] and dhn [N, H] are those of y and h, or 0
  * for none.
  */
-export function gru_grad_f32(dx: usize, du: usize, dh: usize, dy: usize, dhn: usize, gates: usize, before: usize, weight: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32): void {
+export function gru_grad_f32(dx: usize, du: usize, dh: usize, dy: usize, dhn: usize, gates: usize, candidate: usize, before: usize, weight: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32): void {
   const width = 3 * hidden;
-  const weights = prepare(scratch, weight, false, n, hidden, width);
+  const weights = prepare(scratch, weight, false, steps, n, hidden, width);
   assign(dh, dhn, n * hidden);
   let row = reverse ? 0 : rows;
   for (let s = 0; s < steps; s++) {
@@ -76,7 +76,7 @@ export function gru_grad_f32(dx: usize, du: usize, dh: usize, dy: usize, dhn: us
     if (dy != 0) accumulate(dh, at(dy, row * hidden), m * hidden);
     for (let r = 0; r < m; r++) {
       const i = row + r;
-      cellGrad(at(dx, i * width), at(du, i * width), at(dh, r * hidden), at(gates, i * hidden << 2), at(before, i * hidden), hidden);
+      cellGrad(at(dx, i * width), at(du, i * width), at(dh, r * hidden), at(gates, i * width), at(candidate, i * hidden), at(before, i * hidden), hidden);
     }
     addProduct(dh, hidden, at(du, row * width), width, m, weights);
     if (reverse) row += m;
@@ -84,14 +84,14 @@ export function gru_grad_f32(dx: usize, du: usize, dh: usize, dy: usize, dhn: us
 }
 
 /** One row: dx and du from the gradient of h', which becomes the part of h's that does not come through W. */
-function cellGrad(dx: usize, du: usize, dh: usize, gates: usize, h: usize, hidden: i32): void {
+function cellGrad(dx: usize, du: usize, dh: usize, gates: usize, candidate: usize, h: usize, hidden: i32): void {
   const step = <usize>hidden << 2;
   const one = f32x4.splat(1);
   for (let left = hidden; left > 0; left -= 4) {
     const r = v128.load(gates);
     const z = v128.load(gates + step);
     const n = v128.load(gates + 2 * step);
-    const un = v128.load(gates + 3 * step);
+    const un = v128.load(candidate);
     const d = v128.load(dh);
     const keep = f32x4.mul(d, z);
     const dn = f32x4.mul(f32x4.sub(d, keep), f32x4.sub(one, f32x4.mul(n, n)));
@@ -109,6 +109,7 @@ function cellGrad(dx: usize, du: usize, dh: usize, gates: usize, h: usize, hidde
     du += 16;
     dh += 16;
     gates += 16;
+    candidate += 16;
     h += 16;
   }
 }

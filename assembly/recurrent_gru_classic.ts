@@ -1,5 +1,5 @@
-// The recurrence of a GRU layer in one direction, the reset gate applied before the hidden product as in the original paper. x holds
-// the input's share (x_r, x_z, x_n) and both biases; W_r, W_z, W_n are the parts of W:
+// The recurrence of a GRU layer in one direction, the reset gate applied before the hidden product as in the original paper. x = (x_r,
+// x_z, x_n) is the input's share with both biases; W_r, W_z, W_n are the parts of W:
 //   r = σ(x_r + W_r h),  z = σ(x_z + W_z h),  n = tanh(x_n + W_n (r h)),  h' = (1 − z) n + z h
 // Letters and the order of rows are those of lib/recurrent.ts; H hidden size. A reversed layer walks the steps from the last to the first.
 
@@ -8,32 +8,30 @@ import { accumulate, addProduct, assign, at, prepare, put, rowsAt, weightsBytes 
 import { madd } from "./lib/simd";
 
 /** Bytes of work space for both kernels. */
-export function gru_classic_scratch_bytes(n: i32, hidden: i32): i32 {
+export function gru_classic_scratch_bytes(steps: i32, n: i32, hidden: i32): i32 {
   const two = 2 * hidden;
-  const products = max(weightsBytes(n, two, hidden), weightsBytes(n, hidden, two)) + weightsBytes(n, hidden, hidden);
-  return <i32>(products + (<usize>(n * 4 * hidden + 4) << 2));
+  const products = max(weightsBytes(steps, n, two, hidden), weightsBytes(steps, n, hidden, two)) + weightsBytes(steps, n, hidden, hidden);
+  return <i32>(products + (<usize>(n * hidden + 4) << 2));
 }
 
 /**
- * y [R, H] the states of all steps, h [N, H] the last one of each row. For the gradient, or 0: gates [R, 3H] r, z, n; before [R, H] the
- * state each step began with. x [R, 3H], weight [3H, H], h0 [N, H] or 0 for zeros.
+ * y [R, H] the states of all steps, h [N, H] the last one of each row. gates [R, 3H] holds x and gets r, z, n. before [R, H], if it is
+ * not 0, gets the state each step began with. weight [3H, H], h0 [N, H] or 0 for zeros.
  */
-export function gru_classic_f32(y: usize, h: usize, gates: usize, before: usize, x: usize, weight: usize, h0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32): void {
+export function gru_classic_f32(y: usize, h: usize, gates: usize, before: usize, weight: usize, h0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32): void {
   const width = 3 * hidden;
   const two = 2 * hidden;
-  const both = prepare(scratch, weight, true, n, two, hidden);
-  scratch += weightsBytes(n, two, hidden);
-  const candidate = prepare(scratch, at(weight, two * hidden), true, n, hidden, hidden);
-  const reset = scratch + weightsBytes(n, hidden, hidden);
-  const stepGates = at(reset, n * hidden);
+  const both = prepare(scratch, weight, true, steps, n, two, hidden);
+  scratch += weightsBytes(steps, n, two, hidden);
+  const candidate = prepare(scratch, at(weight, two * hidden), true, steps, n, hidden, hidden);
+  const reset = scratch + weightsBytes(steps, n, hidden, hidden);
   assign(h, h0, n * hidden);
   let row = reverse ? rows : 0;
   for (let s = 0; s < steps; s++) {
     const m = rowsAt(sizes, reverse ? steps - 1 - s : s, n);
     if (reverse) row -= m;
-    const g = gates == 0 ? stepGates : at(gates, row * width);
+    const g = at(gates, row * width);
     if (before != 0) assign(at(before, row * hidden), h, m * hidden);
-    assign(g, at(x, row * width), m * width);
     addProduct(g, width, h, hidden, m, both);
     for (let r = 0; r < m; r++) openGates(at(reset, r * hidden), at(g, r * width), at(h, r * hidden), hidden);
     addProduct(at(g, two), width, reset, hidden, m, candidate);
@@ -74,10 +72,10 @@ function mix(h: usize, gates: usize, hidden: i32): void {
 export function gru_classic_grad_f32(dx: usize, dh: usize, dy: usize, dhn: usize, gates: usize, before: usize, weight: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32): void {
   const width = 3 * hidden;
   const two = 2 * hidden;
-  const both = prepare(scratch, weight, false, n, hidden, two);
-  scratch += weightsBytes(n, hidden, two);
-  const candidate = prepare(scratch, at(weight, two * hidden), false, n, hidden, hidden);
-  const dreset = scratch + weightsBytes(n, hidden, hidden);
+  const both = prepare(scratch, weight, false, steps, n, hidden, two);
+  scratch += weightsBytes(steps, n, hidden, two);
+  const candidate = prepare(scratch, at(weight, two * hidden), false, steps, n, hidden, hidden);
+  const dreset = scratch + weightsBytes(steps, n, hidden, hidden);
   assign(dh, dhn, n * hidden);
   let row = reverse ? 0 : rows;
   for (let s = 0; s < steps; s++) {

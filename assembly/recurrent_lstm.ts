@@ -1,4 +1,4 @@
-// The recurrence of an LSTM layer in one direction. x holds the input's share of the gates and both biases; with (i, f, g, o) the
+// The recurrence of an LSTM layer in one direction. x is the input's share of the gates with both biases; with (i, f, g, o) the
 // four parts of x + W h:  c' = σ(f) c + σ(i) tanh(g),  h' = σ(o) tanh(c'), or V σ(o) tanh(c') with a projection V.
 // Letters and the order of rows are those of lib/recurrent.ts; H hidden size, P size of h (H without a projection). A reversed layer
 // walks the steps from the last to the first.
@@ -8,42 +8,39 @@ import { accumulate, addProduct, assign, at, prepare, put, rowsAt, weightsBytes 
 import { madd } from "./lib/simd";
 
 /** Bytes of work space for both kernels; proj is 0 without a projection. */
-export function lstm_scratch_bytes(n: i32, hidden: i32, proj: i32): i32 {
+export function lstm_scratch_bytes(steps: i32, n: i32, hidden: i32, proj: i32): i32 {
   const gates = hidden << 2;
   const size = proj == 0 ? hidden : proj;
-  const weights = max(weightsBytes(n, gates, size), weightsBytes(n, size, gates));
-  const projection = proj == 0 ? <usize>0 : max(weightsBytes(n, proj, hidden), weightsBytes(n, hidden, proj));
-  return <i32>(weights + projection + (<usize>(n * (gates + hidden) + 4) << 2));
+  const weights = max(weightsBytes(steps, n, gates, size), weightsBytes(steps, n, size, gates));
+  const projection = proj == 0 ? <usize>0 : max(weightsBytes(steps, n, proj, hidden), weightsBytes(steps, n, hidden, proj));
+  return <i32>(weights + projection + (<usize>(n * hidden + 4) << 2));
 }
 
 /**
- * y [R, P] the outputs h of all steps; h [N, P] and c [N, H] the last states of each row. For the gradient, or 0: gates [R, 4H]
- * σ(i), σ(f), tanh(g), σ(o); hBefore [R, P] and cBefore [R, H] the states each step began with; full [R, H] σ(o) tanh(c') before
- * a projection. x [R, 4H], weight [4H, P], projection [P, H] or 0, h0 [N, P] and c0 [N, H] or 0 for zeros.
+ * y [R, P] the outputs h of all steps; h [N, P] and c [N, H] the last states of each row. gates [R, 4H] holds x and gets σ(i), σ(f),
+ * tanh(g), σ(o). For the gradient, or 0: hBefore [R, P] and cBefore [R, H] the states each step began with; full [R, H] σ(o) tanh(c')
+ * before a projection. weight [4H, P], projection [P, H] or 0, h0 [N, P] and c0 [N, H] or 0 for zeros.
  */
-export function lstm_f32(y: usize, h: usize, c: usize, gates: usize, hBefore: usize, cBefore: usize, full: usize, x: usize, weight: usize, projection: usize, h0: usize, c0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, proj: i32, reverse: i32): void {
+export function lstm_f32(y: usize, h: usize, c: usize, gates: usize, hBefore: usize, cBefore: usize, full: usize, weight: usize, projection: usize, h0: usize, c0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, proj: i32, reverse: i32): void {
   const width = hidden << 2;
   const size = projection == 0 ? hidden : proj;
-  const weights = prepare(scratch, weight, true, n, width, size);
-  scratch += weightsBytes(n, width, size);
+  const weights = prepare(scratch, weight, true, steps, n, width, size);
+  scratch += weightsBytes(steps, n, width, size);
   let projections = weights;
   if (projection != 0) {
-    projections = prepare(scratch, projection, true, n, size, hidden);
-    scratch += weightsBytes(n, size, hidden);
+    projections = prepare(scratch, projection, true, steps, n, size, hidden);
+    scratch += weightsBytes(steps, n, size, hidden);
   }
-  const stepGates = scratch;
-  const stepFull = at(scratch, n * width);
   assign(h, h0, n * size);
   assign(c, c0, n * hidden);
   let row = reverse ? rows : 0;
   for (let s = 0; s < steps; s++) {
     const m = rowsAt(sizes, reverse ? steps - 1 - s : s, n);
     if (reverse) row -= m;
-    const g = gates == 0 ? stepGates : at(gates, row * width);
-    const u = projection == 0 ? h : full == 0 ? stepFull : at(full, row * hidden);
+    const g = at(gates, row * width);
+    const u = projection == 0 ? h : full == 0 ? scratch : at(full, row * hidden);
     if (hBefore != 0) assign(at(hBefore, row * size), h, m * size);
     if (cBefore != 0) assign(at(cBefore, row * hidden), c, m * hidden);
-    assign(g, at(x, row * width), m * width);
     addProduct(g, width, h, size, m, weights);
     for (let r = 0; r < m; r++) cell(at(u, r * hidden), at(c, r * hidden), at(g, r * width), hidden);
     if (projection != 0) {
@@ -87,12 +84,12 @@ function cell(h: usize, c: usize, gates: usize, hidden: i32): void {
 export function lstm_grad_f32(dx: usize, dh: usize, dc: usize, dproj: usize, dy: usize, dhn: usize, dcn: usize, gates: usize, cBefore: usize, weight: usize, projection: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, proj: i32, reverse: i32): void {
   const width = hidden << 2;
   const size = projection == 0 ? hidden : proj;
-  const weights = prepare(scratch, weight, false, n, size, width);
-  scratch += weightsBytes(n, size, width);
+  const weights = prepare(scratch, weight, false, steps, n, size, width);
+  scratch += weightsBytes(steps, n, size, width);
   let projections = weights;
   if (projection != 0) {
-    projections = prepare(scratch, projection, false, n, hidden, size);
-    scratch += weightsBytes(n, hidden, size);
+    projections = prepare(scratch, projection, false, steps, n, hidden, size);
+    scratch += weightsBytes(steps, n, hidden, size);
   }
   assign(dh, dhn, n * size);
   assign(dc, dcn, n * hidden);

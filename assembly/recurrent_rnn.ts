@@ -1,20 +1,20 @@
-// The recurrence of a plain recurrent layer in one direction: h' = act(x + W h), x holding the input's share and both biases.
+// The recurrence of a plain recurrent layer in one direction: h' = act(x + W h), x being the input's share with both biases.
 // Letters and the order of rows are those of lib/recurrent.ts; H hidden size. A reversed layer walks the steps from the last to the first.
 
 import * as math from "./lib/math";
 import { accumulate, addProduct, assign, at, prepare, put, rowsAt, weightsBytes } from "./lib/recurrent";
 
 /** Bytes of work space for both kernels. */
-export function rnn_scratch_bytes(n: i32, hidden: i32): i32 {
-  return <i32>weightsBytes(n, hidden, hidden);
+export function rnn_scratch_bytes(steps: i32, n: i32, hidden: i32): i32 {
+  return <i32>weightsBytes(steps, n, hidden, hidden);
 }
 
 /**
- * y [R, H] the states of all steps, h [N, H] the last one of each row; before [R, H], if it is not 0: the state each step began with.
- * x [R, H], weight [H, H], h0 [N, H] or 0 for zeros.
+ * y [R, H] holds x and gets the states of all steps, h [N, H] the last one of each row; before [R, H], if it is not 0, the state each
+ * step began with. weight [H, H], h0 [N, H] or 0 for zeros.
  */
-export function rnn_f32(y: usize, h: usize, before: usize, x: usize, weight: usize, h0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32, relu: i32): void {
-  const weights = prepare(scratch, weight, true, n, hidden, hidden);
+export function rnn_f32(y: usize, h: usize, before: usize, weight: usize, h0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32, relu: i32): void {
+  const weights = prepare(scratch, weight, true, steps, n, hidden, hidden);
   assign(h, h0, n * hidden);
   let row = reverse ? rows : 0;
   for (let s = 0; s < steps; s++) {
@@ -23,7 +23,6 @@ export function rnn_f32(y: usize, h: usize, before: usize, x: usize, weight: usi
     const count = m * hidden;
     const to = at(y, row * hidden);
     if (before != 0) assign(at(before, row * hidden), h, count);
-    assign(to, at(x, row * hidden), count);
     addProduct(to, hidden, h, hidden, m, weights);
     if (relu) activate(to, count, true);
     else activate(to, count, false);
@@ -34,7 +33,7 @@ export function rnn_f32(y: usize, h: usize, before: usize, x: usize, weight: usi
 
 /** dx [R, H] the gradient of x; dh [N, H] that of h0. dy [R, H] and dhn [N, H] are those of y and h, or 0 for none. */
 export function rnn_grad_f32(dx: usize, dh: usize, dy: usize, dhn: usize, y: usize, weight: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32, relu: i32): void {
-  const weights = prepare(scratch, weight, false, n, hidden, hidden);
+  const weights = prepare(scratch, weight, false, steps, n, hidden, hidden);
   assign(dh, dhn, n * hidden);
   let row = reverse ? 0 : rows;
   for (let s = 0; s < steps; s++) {

@@ -5,8 +5,8 @@
 
 import { KC, multiply, packColumns, packTransposed, panelBytes, panelsBytes, START_C, workBytes } from "./gemm";
 import { axpyRows, dotRows, FEW_ROWS } from "./gemv";
+import { addRow, interleaveColumns, interleavedBytes, interleaveRows } from "./interleave";
 import { storeLanes } from "./loops";
-import { madd } from "./simd";
 
 /** The address of element i. */
 @inline export function at(p: usize, i: i32): usize { return p + (<usize>i << 2); }
@@ -28,14 +28,10 @@ export function assign(y: usize, x: usize, n: i32): void {
 
 /** y += x. */
 export function accumulate(y: usize, x: usize, n: i32): void {
-  const whole = at(y, n & ~3);
-  for (; y < whole; y += 16) {
-    v128.store(y, f32x4.add(v128.load(y), v128.load(x)));
+  for (; n > 0; n -= 4) {
+    put(y, f32x4.add(v128.load(y), v128.load(x)), n);
+    y += 16;
     x += 16;
-  }
-  for (const end = at(y, n & 3); y < end; y += 4) {
-    store<f32>(y, load<f32>(y) + load<f32>(x));
-    x += 4;
   }
 }
 
@@ -46,39 +42,69 @@ export function accumulate(y: usize, x: usize, n: i32): void {
   /** B, or its transpose [n, k]. */
   w: usize;
   transposed: bool;
-  /** Blocks of KC rows of B, in panels. */
-  panels: usize;
+  /** How B is packed: one of AS_IT_IS, INTERLEAVED, PANELS. */
+  form: i32;
+  packed: usize;
   work: usize;
 }
+
+// @ts-ignore: decorator
+@inline const AS_IT_IS: i32 = 0;
+// @ts-ignore: decorator
+@inline const INTERLEAVED: i32 = 1;
+/** Blocks of KC rows of B, in the panels of gemm.ts. */
+// @ts-ignore: decorator
+@inline const PANELS: i32 = 2;
+
+/** Packing a few rows' weights pays from so many steps on. */
+// @ts-ignore: decorator
+@inline const STEPS: i32 = 4;
 
 /** Bytes of Weights, and of what dotRows works in. */
 // @ts-ignore: decorator
 @inline const HEAD_BYTES: usize = 64;
 
-/** Bytes of work space for the weights [k, n] of products with up to `rows` rows; a multiple of 64. */
-export function weightsBytes(rows: i32, n: i32, k: i32): usize {
-  if (rows <= FEW_ROWS) return 2 * HEAD_BYTES;
-  return (2 * HEAD_BYTES + workBytes(min(k, KC)) + panelsBytes(k, n) + 63) & ~63;
+@inline function formFor(steps: i32, rows: i32): i32 {
+  return rows <= FEW_ROWS && steps < STEPS ? AS_IT_IS : rows == 1 ? INTERLEAVED : PANELS;
 }
 
-/** Makes the weights ready; they are packed if a step can have so many rows that it pays. */
-export function prepare(space: usize, w: usize, transposed: bool, rows: i32, n: i32, k: i32): Weights {
+/** Bytes of work space for the weights [k, n] of `steps` products with up to `rows` rows; a multiple of 64. */
+export function weightsBytes(steps: i32, rows: i32, n: i32, k: i32): usize {
+  const form = formFor(steps, rows);
+  const packed = form == INTERLEAVED ? interleavedBytes(k, n) : form == PANELS ? workBytes(min(k, KC)) + panelsBytes(k, n) : 0;
+  return (2 * HEAD_BYTES + packed + 63) & ~63;
+}
+
+/** Makes the weights ready for `steps` products with up to `rows` rows. */
+export function prepare(space: usize, w: usize, transposed: bool, steps: i32, rows: i32, n: i32, k: i32): Weights {
   const weights = changetype<Weights>(space);
+  const form = formFor(steps, rows);
   weights.n = n;
   weights.k = k;
   weights.w = w;
   weights.transposed = transposed;
+  weights.form = form;
   weights.work = space + HEAD_BYTES;
-  weights.panels = weights.work + HEAD_BYTES + workBytes(min(k, KC));
-  if (rows <= FEW_ROWS) return weights;
-  let panels = weights.panels;
-  for (let p = 0; p < k; p += KC) {
-    const depth = min(k - p, KC);
-    if (transposed) packTransposed(panels, at(w, p), depth, n, k);
-    else packColumns(panels, at(w, p * n), depth, n, n);
-    panels += panelsBytes(depth, n);
+  weights.packed = weights.work + HEAD_BYTES + (form == PANELS ? workBytes(min(k, KC)) : 0);
+  if (form == INTERLEAVED) {
+    if (transposed) interleaveRows(weights.packed, w, k, n);
+    else interleaveColumns(weights.packed, w, k, n);
+  } else if (form == PANELS) {
+    packPanels(weights);
   }
   return weights;
+}
+
+function packPanels(weights: Weights): void {
+  const n = weights.n;
+  const k = weights.k;
+  let panels = weights.packed;
+  for (let p = 0; p < k; p += KC) {
+    const depth = min(k - p, KC);
+    if (weights.transposed) packTransposed(panels, at(weights.w, p), depth, n, k);
+    else packColumns(panels, at(weights.w, p * n), depth, n, n);
+    panels += panelsBytes(depth, n);
+  }
 }
 
 /** C [m, n] += A [m, k] · B; rows of A and C lie lda and ldc elements apart. */
@@ -86,73 +112,20 @@ export function addProduct(c: usize, ldc: i32, a: usize, lda: i32, m: i32, weigh
   const n = weights.n;
   const k = weights.k;
   const w = weights.w;
-  if (m > FEW_ROWS) {
-    let panels = weights.panels;
+  const form = weights.form;
+  if (m == 0) return;
+  if (form == INTERLEAVED) {
+    addRow(c, a, weights.packed, n, k);
+  } else if (form == PANELS && m > 1) {
+    let panels = weights.packed;
     for (let p = 0; p < k; p += KC) {
       const depth = min(k - p, KC);
       multiply(c, at(a, p), panels, 0, weights.work, m, n, depth, ldc, lda, 1, 32, panelBytes(depth), START_C, -Infinity, Infinity);
       panels += panelsBytes(depth, n);
     }
-  } else if (m == 0) {
-    return;
-  } else if (!weights.transposed) {
-    axpyRows(c, a, w, 0, m, n, k, <usize>ldc << 2, <usize>lda << 2, 4, <usize>n << 2, START_C, -Infinity, Infinity);
+  } else if (weights.transposed) {
+    dotRows(c, a, w, 0, weights.work, m, n, k, <usize>ldc << 2, 4, <usize>lda << 2, <usize>k << 2, START_C, -Infinity, Infinity);
   } else {
-    const done = m == 1 ? addDots(c, a, w, n, k) : 0;
-    dotRows(
-      at(c, done), a, at(w, done * k), 0, weights.work, m, n - done, k,
-      <usize>ldc << 2, 4, <usize>lda << 2, <usize>k << 2, START_C, -Infinity, Infinity,
-    );
+    axpyRows(c, a, w, 0, m, n, k, <usize>ldc << 2, <usize>lda << 2, 4, <usize>n << 2, START_C, -Infinity, Infinity);
   }
-}
-
-/** c[j] += x · w[j, :] for groups of four rows of w [n, k]; returns how many have been done. */
-function addDots(c: usize, x: usize, w: usize, n: i32, k: i32): i32 {
-  const step = <usize>k << 2;
-  const whole = <usize>(k & ~7) << 2;
-  const end = at(c, n & ~3);
-  while (c < end) {
-    let y0 = w;
-    let y1 = y0 + step;
-    let y2 = y1 + step;
-    let y3 = y2 + step;
-    let p = x;
-    let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0, d0 = a0, d1 = a0;
-    for (const stop = x + whole; p < stop; p += 32) {
-      const v0 = v128.load(p);
-      const v1 = v128.load(p, 16);
-      a0 = madd(v0, v128.load(y0), a0);
-      a1 = madd(v1, v128.load(y0, 16), a1);
-      b0 = madd(v0, v128.load(y1), b0);
-      b1 = madd(v1, v128.load(y1, 16), b1);
-      c0 = madd(v0, v128.load(y2), c0);
-      c1 = madd(v1, v128.load(y2, 16), c1);
-      d0 = madd(v0, v128.load(y3), d0);
-      d1 = madd(v1, v128.load(y3, 16), d1);
-      y0 += 32;
-      y1 += 32;
-      y2 += 32;
-      y3 += 32;
-    }
-    let sum = f32x4.add(v128.load(c), sums(f32x4.add(a0, a1), f32x4.add(b0, b1), f32x4.add(c0, c1), f32x4.add(d0, d1)));
-    for (const stop = x + step; p < stop; p += 4) {
-      const column = f32x4(load<f32>(y0), load<f32>(y1), load<f32>(y2), load<f32>(y3));
-      sum = madd(v128.load32_splat(p), column, sum);
-      y0 += 4;
-      y1 += 4;
-      y2 += 4;
-      y3 += 4;
-    }
-    v128.store(c, sum);
-    c += 16;
-    w += step << 2;
-  }
-  return n & ~3;
-}
-
-/** The sums of the lanes of four vectors. */
-@inline function sums(a: v128, b: v128, c: v128, d: v128): v128 {
-  const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
-  const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 1, 5), v128.shuffle<f32>(c, d, 2, 6, 3, 7));
-  return f32x4.add(v128.shuffle<f64>(ab, cd, 0, 2), v128.shuffle<f64>(ab, cd, 1, 3));
 }

@@ -3,7 +3,10 @@ import { ArgumentError, ShapeError } from "../errors.js";
 import { cat, reshape, select, transpose } from "../ops/copy.js";
 import { checkProbability, dropout } from "../ops/random.js";
 import { stack } from "../ops/rearrange.js";
-import { gruLayer, type LayerWeights, lstmLayer, type Order, rnnLayer } from "../ops/recurrent.js";
+import type { LayerAttrs, LayerWeights, Order } from "../ops/recurrent.js";
+import { gruLayer } from "../ops/recurrent_gru.js";
+import { lstmLayer } from "../ops/recurrent_lstm.js";
+import { rnnLayer } from "../ops/recurrent_rnn.js";
 import { defaultGenerator, type Generator } from "../random.js";
 import { formatShape, sameShape } from "../shape.js";
 import { Tensor } from "../tensor.js";
@@ -56,7 +59,7 @@ type RunLayer = (
   x: Tensor,
   weights: LayerWeights,
   states: readonly Tensor[] | null,
-  order: Order & { op: string; reverse: boolean },
+  order: LayerAttrs,
 ) => readonly Tensor[];
 
 /** What RNN, LSTM and GRU share. */

@@ -1,7 +1,10 @@
 import { checkDType, checkInteger, checkOneOf, checkOptions, checkRank } from "../check.js";
 import { ShapeError } from "../errors.js";
 import { reshape } from "../ops/copy.js";
-import { gruLayer, type LayerWeights, lstmLayer, type Order, rnnLayer } from "../ops/recurrent.js";
+import type { LayerAttrs, LayerWeights } from "../ops/recurrent.js";
+import { gruLayer } from "../ops/recurrent_gru.js";
+import { lstmLayer } from "../ops/recurrent_lstm.js";
+import { rnnLayer } from "../ops/recurrent_rnn.js";
 import { formatShape } from "../shape.js";
 import { Tensor } from "../tensor.js";
 import { uniform_ } from "./init.js";
@@ -52,12 +55,7 @@ abstract class Cell extends Module {
   protected step(
     x: Tensor,
     states: readonly Tensor[] | null,
-    layer: (
-      x: Tensor,
-      weights: LayerWeights,
-      states: readonly Tensor[] | null,
-      order: Order & { op: string; reverse: boolean },
-    ) => readonly Tensor[],
+    layer: (x: Tensor, weights: LayerWeights, states: readonly Tensor[] | null, order: LayerAttrs) => readonly Tensor[],
   ): Tensor[] {
     const { op, inputSize, hiddenSize, weightIh, weightHh, biasIh, biasHh } = this;
     checkDType(op, "input", x, "float32");

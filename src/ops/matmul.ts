@@ -176,6 +176,12 @@ function folded(a: Tensor, b: Tensor): Tensor {
   return reshape(apply(matmulOp, [flat, b], undefined)[0], [...lead, b.shape[1]!]);
 }
 
+/** y [m, n] = x Wᵀ + b, into an operand of the caller's. x [m, k], w [n, k] and b [n] are contiguous. */
+export function projectInto(y: Tensor, x: Tensor, w: Tensor, b: Tensor | null): void {
+  const [n, k] = w.shape as [number, number];
+  product(y, x, { ptr: w.ptr, shape: [k, n], strides: [1, k] }, { bias: b?.ptr ?? NULL, relu: false });
+}
+
 /** Activations that `linear` applies in the same pass. */
 export type FusedActivation = "none" | "relu";
 

@@ -6,7 +6,7 @@ import { addDots, addRows, assign, walk } from "./lib/recurrent.js";
 // The recurrence of a GRU layer; the contract is in assembly/recurrent_gru.ts.
 
 /** These loops need no work space. */
-export function gru_scratch_bytes(_n: number, _hidden: number): number {
+export function gru_scratch_bytes(_steps: number, _n: number, _hidden: number): number {
   return 0;
 }
 
@@ -14,8 +14,8 @@ export function gru_f32(
   y: Ptr,
   h: Ptr,
   gates: Ptr,
+  candidate: Ptr,
   before: Ptr,
-  x: Ptr,
   weight: Ptr,
   bias: Ptr,
   h0: Ptr,
@@ -39,20 +39,17 @@ export function gru_f32(
       if (bias === 0) u.fill(0);
       else u.set(f.subarray(bias >>> 2, (bias >>> 2) + width));
       addDots(f, u, state, weight >>> 2, width, hidden);
-      const px = (x >>> 2) + i * width;
+      const g = (gates >>> 2) + i * width;
       for (let j = 0; j < hidden; j++) {
-        const r = sigmoid(f[px + j]! + u[j]!);
-        const z = sigmoid(f[px + hidden + j]! + u[hidden + j]!);
+        const r = sigmoid(f[g + j]! + u[j]!);
+        const z = sigmoid(f[g + hidden + j]! + u[hidden + j]!);
         const un = u[2 * hidden + j]!;
-        const v = Math.tanh(f[px + 2 * hidden + j]! + r * un);
+        const v = Math.tanh(f[g + 2 * hidden + j]! + r * un);
         f[state + j] = v + z * (f[state + j]! - v);
-        if (gates !== 0) {
-          const to = (gates >>> 2) + i * 4 * hidden + j;
-          f[to] = r;
-          f[to + hidden] = z;
-          f[to + 2 * hidden] = v;
-          f[to + 3 * hidden] = un;
-        }
+        f[g + j] = r;
+        f[g + hidden + j] = z;
+        f[g + 2 * hidden + j] = v;
+        if (candidate !== 0) f[(candidate >>> 2) + i * hidden + j] = un;
       }
       f.copyWithin((y >>> 2) + i * hidden, state, state + hidden);
     }
@@ -66,6 +63,7 @@ export function gru_grad_f32(
   dy: Ptr,
   dhn: Ptr,
   gates: Ptr,
+  candidate: Ptr,
   before: Ptr,
   weight: Ptr,
   sizes: Ptr,
@@ -85,13 +83,13 @@ export function gru_grad_f32(
       const i = row + k;
       const state = (dh >>> 2) + k * hidden;
       for (let j = 0; j < hidden; j++) {
-        const at = (gates >>> 2) + i * 4 * hidden + j;
+        const at = (gates >>> 2) + i * width + j;
         const r = f[at]!;
         const z = f[at + hidden]!;
         const v = f[at + 2 * hidden]!;
         const d = f[state + j]! + (dy === 0 ? 0 : f[(dy >>> 2) + i * hidden + j]!);
         const dn = d * (1 - z) * (1 - v * v);
-        const dr = dn * f[at + 3 * hidden]! * r * (1 - r);
+        const dr = dn * f[(candidate >>> 2) + i * hidden + j]! * r * (1 - r);
         const dz = d * (f[(before >>> 2) + i * hidden + j]! - v) * z * (1 - z);
         const px = (dx >>> 2) + i * width + j;
         const pu = (du >>> 2) + i * width + j;

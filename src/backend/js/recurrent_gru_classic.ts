@@ -6,7 +6,7 @@ import { addDots, addRows, assign, walk } from "./lib/recurrent.js";
 // The recurrence of a GRU layer in the classic form; the contract is in assembly/recurrent_gru_classic.ts.
 
 /** These loops need no work space. */
-export function gru_classic_scratch_bytes(_n: number, _hidden: number): number {
+export function gru_classic_scratch_bytes(_steps: number, _n: number, _hidden: number): number {
   return 0;
 }
 
@@ -15,7 +15,6 @@ export function gru_classic_f32(
   h: Ptr,
   gates: Ptr,
   before: Ptr,
-  x: Ptr,
   weight: Ptr,
   h0: Ptr,
   sizes: Ptr,
@@ -36,15 +35,15 @@ export function gru_classic_f32(
     for (let k = 0; k < m; k++) {
       const i = row + k;
       const state = (h >>> 2) + k * hidden;
-      const px = (x >>> 2) + i * width;
+      const g = (gates >>> 2) + i * width;
       const to = (y >>> 2) + i * hidden;
       if (before !== 0) f.copyWithin((before >>> 2) + i * hidden, state, state + hidden);
-      both.set(f.subarray(px, px + 2 * hidden));
+      both.set(f.subarray(g, g + 2 * hidden));
       addDots(f, both, state, weight >>> 2, 2 * hidden, hidden);
       for (let j = 0; j < 2 * hidden; j++) both[j] = sigmoid(both[j]!);
       // The output's place holds r h meanwhile.
       for (let j = 0; j < hidden; j++) f[to + j] = both[j]! * f[state + j]!;
-      candidate.set(f.subarray(px + 2 * hidden, px + width));
+      candidate.set(f.subarray(g + 2 * hidden, g + width));
       addDots(f, candidate, to, last, hidden, hidden);
       for (let j = 0; j < hidden; j++) {
         const v = Math.tanh(candidate[j]!);
@@ -52,10 +51,8 @@ export function gru_classic_f32(
         f[state + j] = v + both[hidden + j]! * (f[state + j]! - v);
       }
       f.copyWithin(to, state, state + hidden);
-      if (gates !== 0) {
-        f.set(both, (gates >>> 2) + i * width);
-        f.set(candidate, (gates >>> 2) + i * width + 2 * hidden);
-      }
+      f.set(both, g);
+      f.set(candidate, g + 2 * hidden);
     }
   });
 }

@@ -6,7 +6,7 @@ import { addDots, addRows, assign, walk } from "./lib/recurrent.js";
 // The recurrence of an LSTM layer; the contract is in assembly/recurrent_lstm.ts.
 
 /** These loops need no work space. */
-export function lstm_scratch_bytes(_n: number, _hidden: number, _proj: number): number {
+export function lstm_scratch_bytes(_steps: number, _n: number, _hidden: number, _proj: number): number {
   return 0;
 }
 
@@ -18,7 +18,6 @@ export function lstm_f32(
   hBefore: Ptr,
   cBefore: Ptr,
   full: Ptr,
-  x: Ptr,
   weight: Ptr,
   projection: Ptr,
   h0: Ptr,
@@ -47,7 +46,7 @@ export function lstm_f32(
       const pc = (c >>> 2) + r * hidden;
       if (hBefore !== 0) f.copyWithin((hBefore >>> 2) + i * size, ph, ph + size);
       if (cBefore !== 0) f.copyWithin((cBefore >>> 2) + i * hidden, pc, pc + hidden);
-      sums.set(f.subarray((x >>> 2) + i * width, (x >>> 2) + (i + 1) * width));
+      sums.set(f.subarray((gates >>> 2) + i * width, (gates >>> 2) + (i + 1) * width));
       addDots(f, sums, ph, weight >>> 2, width, size);
       for (let j = 0; j < hidden; j++) {
         const input = sigmoid(sums[j]!);
@@ -57,13 +56,11 @@ export function lstm_f32(
         const v = forget * f[pc + j]! + input * candidate;
         f[pc + j] = v;
         output[j] = open * Math.tanh(v);
-        if (gates !== 0) {
-          const to = (gates >>> 2) + i * width + j;
-          f[to] = input;
-          f[to + hidden] = forget;
-          f[to + 2 * hidden] = candidate;
-          f[to + 3 * hidden] = open;
-        }
+        const to = (gates >>> 2) + i * width + j;
+        f[to] = input;
+        f[to + hidden] = forget;
+        f[to + 2 * hidden] = candidate;
+        f[to + 3 * hidden] = open;
       }
       if (projection === 0) {
         f.set(output, ph);

@@ -5,7 +5,7 @@ import { addDots, addRows, assign, walk } from "./lib/recurrent.js";
 // The recurrence of a plain recurrent layer; the contract is in assembly/recurrent_rnn.ts.
 
 /** These loops need no work space. */
-export function rnn_scratch_bytes(_n: number, _hidden: number): number {
+export function rnn_scratch_bytes(_steps: number, _n: number, _hidden: number): number {
   return 0;
 }
 
@@ -13,7 +13,6 @@ export function rnn_f32(
   y: Ptr,
   h: Ptr,
   before: Ptr,
-  x: Ptr,
   weight: Ptr,
   h0: Ptr,
   sizes: Ptr,
@@ -32,7 +31,7 @@ export function rnn_f32(
     for (let r = 0; r < m; r++) {
       const state = (h >>> 2) + r * hidden;
       const from = (row + r) * hidden;
-      sums.set(f.subarray((x >>> 2) + from, (x >>> 2) + from + hidden));
+      sums.set(f.subarray((y >>> 2) + from, (y >>> 2) + from + hidden));
       addDots(f, sums, state, weight >>> 2, hidden, hidden);
       if (before !== 0) f.copyWithin((before >>> 2) + from, state, state + hidden);
       for (let j = 0; j < hidden; j++) {

@@ -1,0 +1,139 @@
+// Products of one row with a matrix that is used again and again: c [n] += x [k] · B. A product reads every weight once and is bound by
+// loads, so the weights are laid out as they are read: groups of eight columns of B; in each, for every four steps of k, four floats of
+// the first column, four of the second, and so on. Columns and steps that B does not have are zeros.
+
+import { storeLanes } from "./loops";
+import { madd } from "./simd";
+
+/** Bytes of a group of columns of depth k. */
+@inline function groupBytes(k: i32): usize { return <usize>((k + 3) >> 2) << 7; }
+
+/** Bytes of B [k, n] in groups. */
+export function interleavedBytes(k: i32, n: i32): usize {
+  return <usize>((n + 7) >> 3) * groupBytes(k);
+}
+
+/** groups ← the transpose of w [n, k]. */
+export function interleaveRows(groups: usize, w: usize, k: i32, n: i32): void {
+  const step = <usize>k << 2;
+  for (let j = 0; j < n; j += 8) {
+    for (let r = 0; r < 8; r++) {
+      let to = groups + (<usize>r << 4);
+      let from = w + <usize>(j + r) * step;
+      let left = j + r < n ? k : 0;
+      for (const end = to + groupBytes(k); to < end; to += 128) {
+        if (left >= 4) v128.store(to, v128.load(from));
+        else {
+          v128.store(to, i32x4.splat(0));
+          if (left > 0) storeLanes(to, v128.load(from), left);
+        }
+        from += 16;
+        left -= 4;
+      }
+    }
+    groups += groupBytes(k);
+  }
+}
+
+/** groups ← w [k, n]. */
+export function interleaveColumns(groups: usize, w: usize, k: i32, n: i32): void {
+  const step = <usize>n << 2;
+  for (let j = 0; j < n; j += 8) {
+    for (let p = 0; p < k; p += 4) {
+      for (let half = 0; half < 8; half += 4) {
+        block(groups, w + <usize>p * step + (<usize>(j + half) << 2), step, k - p, n - j - half);
+        groups += 64;
+      }
+    }
+  }
+}
+
+/** Four columns of four steps, each column's steps side by side; the first `rows` and `columns` of them exist. */
+function block(to: usize, w: usize, step: usize, rows: i32, columns: i32): void {
+  if (rows < 4 || columns < 4) {
+    for (let c = 0; c < 4; c++) {
+      for (let r = 0; r < 4; r++) {
+        store<f32>(to, r < rows && c < columns ? load<f32>(w + <usize>r * step + (<usize>c << 2)) : 0);
+        to += 4;
+      }
+    }
+    return;
+  }
+  const r0 = v128.load(w);
+  const r1 = v128.load(w + step);
+  const r2 = v128.load(w + 2 * step);
+  const r3 = v128.load(w + 3 * step);
+  const t0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5);
+  const t1 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5);
+  const t2 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
+  const t3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
+  v128.store(to, v128.shuffle<i64>(t0, t1, 0, 2));
+  v128.store(to, v128.shuffle<i64>(t0, t1, 1, 3), 16);
+  v128.store(to, v128.shuffle<i64>(t2, t3, 0, 2), 32);
+  v128.store(to, v128.shuffle<i64>(t2, t3, 1, 3), 48);
+}
+
+/** c [n] += x [k] · B. */
+export function addRow(c: usize, x: usize, groups: usize, n: i32, k: i32): void {
+  // Behind the end of x lies something else, perhaps a NaN.
+  const tail = i32x4.gt_s(i32x4.splat(k & 3), i32x4(0, 1, 2, 3));
+  for (let left = n; left > 0; left -= 8) {
+    let p = x;
+    let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
+    for (const end = x + (<usize>(k & ~7) << 2); p < end; p += 32) {
+      const v = v128.load(p);
+      const w = v128.load(p, 16);
+      a0 = madd(v, v128.load(groups), a0);
+      a1 = madd(v, v128.load(groups, 16), a1);
+      a2 = madd(v, v128.load(groups, 32), a2);
+      a3 = madd(v, v128.load(groups, 48), a3);
+      a4 = madd(v, v128.load(groups, 64), a4);
+      a5 = madd(v, v128.load(groups, 80), a5);
+      a6 = madd(v, v128.load(groups, 96), a6);
+      a7 = madd(v, v128.load(groups, 112), a7);
+      a0 = madd(w, v128.load(groups, 128), a0);
+      a1 = madd(w, v128.load(groups, 144), a1);
+      a2 = madd(w, v128.load(groups, 160), a2);
+      a3 = madd(w, v128.load(groups, 176), a3);
+      a4 = madd(w, v128.load(groups, 192), a4);
+      a5 = madd(w, v128.load(groups, 208), a5);
+      a6 = madd(w, v128.load(groups, 224), a6);
+      a7 = madd(w, v128.load(groups, 240), a7);
+      groups += 256;
+    }
+    for (let rest = k & 7; rest > 0; rest -= 4) {
+      const v = rest >= 4 ? v128.load(p) : v128.and(v128.load(p), tail);
+      a0 = madd(v, v128.load(groups), a0);
+      a1 = madd(v, v128.load(groups, 16), a1);
+      a2 = madd(v, v128.load(groups, 32), a2);
+      a3 = madd(v, v128.load(groups, 48), a3);
+      a4 = madd(v, v128.load(groups, 64), a4);
+      a5 = madd(v, v128.load(groups, 80), a5);
+      a6 = madd(v, v128.load(groups, 96), a6);
+      a7 = madd(v, v128.load(groups, 112), a7);
+      groups += 128;
+      p += 16;
+    }
+    const low = f32x4.add(v128.load(c), sums(a0, a1, a2, a3));
+    const high = f32x4.add(v128.load(c, 16), sums(a4, a5, a6, a7));
+    if (left >= 8) {
+      v128.store(c, low);
+      v128.store(c, high, 16);
+    } else if (left > 4) {
+      v128.store(c, low);
+      storeLanes(c + 16, high, left & 3);
+    } else if (left == 4) {
+      v128.store(c, low);
+    } else {
+      storeLanes(c, low, left);
+    }
+    c += 32;
+  }
+}
+
+/** The sums of the lanes of four vectors. */
+@inline function sums(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
+  const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 1, 5), v128.shuffle<f32>(c, d, 2, 6, 3, 7));
+  return f32x4.add(v128.shuffle<f64>(ab, cd, 0, 2), v128.shuffle<f64>(ab, cd, 1, 3));
+}
