@@ -5,7 +5,7 @@
 
 import { KC, multiply, packColumns, packTransposed, panelBytes, panelsBytes, START_C, workBytes } from "./gemm";
 import { axpyRows, dotRows, FEW_ROWS } from "./gemv";
-import { addRow, interleaveColumns, interleavedBytes, interleaveRows } from "./interleave";
+import { addRow, interleaveColumns, interleavedBytes, interleaveRows, rowBytes } from "./interleave";
 import { storeLanes } from "./loops";
 
 /** The address of element i. */
@@ -68,11 +68,17 @@ export function accumulate(y: usize, x: usize, n: i32): void {
   return rows <= FEW_ROWS && steps < STEPS ? AS_IT_IS : rows == 1 ? INTERLEAVED : PANELS;
 }
 
+/** Bytes that the products work in; a multiple of 64. */
+function workFor(form: i32, k: i32): usize {
+  const bytes = form == INTERLEAVED ? rowBytes(k) : form == PANELS ? workBytes(min(k, KC)) : 0;
+  return (max(bytes, HEAD_BYTES) + 63) & ~63;
+}
+
 /** Bytes of work space for the weights [k, n] of `steps` products with up to `rows` rows; a multiple of 64. */
 export function weightsBytes(steps: i32, rows: i32, n: i32, k: i32): usize {
   const form = formFor(steps, rows);
-  const packed = form == INTERLEAVED ? interleavedBytes(k, n) : form == PANELS ? workBytes(min(k, KC)) + panelsBytes(k, n) : 0;
-  return (2 * HEAD_BYTES + packed + 63) & ~63;
+  const packed = form == INTERLEAVED ? interleavedBytes(k, n) : form == PANELS ? panelsBytes(k, n) : 0;
+  return HEAD_BYTES + workFor(form, k) + ((packed + 63) & ~63);
 }
 
 /** Makes the weights ready for `steps` products with up to `rows` rows. */
@@ -85,7 +91,7 @@ export function prepare(space: usize, w: usize, transposed: bool, steps: i32, ro
   weights.transposed = transposed;
   weights.form = form;
   weights.work = space + HEAD_BYTES;
-  weights.packed = weights.work + HEAD_BYTES + (form == PANELS ? workBytes(min(k, KC)) : 0);
+  weights.packed = weights.work + workFor(form, k);
   if (form == INTERLEAVED) {
     if (transposed) interleaveRows(weights.packed, w, k, n);
     else interleaveColumns(weights.packed, w, k, n);
@@ -115,7 +121,7 @@ export function addProduct(c: usize, ldc: i32, a: usize, lda: i32, m: i32, weigh
   const form = weights.form;
   if (m == 0) return;
   if (form == INTERLEAVED) {
-    addRow(c, a, weights.packed, n, k);
+    addRow(c, a, weights.packed, weights.work, n, k);
   } else if (form == PANELS && m > 1) {
     let panels = weights.packed;
     for (let p = 0; p < k; p += KC) {
