@@ -1,4 +1,7 @@
 export * from "./activation.js";
+export * from "./attention.js";
+export * from "./attention_scored.js";
+export * from "./cache.js";
 export * from "./container.js";
 export * from "./conv.js";
 export * from "./conv_transpose.js";
@@ -47,4 +50,13 @@ export * from "./separable.js";
 export * from "./shuffle.js";
 export * from "./unfold.js";
 export * from "./upsample.js";
+export * from "./transformer.js";
+export {
+  type DecoderLayerForwardOptions,
+  type EncoderLayerForwardOptions,
+  type TransformerActivation,
+  TransformerDecoderLayer,
+  TransformerEncoderLayer,
+  type TransformerLayerOptions,
+} from "./transformer_layer.js";
 export * as utils from "./utils.js";
