@@ -1,21 +1,15 @@
 import { checkInteger, checkNumber, checkOneOf, checkOptions, checkRank } from "../check.js";
 import { ArgumentError } from "../errors.js";
-import { type Filter, resample } from "../ops/upsample.js";
+import {
+  type Filter,
+  INTERPOLATE_OPTIONS,
+  INTERPOLATION_MODES,
+  type InterpolationMode,
+  resample,
+} from "../ops/upsample.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./avgpool.js";
-
-export const INTERPOLATION_MODES = [
-  "nearest",
-  "nearest-exact",
-  "linear",
-  "bilinear",
-  "bicubic",
-  "trilinear",
-  "area",
-] as const;
-
-export type InterpolationMode = (typeof INTERPOLATION_MODES)[number];
 
 export interface InterpolateOptions {
   /** Spatial sizes of the result; one for all dimensions, or one for each. Either this or `scaleFactor`. */
@@ -31,8 +25,6 @@ export interface InterpolateOptions {
   /** Weigh all elements that an output covers where the image shrinks. Only for bilinear and bicubic. Default false. */
   readonly antialias?: boolean;
 }
-
-export const INTERPOLATE_OPTIONS = ["size", "scaleFactor", "mode", "alignCorners", "recomputeScaleFactor", "antialias"];
 
 /** Filters of the modes that have a fixed number of dimensions. */
 const FIXED: Readonly<Record<string, readonly [filter: Filter, rank: number]>> = {

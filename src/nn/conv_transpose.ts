@@ -9,7 +9,7 @@ import {
 } from "../ops/conv_transpose.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
-import { ConvolutionBase, type KernelSize } from "./conv.js";
+import { ConvolutionBase, type KernelSize } from "./convolution.js";
 
 export interface ConvTransposeModuleOptions extends ConvTransposeOptions {
   /** Learn an additive bias. Default true. */

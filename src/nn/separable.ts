@@ -1,6 +1,7 @@
 import { checkInteger, checkOptions } from "../check.js";
 import type { Tensor } from "../tensor.js";
-import { Conv1d, Conv2d, type ConvModuleOptions, type KernelSize } from "./conv.js";
+import { Conv1d, Conv2d, type ConvModuleOptions } from "./conv.js";
+import type { KernelSize } from "./convolution.js";
 import { Module } from "./module.js";
 
 export interface SeparableConvOptions extends Omit<ConvModuleOptions, "groups"> {

@@ -1,10 +1,6 @@
 import { checkOneOf, checkOptions } from "../check.js";
-import {
-  INTERPOLATE_OPTIONS,
-  INTERPOLATION_MODES,
-  type InterpolateOptions,
-  interpolate,
-} from "../functional/upsample.js";
+import { type InterpolateOptions, interpolate } from "../functional/upsample.js";
+import { INTERPOLATE_OPTIONS, INTERPOLATION_MODES } from "../ops/upsample.js";
 import type { Tensor } from "../tensor.js";
 import { Module } from "./module.js";
 

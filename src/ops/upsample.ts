@@ -10,6 +10,21 @@ import { apply, defineOp } from "./op.js";
 // Resampling of images to another size. It is linear, and works dimension by dimension: a table of places and weights for each of them is
 // all there is to it, and the transposed tables are the gradient.
 
+/** What users choose from: filters with their number of dimensions, and adaptive average pooling. */
+export const INTERPOLATION_MODES = [
+  "nearest",
+  "nearest-exact",
+  "linear",
+  "bilinear",
+  "bicubic",
+  "trilinear",
+  "area",
+] as const;
+
+export type InterpolationMode = (typeof INTERPOLATION_MODES)[number];
+
+export const INTERPOLATE_OPTIONS = ["size", "scaleFactor", "mode", "alignCorners", "recomputeScaleFactor", "antialias"];
+
 /** How values between the elements are found. */
 export type Filter = "nearest" | "nearest-exact" | "linear" | "cubic";
 
