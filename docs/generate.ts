@@ -33,6 +33,13 @@ const SECTIONS: readonly Section[] = [
     namespaces: ["torch.nn.functional", "torch", "torch.linalg", "torch.Tensor"],
     prefix: "functional.",
   },
+  {
+    title: "Image kernels",
+    source: "functional/kernels.ts",
+    kind: "function",
+    namespaces: [],
+    prefix: "functional.kernels.",
+  },
   { title: "Initialisers", source: "nn/init.ts", kind: "function", namespaces: ["torch.nn.init"], prefix: "nn.init." },
   {
     title: "Optimizers",
@@ -116,7 +123,7 @@ export function modulesPage(root: string): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** Tells whether a name is public: exported by the folder's index, by name or with its whole file. */
+/** Tells whether a name is public: exported by the folder's index, by name or with its whole file. A namespace has its own section. */
 function publicNames(source: string, section: Section): (name: string) => boolean {
   if (section.source.endsWith(".ts")) return () => true;
   const folder = join(source, section.source);
@@ -125,7 +132,7 @@ function publicNames(source: string, section: Section): (name: string) => boolea
   for (const [, list] of index.matchAll(/export \{([^}]*)\} from/g)) {
     for (const item of list!.split(",")) names.add(item.replace("type ", "").trim().split(" as ").at(-1)!);
   }
-  for (const [, file] of index.matchAll(/export \* (?:as \w+ )?from "\.\/(\w+)\.js"/g)) {
+  for (const [, file] of index.matchAll(/export \* from "\.\/(\w+)\.js"/g)) {
     const text = readFileSync(join(folder, `${file}.ts`), "utf8");
     for (const [, name] of text.matchAll(/export (?:abstract )?(?:class|function) (\w+)/g)) names.add(name!);
   }
