@@ -1,21 +1,13 @@
 import { functional as F, type Tensor } from "../../src/node.js";
 import { nllGradOp, squaredDifferenceGradOp } from "../../src/ops/loss.js";
 import { apply } from "../../src/ops/op.js";
+import { type LossOptions, type Reduction, reduceLoss } from "../support/losses.js";
 import { forIndex, Nd } from "../support/nd.js";
 import { type InputSpec, type OpCase, opCase, type Sample } from "../support/op-case.js";
 
-type Reduction = "none" | "mean" | "sum";
-
-interface Options {
-  reduction?: Reduction;
+interface Options extends LossOptions {
   ignoreIndex?: number;
   labelSmoothing?: number;
-}
-
-function reduce(loss: Nd, { reduction = "mean" }: Options, count: number = loss.data.length): Nd {
-  if (reduction === "none") return loss;
-  const total = loss.data.reduce((s, v) => s + v, 0);
-  return new Nd([], [reduction === "sum" ? total : total / count]);
 }
 
 /** −ln of the probabilities in one row of scores, or the scores negated if they are log-probabilities already. */
@@ -42,7 +34,7 @@ function classOracle([x, target, weight]: readonly (Nd | null)[], options: Optio
     loss.data[flat] = (1 - s) * w(t) * cost[t]! + s * smooth;
     count += w(t);
   });
-  return reduce(loss, options, count);
+  return reduceLoss(loss, options, count);
 }
 
 function probabilityOracle([x, target, weight]: readonly (Nd | null)[], options: Options): Nd {
@@ -56,7 +48,7 @@ function probabilityOracle([x, target, weight]: readonly (Nd | null)[], options:
       loss.data[flat]! += (weight?.data[c] ?? 1) * t * cost;
     });
   });
-  return reduce(loss, options);
+  return reduceLoss(loss, options);
 }
 
 const WEIGHT = (n: number): InputSpec => ({ shape: [n], low: 0.5, high: 2, grad: false });
@@ -138,7 +130,7 @@ function elementwise(
     ops,
     run: ([x, t], options) => F[name](x as Tensor, t as Tensor, options),
     oracle: ([x, t], options) =>
-      reduce(
+      reduceLoss(
         x!.map((v, i) => f(v, t!.data[i]!)),
         options,
       ),
