@@ -48,8 +48,6 @@ export * from "./recurrent_cell.js";
 export * from "./recurrent_conv.js";
 export * from "./separable.js";
 export * from "./shuffle.js";
-export * from "./unfold.js";
-export * from "./upsample.js";
 export * from "./transformer.js";
 export {
   type DecoderLayerForwardOptions,
@@ -59,4 +57,6 @@ export {
   TransformerEncoderLayer,
   type TransformerLayerOptions,
 } from "./transformer_layer.js";
+export * from "./unfold.js";
+export * from "./upsample.js";
 export * as utils from "./utils.js";

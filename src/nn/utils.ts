@@ -2,6 +2,6 @@
 export * from "./bptt.js";
 export * from "./gradients.js";
 export * from "./parametrize.js";
-export * from "./receptive.js";
 export * from "./parametrize.js";
+export * from "./receptive.js";
 export * as rnn from "./utils_rnn.js";
