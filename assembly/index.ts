@@ -12,6 +12,7 @@ export * from "./ctc";
 export * from "./cumulative";
 export * from "./extrema";
 export * from "./gather";
+export * from "./grid_sample";
 export * from "./indexing";
 export * from "./linalg";
 export * from "./lookup";

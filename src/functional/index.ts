@@ -13,6 +13,7 @@ export * from "./embedding.js";
 export * from "./embedding_bag.js";
 export * from "./extrema.js";
 export * from "./gather.js";
+export * from "./grid_sample.js";
 export * as kernels from "./kernels.js";
 export * from "./lookup.js";
 export * from "./loss.js";

@@ -44,7 +44,7 @@ const OP = "Upsample";
  * the third, the other modes any.
  * Errors: ArgumentError unless just one of size and scaleFactor is given, and for options that the mode has no use for.
  */
-export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
+export function interpolate(x: Tensor, options: InterpolateOptions = {}): Tensor {
   checkOptions(OP, options, INTERPOLATE_OPTIONS);
   const mode = checkOneOf(OP, "mode", options.mode ?? "nearest", INTERPOLATION_MODES);
   const [filter, rank] = FIXED[mode] ?? [mode, null];

@@ -8,10 +8,10 @@ import { Module } from "./module.js";
 export class Upsample extends Module {
   readonly options: InterpolateOptions;
 
-  constructor(options: InterpolateOptions) {
+  constructor(options: InterpolateOptions = {}) {
     super();
     checkOptions("Upsample", options, INTERPOLATE_OPTIONS);
-    checkOneOf("Upsample", "mode", options?.mode ?? "nearest", INTERPOLATION_MODES);
+    checkOneOf("Upsample", "mode", options.mode ?? "nearest", INTERPOLATION_MODES);
     this.options = options;
   }
 

@@ -11,6 +11,7 @@ export * from "./ctc.js";
 export * from "./cumulative.js";
 export * from "./extrema.js";
 export * from "./gather.js";
+export * from "./grid_sample.js";
 export * from "./indexing.js";
 export * from "./linalg.js";
 export * from "./lookup.js";
