@@ -77,7 +77,7 @@ export interface SegmentOptions {
  *
  * Errors: ShapeError if the sequences differ in T; ArgumentError for lengths below 1.
  */
-export function* bpttSegments<T extends readonly Tensor[]>(
+export function* bpttSegments<const T extends readonly Tensor[]>(
   sequences: T,
   options: SegmentOptions,
 ): IterableIterator<{ [K in keyof T]: Tensor }> {
