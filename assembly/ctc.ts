@@ -23,7 +23,14 @@ const NEVER: f32 = -Infinity;
   const least = f32x4.min(f32x4.min(a, b), c);
   // −∞ less −∞ would be NaN.
   const m = v128.andnot(most, f32x4.eq(most, f32x4.splat(NEVER)));
-  return f32x4.add(most, log1pSmall(f32x4.add(exp(f32x4.sub(middle, m)), exp(f32x4.sub(least, m)))));
+  let d = f32x4.sub(middle, m);
+  let sum = f32x4.splat(0);
+  // A loop, so that the binary holds exp once.
+  for (let k = 0; k < 2; k++) {
+    sum = f32x4.add(sum, exp(d));
+    d = f32x4.sub(least, m);
+  }
+  return f32x4.add(most, log1pSmall(sum));
 }
 
 /** n elements of −∞. */

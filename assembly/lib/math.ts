@@ -125,7 +125,7 @@ const LN2_LOW: f32 = -2.12194440e-4;
   return select(x, corrected, f32x4.eq(u, splat(1)));
 }
 
-/** ln(1 + x) for 0 ≤ x ≤ 2, as 2·artanh s with s = x/(x + 2); error 2⁻²⁵ but for rounding, 2.5 ULP with it. */
+/** ln(1 + x) for −2/3 ≤ x ≤ 2, as 2·artanh s with s = x/(x + 2). Error ≤ 2.5 ULP. */
 @inline export function log1pSmall(x: v128): v128 {
   const s = f32x4.div(x, f32x4.add(x, splat(2)));
   const z = f32x4.mul(s, s);
