@@ -1,7 +1,13 @@
-import { checkInteger, checkOptions } from "../check.js";
+import { checkDType, checkInteger, checkNumber, checkOptions, checkRank } from "../check.js";
+import { zeros } from "../creation.js";
+import { ShapeError } from "../errors.js";
+import { ge } from "../functional/compare.js";
 import { flatten } from "../functional/copy.js";
+import { max } from "../functional/extrema.js";
 import * as F from "../functional/matmul.js";
 import { unflatten } from "../functional/view.js";
+import { noGrad, scope } from "../scoping.js";
+import { formatShape, sameShape } from "../shape.js";
 import { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
 import { kaimingUniform_, uniform_ } from "./init.js";
@@ -89,6 +95,118 @@ export class Bilinear extends Module {
 
   forward(x1: Tensor, x2: Tensor): Tensor {
     return F.bilinear(x1, x2, this.weight, this.bias);
+  }
+}
+
+/**
+ * y = max_j (x W_jᵀ + b_j): the largest of `pieces` affine maps, for each output (Goodfellow et al., Maxout Networks, 2013).
+ * x [..., inFeatures], y [..., outFeatures], weight [pieces·outFeatures, inFeatures] and bias [pieces·outFeatures], piece by piece; both
+ * begin uniform in ±1/√inFeatures. The gradient goes to the largest piece, to the first of equals.
+ */
+export class Maxout extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+
+  constructor(
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    readonly pieces: number,
+    options: LinearModuleOptions = {},
+  ) {
+    super();
+    checkOptions("Maxout", options, ["bias"]);
+    checkInteger("Maxout", "inFeatures", inFeatures, 0);
+    checkInteger("Maxout", "outFeatures", outFeatures, 0);
+    checkInteger("Maxout", "pieces", pieces, 1);
+    const rows = pieces * outFeatures;
+    this.weight = uninitialised([rows, inFeatures], "Maxout");
+    this.bias = (options.bias ?? true) ? uninitialised([rows], "Maxout") : null;
+    this.resetParameters();
+  }
+
+  /** Draws weight and bias anew. */
+  resetParameters(): void {
+    drawUniform(this.weight, this.inFeatures);
+    if (this.bias !== null) drawUniform(this.bias, this.inFeatures);
+  }
+
+  forward(x: Tensor): Tensor {
+    checkFeatures("Maxout", x, this.inFeatures);
+    const all = F.linear(x, this.weight, this.bias);
+    const pieces = unflatten(all, { dim: -1, sizes: [this.pieces, this.outFeatures] });
+    return max(pieces, { dim: -2 })[0];
+  }
+}
+
+function checkFeatures(op: string, x: Tensor, features: number): void {
+  checkDType(op, "input", x, "float32");
+  const got = x.shape.at(-1);
+  if (got !== features) {
+    throw new ShapeError(op, `input has ${got ?? "no"} features; expected ${features} (input ${formatShape(x.shape)})`);
+  }
+}
+
+/**
+ * y = step(x Wᵀ + b) with step(z) = 1 for z ≥ 0, else 0 (Rosenblatt, The Perceptron, 1958). x [..., inFeatures], y [..., outFeatures],
+ * weight [outFeatures, inFeatures], bias [outFeatures]; both begin at 0. The step has no gradient, so the output does not depend on
+ * anything for autograd and optimizers leave the parameters alone: `learn` trains them.
+ */
+export class Perceptron extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+
+  constructor(
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    options: LinearModuleOptions = {},
+  ) {
+    super();
+    checkOptions("Perceptron", options, ["bias"]);
+    checkInteger("Perceptron", "inFeatures", inFeatures, 1);
+    checkInteger("Perceptron", "outFeatures", outFeatures, 1);
+    const untrained = { requiresGrad: false };
+    this.weight = new Parameter(zeros([outFeatures, inFeatures]), untrained);
+    this.bias = (options.bias ?? true) ? new Parameter(zeros([outFeatures]), untrained) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    checkFeatures("Perceptron", x, this.inFeatures);
+    return noGrad(() => ge(F.linear(x, this.weight, this.bias), 0).to("float32"));
+  }
+
+  /**
+   * Goes once through the examples, one after the other, by Rosenblatt's rule: W ← W + lr·(target − y) xᵀ, b ← b + lr·(target − y).
+   * x [inFeatures] or [N, inFeatures], target [outFeatures] or [N, outFeatures] of 0 and 1. Returns how many outputs were wrong when
+   * their example came; repeated on examples that a hyperplane separates, it reaches 0. Errors: ShapeError for other shapes.
+   */
+  learn(x: Tensor, target: Tensor, lr = 1): number {
+    checkFeatures("Perceptron", x, this.inFeatures);
+    checkRank("Perceptron", "input", x.shape, 1, 2);
+    checkNumber("Perceptron", "lr", lr, 0);
+    const expected = [...x.shape.slice(0, -1), this.outFeatures];
+    if (!sameShape(target.shape, expected)) {
+      const [got, wanted] = [formatShape(target.shape), formatShape(expected)];
+      throw new ShapeError("Perceptron", `target has shape ${got}; expected ${wanted} (input ${formatShape(x.shape)})`);
+    }
+    return noGrad(() => {
+      const examples = x.reshape(-1, 1, this.inFeatures).unbind();
+      const answers = target.to("float32").reshape(-1, this.outFeatures, 1).unbind();
+      let wrong = 0;
+      for (const [i, example] of examples.entries()) wrong += scope(() => this.learnOne(example, answers[i]!, lr));
+      return wrong;
+    });
+  }
+
+  /** One step; example [1, inFeatures], answer [outFeatures, 1]. */
+  private learnOne(example: Tensor, answer: Tensor, lr: number): number {
+    const error = answer.sub(this.forward(example).t());
+    const wrong = error.ne(0).sum().item();
+    if (wrong > 0) {
+      const step = error.mul(lr);
+      this.weight.copy_(this.weight.add(step.mul(example)));
+      this.bias?.copy_(this.bias.add(step.flatten()));
+    }
+    return wrong;
   }
 }
 
