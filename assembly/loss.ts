@@ -3,6 +3,7 @@
 
 import { exp } from "./lib/math";
 import { storeLanes, zip, zip3, zipWith } from "./lib/loops";
+import { zip3Long } from "./lib/long_loops";
 import { maxAndLogSum } from "./lib/softmax";
 
 /** Position of the first of `count` targets that is neither ignoreIndex nor in [0, n); −1 if there is none. */
@@ -128,7 +129,7 @@ export function cross_entropy_grad_f32(dx: usize, g: usize, stats: usize, x: usi
     } else {
       for (let c = 0; c < n; c++) {
         const row = step * <usize>c;
-        zip3<Probability>(dx + row, x + row, stats, logsum, inner);
+        zip3Long<Probability>(dx + row, x + row, stats, logsum, inner);
         zip<Mul>(dx + row, dx + row, work, inner);
         if (smoothing > 0) {
           const w = f32x4.splat(weightOf(weight, c));
@@ -157,22 +158,18 @@ function rowGrad(dx: usize, x: usize, weight: usize, n: i32, a: f32, b: f32, m: 
   const vb = f32x4.splat(b);
   const vm = f32x4.splat(m);
   const vl = f32x4.splat(logsum);
-  if (n >= 4) {
-    do {
-      const p = exp(f32x4.sub(f32x4.sub(v128.load(x), vm), vl));
-      const w = weight ? f32x4.mul(vb, v128.load(weight)) : vb;
-      v128.store(dx, f32x4.sub(f32x4.mul(va, p), w));
-      x += 16;
-      dx += 16;
-      if (weight) weight += 16;
-      n -= 4;
-    } while (n >= 4);
-  }
-  if (n > 0) {
+  if (n <= 0) return;
+  do {
     const p = exp(f32x4.sub(f32x4.sub(v128.load(x), vm), vl));
     const w = weight ? f32x4.mul(vb, v128.load(weight)) : vb;
-    storeLanes(dx, f32x4.sub(f32x4.mul(va, p), w), n);
-  }
+    const v = f32x4.sub(f32x4.mul(va, p), w);
+    if (n < 4) return storeLanes(dx, v, n);
+    v128.store(dx, v);
+    x += 16;
+    dx += 16;
+    if (weight) weight += 16;
+    n -= 4;
+  } while (n > 0);
 }
 
 @unmanaged class SquaredDifference {

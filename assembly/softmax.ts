@@ -1,6 +1,7 @@
 // Softmax and its logarithm along the middle dimension of x [outer, n, inner]; y, g and dx have x's shape, work is [2, inner].
 
 import { mapWith, zip, zip3, zipWith } from "./lib/loops";
+import { mapLong, zip3Long, zipLongWith } from "./lib/long_loops";
 import { exp, log, logScalar } from "./lib/math";
 import { COLUMNS } from "./lib/reduce";
 import { columnsExp, columnsMax, columnsSumExp, rowDot, rowExp, rowMax, rowSum, rowSumExp } from "./lib/softmax";
@@ -15,7 +16,7 @@ import { columnsExp, columnsMax, columnsSumExp, rowDot, rowExp, rowMax, rowSum, 
   @inline v(x: v128, one: v128, _q: v128): v128 { return f32x4.div(one, x); }
 }
 @unmanaged class Log {
-  @inline v(x: v128, _p: v128, _q: v128): v128 { return log(x); }
+  @inline v(x: v128): v128 { return log(x); }
 }
 @unmanaged class Shift {
   @inline v(x: v128, m: v128, l: v128): v128 { return f32x4.sub(f32x4.sub(x, m), l); }
@@ -78,8 +79,7 @@ export function log_softmax_f32(y: usize, x: usize, work: usize, outer: i32, n: 
         const at = <usize>j << 2;
         columnsMax(work, x + at, n, width, step);
         columnsSumExp(sum, x + at, work, n, width, step);
-        const zero = f32x4.splat(0);
-        mapWith<Log>(sum, sum, width, zero, zero);
+        mapLong<Log>(sum, sum, width);
         for (let i = 0; i < n; i++) {
           const row = at + step * <usize>i;
           zip3<Shift>(y + row, x + row, work, sum, width);
@@ -125,7 +125,7 @@ export function log_softmax_grad_f32(dx: usize, g: usize, y: usize, work: usize,
   for (let o = 0; o < outer; o++) {
     if (inner == 1) {
       const s = f32x4.splat(<f32>rowSum(g, n));
-      zipWith<Bound<LogSoftmaxGrad>>(dx, g, y, n, s, s);
+      zipLongWith<Bound<LogSoftmaxGrad>>(dx, g, y, n, s, s);
     } else {
       for (let j = 0; j < inner; j += COLUMNS) {
         const width = min(inner - j, COLUMNS);
@@ -134,7 +134,7 @@ export function log_softmax_grad_f32(dx: usize, g: usize, y: usize, work: usize,
         for (let i = 0; i < n; i++) zip<Add>(work, work, g + at + step * <usize>i, width);
         for (let i = 0; i < n; i++) {
           const row = at + step * <usize>i;
-          zip3<LogSoftmaxGrad>(dx + row, g + row, y + row, work, width);
+          zip3Long<LogSoftmaxGrad>(dx + row, g + row, y + row, work, width);
         }
       }
     }

@@ -1,6 +1,6 @@
 // Transcendental functions, element by element; x, y, g and dx hold n elements. lib/math.ts and lib/math64.ts state the accuracy.
-import { zip } from "./lib/loops";
-import { mapLong, mapLongWith, zipLong } from "./lib/long_loops";
+import { storeLanes, zip } from "./lib/loops";
+import { mapLong, zipLong } from "./lib/long_loops";
 import * as math from "./lib/math";
 import * as math64 from "./lib/math64";
 
@@ -42,13 +42,6 @@ import * as math64 from "./lib/math64";
 @unmanaged class Cos {
   @inline v(x: v128): v128 { return math64.cos(x); }
 }
-@unmanaged class Pow {
-  @inline v(a: v128, b: v128): v128 { return math64.pow(a, b); }
-}
-@unmanaged class PowScalar {
-  @inline v(x: v128, exponent: v128, _unused: v128): v128 { return math64.pow(x, exponent); }
-}
-
 export function exp_f32(y: usize, x: usize, n: i32): void { mapLong<Exp>(y, x, n); }
 export function expm1_f32(y: usize, x: usize, n: i32): void { mapLong<Expm1>(y, x, n); }
 export function log_f32(y: usize, x: usize, n: i32): void { mapLong<Log>(y, x, n); }
@@ -60,11 +53,24 @@ export function sin_f32(y: usize, x: usize, n: i32): void { mapLong<Sin>(y, x, n
 export function cos_f32(y: usize, x: usize, n: i32): void { mapLong<Cos>(y, x, n); }
 
 /** y = a^b. */
-export function pow_f32(y: usize, a: usize, b: usize, n: i32): void { zipLong<Pow>(y, a, b, n); }
+export function pow_f32(y: usize, a: usize, b: usize, n: i32): void { powers(y, a, b, n, 0); }
 
 /** y = x^exponent. */
-export function pow_scalar_f32(y: usize, x: usize, n: i32, exponent: f32): void {
-  mapLongWith<PowScalar>(y, x, n, f32x4.splat(exponent), f32x4.splat(0));
+export function pow_scalar_f32(y: usize, x: usize, n: i32, exponent: f32): void { powers(y, x, 0, n, exponent); }
+
+/** y = a^b, or a^exponent where there is no b: the code is long, and stands in the binary once. */
+function powers(y: usize, a: usize, b: usize, n: i32, exponent: f32): void {
+  if (n <= 0) return;
+  const same = f32x4.splat(exponent);
+  do {
+    const v = math64.pow(v128.load(a), b ? v128.load(b) : same);
+    if (n < 4) return storeLanes(y, v, n);
+    v128.store(y, v);
+    y += 16;
+    a += 16;
+    if (b) b += 16;
+    n -= 4;
+  } while (n > 0);
 }
 
 /** dx = g·(1 − y²). */

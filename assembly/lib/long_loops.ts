@@ -60,3 +60,19 @@ import { storeLanes } from "./loops";
     n -= 4;
   } while (n > 0);
 }
+
+/** y[i] = op(a[i], b[i], c[i]) for n elements of four bytes. */
+@inline export function zip3Long<Op>(y: usize, a: usize, b: usize, c: usize, n: i32): void {
+  const op = changetype<Op>(0);
+  if (n <= 0) return;
+  do {
+    const v = op.v(v128.load(a), v128.load(b), v128.load(c));
+    if (n < 4) return storeLanes(y, v, n);
+    v128.store(y, v);
+    y += 16;
+    a += 16;
+    b += 16;
+    c += 16;
+    n -= 4;
+  } while (n > 0);
+}

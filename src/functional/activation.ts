@@ -140,7 +140,7 @@ export function leakyRelu(x: Tensor, options: LeakyReluOptions = {}): Tensor {
 }
 
 /**
- * y = x above 0, else weight·x (He et al., Delving Deep into Rectifiers, 2015). weight [1], or [C] for x [N, C, …]: a slope for each
+ * y = x above 0, else weight·x (He et al., Delving Deep into Rectifiers, 2015). Shapes: weight [1], or [C] for x [N, C, …]: a slope for each
  * channel. Gradients to both, the one at 0 being weight. Errors: ShapeError if weight fits neither.
  */
 export function prelu(x: Tensor, weight: Tensor): Tensor {

@@ -103,7 +103,7 @@ export interface ConvNormOptions {
 }
 
 /**
- * Convolution, normalisation and activation in a row. x [N, inChannels, H, W] → y [N, outChannels, H', W']. Keys: `0.…` for the
+ * Convolution, normalisation and activation in a row. Shapes: x [N, inChannels, H, W] → y [N, outChannels, H', W']. Keys: `0.…` for the
  * convolution and `1.…` for the normalisation, as in torchvision's Conv2dNormActivation.
  */
 export class Conv2dNormActivation extends Sequential {

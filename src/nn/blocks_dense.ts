@@ -19,7 +19,7 @@ export interface DenseLayerOptions {
 
 /**
  * One step of a dense block: normalisation, relu, 1×1 convolution, normalisation, relu, 3×3 convolution (Huang et al., 2017, section 3,
- * "bottleneck layers"). x [N, inChannels, H, W] → y [N, growthRate, H, W]. Keys: norm1, conv1, norm2, conv2.
+ * "bottleneck layers"). Shapes: x [N, inChannels, H, W] → y [N, growthRate, H, W]. Keys: norm1, conv1, norm2, conv2.
  */
 export class DenseLayer extends Module {
   readonly norm1: BatchNorm2d;
@@ -50,7 +50,7 @@ export class DenseLayer extends Module {
 
 /**
  * `layers` dense layers, each of which takes what came before it and adds growthRate channels: x_i = H_i([x_0, …, x_{i−1}]) (Huang et
- * al., 2017, Figure 1); y = [x_0, …, x_layers]. x [N, inChannels, H, W] → y [N, inChannels + layers·growthRate, H, W]. Keys:
+ * al., 2017, Figure 1); y = [x_0, …, x_layers]. Shapes: x [N, inChannels, H, W] → y [N, inChannels + layers·growthRate, H, W]. Keys:
  * denselayer1.…, denselayer2.…
  */
 export class DenseBlock extends Module {
@@ -83,7 +83,7 @@ export class DenseBlock extends Module {
 
 /**
  * Between dense blocks: normalisation, relu, 1×1 convolution, mean over 2×2 (Huang et al., 2017, Figure 2).
- * x [N, inChannels, H, W] → y [N, outChannels, H/2, W/2]. Keys: norm, conv.
+ * Shapes: x [N, inChannels, H, W] → y [N, outChannels, H/2, W/2]. Keys: norm, conv.
  */
 export class TransitionLayer extends Module {
   readonly norm: BatchNorm2d;

@@ -9,7 +9,7 @@ import { MaxPool2d } from "./pool.js";
 
 /**
  * Convolution without bias, batch normalisation with eps 0.001, relu: the brick of the Inception networks (Szegedy et al., Rethinking the
- * Inception Architecture, 2016). x [N, inChannels, H, W] → y [N, outChannels, H', W']. Options are Conv2d's. Keys: conv, bn.
+ * Inception Architecture, 2016). Shapes: x [N, inChannels, H, W] → y [N, outChannels, H', W']. Options are Conv2d's. Keys: conv, bn.
  */
 export class BasicConv2d extends Module {
   readonly conv: Conv2d;
@@ -46,7 +46,7 @@ export interface InceptionChannels {
 /**
  * A 1×1 convolution, a 3×3 one, a "5×5" one and a pooling side by side (Szegedy et al., Going Deeper with Convolutions, 2014, Figure 2b),
  * as torchvision's GoogLeNet has it: with batch normalisation, and 3×3 also where the paper says 5×5.
- * x [N, inChannels, H, W] → y [N, one + three + five + pool, H, W]. Keys: branch1, branch2.0, branch2.1, branch3.0, branch3.1, branch4.1.
+ * Shapes: x [N, inChannels, H, W] → y [N, one + three + five + pool, H, W]. Keys: branch1, branch2.0, branch2.1, branch3.0, branch3.1, branch4.1.
  */
 export class InceptionBlock extends Branches {
   readonly outChannels: number;

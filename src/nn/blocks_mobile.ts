@@ -15,7 +15,7 @@ import { BatchNorm2d } from "./norm_batch.js";
 
 /**
  * y = F(x), plus x where the shapes agree, F being a 1×1 convolution to expandRatio·inChannels, a depthwise 3×3 one and a 1×1 one without
- * activation (Sandler et al., MobileNetV2, 2018, Figure 4d). x [N, inChannels, H, W] → y [N, outChannels, H/stride, W/stride]. Keys:
+ * activation (Sandler et al., MobileNetV2, 2018, Figure 4d). Shapes: x [N, inChannels, H, W] → y [N, outChannels, H/stride, W/stride]. Keys:
  * conv.0.0, conv.0.1, conv.1.0, conv.1.1, conv.2, conv.3; for expandRatio 1 the first convolution is left out and the others move up.
  */
 export class InvertedResidual extends Module {
@@ -50,7 +50,7 @@ export class InvertedResidual extends Module {
 
 /**
  * Half of the channels pass, the other half go through a 1×1, a depthwise 3×3 and a 1×1 convolution, and the halves are shuffled; with
- * stride 2 both halves are made from all channels (Ma et al., ShuffleNet V2, 2018, Figure 3c, d). x [N, inChannels, H, W] →
+ * stride 2 both halves are made from all channels (Ma et al., ShuffleNet V2, 2018, Figure 3c, d). Shapes: x [N, inChannels, H, W] →
  * y [N, outChannels, H/stride, W/stride]. Keys: branch1.0 … branch1.3 (stride 2 only), branch2.0 … branch2.6.
  * Errors: ArgumentError for an odd outChannels, or for stride 1 with inChannels other than outChannels.
  */

@@ -36,7 +36,7 @@ function projection(op: string, from: number, to: number, { stride = 1, downsamp
 
 /**
  * y = relu(F(x) + x), F being two 3×3 convolutions to `channels` with batch normalisation (He et al., Deep Residual Learning for Image
- * Recognition, 2015, Figure 5 left). x [N, inChannels, H, W] → y [N, channels, H/stride, W/stride]. Keys: conv1, bn1, conv2, bn2, and
+ * Recognition, 2015, Figure 5 left). Shapes: x [N, inChannels, H, W] → y [N, channels, H/stride, W/stride]. Keys: conv1, bn1, conv2, bn2, and
  * downsample.0, downsample.1 for the projection of x where the shapes differ.
  */
 export class BasicBlock extends Module {
@@ -71,7 +71,7 @@ export class BasicBlock extends Module {
 /**
  * y = relu(F(x) + x), F being a 1×1, a 3×3 and a 1×1 convolution with batch normalisation (He et al., Deep Residual Learning for Image
  * Recognition, 2015, Figure 5 right). The stride stands at the 3×3 convolution. With `groups` 32 and `widthPerGroup` 4 it is the block
- * of ResNeXt-50 32×4d (Xie et al., Aggregated Residual Transformations, 2017, Figure 3c). x [N, inChannels, H, W] →
+ * of ResNeXt-50 32×4d (Xie et al., Aggregated Residual Transformations, 2017, Figure 3c). Shapes: x [N, inChannels, H, W] →
  * y [N, 4·channels, H/stride, W/stride]; inside there are channels·widthPerGroup/64·groups. Keys: conv1, bn1, conv2, bn2, conv3, bn3,
  * and downsample.0, downsample.1 for the projection of x where the shapes differ.
  */

@@ -100,7 +100,7 @@ export class Bilinear extends Module {
 
 /**
  * y = max_j (x W_jᵀ + b_j): the largest of `pieces` affine maps, for each output (Goodfellow et al., Maxout Networks, 2013).
- * x [..., inFeatures], y [..., outFeatures], weight [pieces·outFeatures, inFeatures] and bias [pieces·outFeatures], piece by piece; both
+ * Shapes: x [..., inFeatures], y [..., outFeatures], weight [pieces·outFeatures, inFeatures] and bias [pieces·outFeatures], piece by piece; both
  * begin uniform in ±1/√inFeatures. The gradient goes to the largest piece, to the first of equals.
  */
 export class Maxout extends Module {
@@ -147,7 +147,7 @@ function checkFeatures(op: string, x: Tensor, features: number): void {
 }
 
 /**
- * y = step(x Wᵀ + b) with step(z) = 1 for z ≥ 0, else 0 (Rosenblatt, The Perceptron, 1958). x [..., inFeatures], y [..., outFeatures],
+ * y = step(x Wᵀ + b) with step(z) = 1 for z ≥ 0, else 0 (Rosenblatt, The Perceptron, 1958). Shapes: x [..., inFeatures], y [..., outFeatures],
  * weight [outFeatures, inFeatures], bias [outFeatures]; both begin at 0. The step has no gradient, so the output does not depend on
  * anything for autograd and optimizers leave the parameters alone: `learn` trains them.
  */
