@@ -11,17 +11,17 @@ import { adopt, adoptUnscoped, Tensor } from "../tensor.js";
 // Truncated back-propagation through time: a long sequence is cut into segments, the state runs on, gradients stop at the cuts.
 
 /** A recurrent state: a tensor, or tensors in arrays and plain objects. */
-export type State = Tensor | readonly State[] | { readonly [key: string]: State };
+export type RecurrentState = Tensor | readonly RecurrentState[] | { readonly [key: string]: RecurrentState };
 
 /** The same state, unknown to the tape: gradients stop here. The tensors share their storage with the given ones. */
-export function detachState<S extends State>(state: S): S {
+export function detachState<S extends RecurrentState>(state: S): S {
   return mapState(state, (t) => adopt(detached(t)));
 }
 
-function mapState<S extends State>(state: S, fn: (t: Tensor) => Tensor): S;
-function mapState(state: State, fn: (t: Tensor) => Tensor): State {
+function mapState<S extends RecurrentState>(state: S, fn: (t: Tensor) => Tensor): S;
+function mapState(state: RecurrentState, fn: (t: Tensor) => Tensor): RecurrentState {
   if (state instanceof Tensor) return fn(state);
-  if (Array.isArray(state)) return state.map((s: State) => mapState(s, fn));
+  if (Array.isArray(state)) return state.map((s: RecurrentState) => mapState(s, fn));
   return Object.fromEntries(Object.entries(state).map(([key, s]) => [key, mapState(s, fn)]));
 }
 
@@ -29,7 +29,7 @@ function mapState(state: State, fn: (t: Tensor) => Tensor): State {
  * A state that is carried from one batch or segment to the next, detached: `layer.forward(x, carried.state)`, then
  * `carried.carry(newState)`. It owns its tensors, so that they outlive the scope they were made in.
  */
-export class CarriedState<S extends State> {
+export class CarriedState<S extends RecurrentState> {
   private held: S | null = null;
 
   /** What was carried last; null at the beginning, for which layers take zeros. */

@@ -6,7 +6,7 @@ import { indexCopy, indexSelect } from "../ops/rows.js";
 import { formatShape, sameShape } from "../shape.js";
 import { Tensor } from "../tensor.js";
 
-// Sequences of different lengths, as recurrent layers take them. `nn.utils.rnn`.
+// Sequences of different lengths, as recurrent layers take them; what is public of it is in utils_rnn.ts.
 
 /**
  * Sequences of different lengths without padding: the rows of step 0 of all sequences, then those of step 1 of the sequences that have

@@ -291,6 +291,7 @@ export interface RnnOptions extends RecurrentOptions {
  * sequence; y alike with D · hiddenSize features (D directions). h0 and hN [numLayers · D, N, hiddenSize], without N for one sequence;
  * h0 may be null for zeros. Parameters begin uniform in ±1/√hiddenSize. An output layer is a Linear on y.
  * Errors: ShapeError for another number of features or another state; ArgumentError for lengths outside 1 to T.
+ * PyTorch: `forward` also takes the lengths of a padded batch.
  */
 export class RNN extends Recurrent {
   readonly nonlinearity: "tanh" | "relu";
@@ -329,6 +330,7 @@ export interface LstmOptions extends RecurrentOptions {
  * [numLayers · D, N, hiddenSize], without N for one sequence; the state may be null for zeros. Parameters begin uniform in
  * ±1/√hiddenSize.
  * Errors: ShapeError for another number of features or another state; ArgumentError for lengths outside 1 to T.
+ * PyTorch: `forward` also takes the lengths of a padded batch.
  */
 export class LSTM extends Recurrent {
   constructor(inputSize: number, hiddenSize: number, options: LstmOptions = {}) {
@@ -368,6 +370,7 @@ export interface GruOptions extends RecurrentOptions {
  * sign of its weights and biases).
  *
  * `forward(x, h0)` → [y, hN]; shapes and errors as RNN's. Parameters begin uniform in ±1/√hiddenSize.
+ * PyTorch: resetAfter; `forward` also takes the lengths of a padded batch.
  */
 export class GRU extends Recurrent {
   readonly resetAfter: boolean;

@@ -90,8 +90,8 @@ export interface RnnCellOptions extends CellOptions {
 }
 
 /**
- * One step of an RNN: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu. x [N, inputSize] and h, h' [N, hiddenSize], or without N; h may be
- * null for zeros. Errors: ShapeError for other shapes.
+ * One step of an RNN: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu instead of tanh.
+ * x [N, inputSize] and h, h' [N, hiddenSize], or without N; h may be null for zeros. Errors: ShapeError for other shapes.
  */
 export class RNNCell extends Cell {
   readonly nonlinearity: "tanh" | "relu";
@@ -110,8 +110,8 @@ export class RNNCell extends Cell {
 }
 
 /**
- * One step of an LSTM (see `LSTM`): [h', c'] from x [N, inputSize] and [h, c], each [N, hiddenSize], or all without N; the state may be
- * null for zeros. Errors: ShapeError for other shapes.
+ * One step of an LSTM: [h', c'] from x and [h, c]; see `LSTM`.
+ * x [N, inputSize], all others [N, hiddenSize], or all without N; the state may be null for zeros. Errors: ShapeError for other shapes.
  */
 export class LSTMCell extends Cell {
   constructor(inputSize: number, hiddenSize: number, options: CellOptions = {}) {
@@ -133,8 +133,9 @@ export interface GruCellOptions extends CellOptions {
 }
 
 /**
- * One step of a GRU (see `GRU`): h' from x [N, inputSize] and h [N, hiddenSize], or without N; h may be null for zeros.
- * Errors: ShapeError for other shapes.
+ * One step of a GRU: h' from x and h; see `GRU`.
+ * x [N, inputSize] and h, h' [N, hiddenSize], or without N; h may be null for zeros. Errors: ShapeError for other shapes.
+ * PyTorch: resetAfter, as in `GRU`.
  */
 export class GRUCell extends Cell {
   readonly resetAfter: boolean;

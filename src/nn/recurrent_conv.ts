@@ -61,7 +61,7 @@ abstract class ConvRecurrent extends Module {
     for (const parameter of this.parameters()) uniform_(parameter, -bound, bound);
   }
 
-  /** weightHh * h, or some of its output channels. */
+  /** weightHh ∗ h, or some of its output channels. */
   protected hidden(h: Tensor, from = 0, to = this.weightHh.size(0)): Tensor {
     return conv(h, narrow(this.weightHh, 0, from, to - from), null, this.attrs);
   }
@@ -101,7 +101,7 @@ abstract class ConvRecurrent extends Module {
 }
 
 /**
- * An RNN over images: h' = tanh(weightIh * x + weightHh * h + bias), * a convolution with zero "same" padding.
+ * An RNN over images: h' = tanh(weightIh ∗ x + weightHh ∗ h + bias), ∗ a convolution with zero "same" padding.
  *
  * `forward(x, h0)` → [y, hN]. x [N, T, inChannels, H, W] and y [N, T, hiddenChannels, H, W], with `channelsLast` both [N, T, W, H, C];
  * h0 and hN [N, hiddenChannels, H, W], h0 may be null for zeros. Parameters begin uniform in ±1/√(hiddenChannels · kH · kW).
@@ -126,8 +126,8 @@ export class ConvRNN2d extends ConvRecurrent {
 }
 
 /**
- * An LSTM over images (Shi et al. 2015, without peepholes): (i, f, g, o) = weightIh * x + weightHh * h + bias,
- * c' = σ(f) c + σ(i) tanh(g), h' = σ(o) tanh(c'), * a convolution with zero "same" padding.
+ * An LSTM over images (Shi et al. 2015, without peepholes): (i, f, g, o) = weightIh ∗ x + weightHh ∗ h + bias,
+ * c' = σ(f) c + σ(i) tanh(g), h' = σ(o) tanh(c'), ∗ a convolution with zero "same" padding.
  *
  * `forward(x, [h0, c0])` → [y, [hN, cN]]; shapes and errors as ConvRNN2d's, c like h.
  */
@@ -155,8 +155,8 @@ export class ConvLSTM2d extends ConvRecurrent {
 }
 
 /**
- * A GRU over images, the reset gate applied before the hidden convolution: r, z = σ of their parts of weightIh * x + weightHh * h + bias,
- * n = tanh(weightIh_n * x + weightHh_n * (r ⊙ h) + bias_n), h' = (1 − z) ⊙ n + z ⊙ h, * a convolution with zero "same" padding.
+ * A GRU over images, the reset gate applied before the hidden convolution: r, z = σ of their parts of weightIh ∗ x + weightHh ∗ h + bias,
+ * n = tanh(weightIh_n ∗ x + weightHh_n ∗ (r ⊙ h) + bias_n), h' = (1 − z) ⊙ n + z ⊙ h, ∗ a convolution with zero "same" padding.
  *
  * `forward(x, h0)` → [y, hN]; shapes and errors as ConvRNN2d's.
  */
