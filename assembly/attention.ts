@@ -125,7 +125,7 @@ export function attention_f32(
   const sums = scratch + productsBytes(l, s, e, ev);
   const tile = sums + (ROWS << 3);
   const width = tileWidth(s);
-  memory.fill(y, 0, <usize>(l * ev) << 2);
+  if (s == 0) memory.fill(y, 0, <usize>(l * ev) << 2);
   const step = tileRows(s, diagonal);
   for (let i = 0; i < l; i += step) {
     const rows = min(l - i, step);
@@ -157,7 +157,7 @@ export function attention_f32(
         if (n < keys) memory.fill(at(t, n), 0, <usize>(keys - n) << 2);
         if (threshold) dropRow(t, n, k0, k1, c0, c1, blockOf(i + r, j, s), threshold, keep);
       }
-      product(at(y, i * ev), tile, at(v, j * ldv), 0, scratch, rows, ev, keys, ev, width, 1, ldv, false, START_C, -Infinity, Infinity);
+      product(at(y, i * ev), tile, at(v, j * ldv), 0, scratch, rows, ev, keys, ev, width, 1, ldv, false, j == 0 ? START_ZERO : START_C, -Infinity, Infinity);
     }
     if (s == 0) continue;
     for (let r = 0; r < rows; r++) {

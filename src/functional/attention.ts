@@ -25,6 +25,7 @@ const OPTIONS = ["attnMask", "isCausal", "scale", "dropoutP", "training", "gener
  * y = softmax(scale · q kᵀ + mask) v, without keeping the matrix of weights. Shapes: q [.., L, E], k [.., S, E], v [.., S, V],
  * y [.., L, V]; leading dimensions (batch, heads) broadcast. A query that may attend to no key gets NaN, as from softmax.
  * Gradients: q, k, v and a float32 mask. Errors: feature counts, lengths or a mask that do not fit; a mask of another dtype.
+ * PyTorch: refuses a mask together with isCausal; here both hold.
  * Source: Vaswani et al., Attention Is All You Need, 2017; computed by tiles as in Dao et al., FlashAttention, 2022.
  */
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
