@@ -44,6 +44,16 @@ describe.each(["js", "wasm"] as const)("losses on %s", (backend) => {
     ).toBeLessThan(3.5);
   });
 
+  test.each([1, 4])("cross-entropy of 50257 classes, %d places apart, stays exact where all of them count", (inner) => {
+    const n = 50257;
+    const low = Math.fround(-0.3567);
+    const scores = new Float32Array(n * inner).fill(low).fill(0, 0, inner);
+    const target = tensor(new Int32Array(inner).fill(3), { shape: [1, inner] });
+    const loss = F.crossEntropy(tensor(scores, { shape: [1, n, inner] }), target).item();
+    const want = Math.log(1 + (n - 1) * Math.exp(low)) - low;
+    expect(Math.abs(loss / want - 1)).toBeLessThan(5e-6);
+  });
+
   test("BCELoss is steep but finite where a certainty is wrong, as in PyTorch", () => {
     const target = tensor([1, 0, 0, 1]);
     const loss = (x: Tensor): Tensor => F.binaryCrossEntropy(x, target, { reduction: "sum" });

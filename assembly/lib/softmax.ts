@@ -2,12 +2,15 @@
 // float64 block by block. Across rows (the classes lie `inner` elements apart) all columns of a chunk are worked on together, row by
 // row, so that memory is read in order. These are ordinary functions: one copy each in the binary.
 
-import { storeLanes, zip, zip3 } from "./loops";
+import { storeLanes, zip } from "./loops";
 import { exp, log } from "./math";
 import { COLUMNS } from "./reduce";
 
 /** Elements whose exponentials are summed in float32 before they go to float64. */
 const BLOCK: i32 = 512;
+
+/** Rows that are summed before their sums are added to the columns'. */
+const ROWS: i32 = 16;
 
 @inline function widen(v: v128): v128 {
   return f64x2.add(f64x2.promote_low_f32x4(v), f64x2.promote_low_f32x4(v128.shuffle<i64>(v, v, 1, 1)));
@@ -128,15 +131,6 @@ export function rowSum(x: usize, n: i32): f64 {
 @unmanaged class Larger {
   @inline v(a: v128, b: v128): v128 { return f32x4.pmax(a, b); }
 }
-@unmanaged class AddExp {
-  @inline v(s: v128, x: v128, m: v128): v128 { return f32x4.add(s, exp(f32x4.sub(x, m))); }
-}
-@unmanaged class ExpDifference {
-  @inline v(x: v128, m: v128): v128 { return exp(f32x4.sub(x, m)); }
-}
-@unmanaged class Add {
-  @inline v(a: v128, b: v128): v128 { return f32x4.add(a, b); }
-}
 @unmanaged class Log {
   @inline v(x: v128, _y: v128): v128 { return log(x); }
 }
@@ -150,24 +144,43 @@ export function columnsMax(maximum: usize, x: usize, n: i32, width: i32, step: u
   }
 }
 
+/** As `sumExp`, of n rows column by column, ROWS of them at a time: the sums of each time are short, and so are their errors. */
+@inline function columnSums<Out>(y: usize, sum: usize, x: usize, maximum: usize, n: i32, width: i32, step: usize): void {
+  const out = changetype<Out>(0);
+  memory.fill(sum, 0, <usize>width << 2);
+  for (let i = 0; i < n; i += ROWS) {
+    const rows = step * <usize>min(n - i, ROWS);
+    for (let j = 0; j < width; j += 4) {
+      const at = <usize>j << 2;
+      const lanes = width - j;
+      const m = v128.load(maximum + at);
+      const end = at + rows;
+      let p = at;
+      let s = f32x4.splat(0);
+      do {
+        const e = exp(f32x4.sub(v128.load(x + p), m));
+        if (lanes >= 4) out.put(y + p, e);
+        else out.putLanes(y + p, e, lanes);
+        s = f32x4.add(s, e);
+        p += step;
+      } while (p < end);
+      s = f32x4.add(s, v128.load(sum + at));
+      if (lanes >= 4) v128.store(sum + at, s);
+      else storeLanes(sum + at, s, lanes);
+    }
+    x += rows;
+    y += rows;
+  }
+}
+
 /** sum = Σ e^{x − max} over n rows, column by column. */
 export function columnsSumExp(sum: usize, x: usize, maximum: usize, n: i32, width: i32, step: usize): void {
-  memory.fill(sum, 0, <usize>width << 2);
-  for (let i = 0; i < n; i++) {
-    zip3<AddExp>(sum, sum, x, maximum, width);
-    x += step;
-  }
+  columnSums<Drop>(0, sum, x, maximum, n, width, step);
 }
 
 /** y = e^{x − max} and sum = Σ y over n rows, column by column. */
 export function columnsExp(y: usize, sum: usize, x: usize, maximum: usize, n: i32, width: i32, step: usize): void {
-  memory.fill(sum, 0, <usize>width << 2);
-  for (let i = 0; i < n; i++) {
-    zip<ExpDifference>(y, x, maximum, width);
-    zip<Add>(sum, sum, y, width);
-    x += step;
-    y += step;
-  }
+  columnSums<Keep>(y, sum, x, maximum, n, width, step);
 }
 
 @unmanaged class Finite {

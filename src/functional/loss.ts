@@ -72,7 +72,10 @@ export function nllLoss(input: Tensor, target: Tensor, options: NLLLossOptions =
     : ops.reduced(loss, reduction);
 }
 
-/** Mean squared error: loss = (x − t)². Errors: ShapeError unless input and target have one shape. */
+/**
+ * Mean squared error: loss = (x − t)²; with reduction "sum" the summed squared error. Errors: ShapeError unless input and target have
+ * one shape.
+ */
 export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkOptions("MSELoss", options, ["reduction"]);
   const reduction = ops.checkReduction("MSELoss", options.reduction ?? "mean");
