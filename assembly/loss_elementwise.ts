@@ -1,6 +1,7 @@
 // Losses element by element; x holds predictions, t targets, y losses, g and dx gradients, n elements each.
 
-import { storeLanes, zip3Long, zipLong, zipWith } from "./lib/loops";
+import { zip3Long, zipLong, zipLongWith } from "./lib/long_loops";
+import { storeLanes } from "./lib/loops";
 import { exp, log, log1pSmall, sigmoid } from "./lib/math";
 
 @inline function one(): v128 {
@@ -78,7 +79,7 @@ export function bce_with_logits_grad_f32(dx: usize, g: usize, x: usize, t: usize
 
 /** y = slope·d²/(2·knee) where d = |a − b| < knee, else slope·(d − knee/2). */
 export function huber_f32(y: usize, a: usize, b: usize, n: i32, knee: f32, slope: f32): void {
-  zipWith<Huber>(y, a, b, n, f32x4.splat(knee), f32x4.splat(slope));
+  zipLongWith<Huber>(y, a, b, n, f32x4.splat(knee), f32x4.splat(slope));
 }
 
 /** da = g·slope·min(max((a − b)/knee, −1), 1). */
