@@ -48,6 +48,12 @@ const ACTIVATIONS = [
     f: (x: number) => x * logistic(2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)),
   },
   { name: "self_gate", parameters: [1, 0], f: (x: number) => x * logistic(x) },
+  { name: "elu", parameters: [1, 1.5, 1], f: (x: number) => (x > 0 ? x : 1.5 * Math.expm1(x)) },
+  {
+    name: "softplus",
+    parameters: [1, 20],
+    f: (x: number) => (x > 20 ? x : Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))),
+  },
 ] as const;
 
 /** Reference in float64, and the bounds that assembly/lib/math.ts states. */

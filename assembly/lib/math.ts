@@ -137,6 +137,20 @@ const LN2_LOW: f32 = -2.12194440e-4;
   return f32x4.add(y, y);
 }
 
+/**
+ * ln(1 + t) = 2·artanh(s) = 2s + 2s·z·P(z) with s = t/(2 + t) and z = s²; error of the polynomial 5e-9. Range: 0 ≤ t ≤ 1, the terms of a
+ * softplus. Error ≤ 2 ULP.
+ */
+@inline export function log1pUnit(t: v128): v128 {
+  const s = f32x4.div(t, f32x4.add(t, splat(2)));
+  const z = f32x4.mul(s, s);
+  let p = madd(splat(1.4013556e-1), z, splat(1.3999279e-1));
+  p = madd(p, z, splat(2.0010869e-1));
+  p = madd(p, z, splat(3.3333206e-1));
+  const twice = f32x4.add(s, s);
+  return madd(f32x4.mul(twice, z), p, twice);
+}
+
 /** tanh x = sign(x)·t/(t + 2) with t = e^{2|x|} − 1. Range: all of it; |y| ≤ 1. Error ≤ 3 ULP. */
 @inline export function tanh(x: v128): v128 {
   // From 9.02 on the result rounds to 1; the bound keeps t finite.
