@@ -2,6 +2,7 @@ import { checkOptions, checkRank } from "../check.js";
 import * as ops from "../ops/conv.js";
 import { type ConvTransposeOptions, convTranspose, convTransposeAttrs } from "../ops/conv_transpose.js";
 import type { Tensor } from "../tensor.js";
+import { type BiasAndOptions, splitOptions } from "./operand.js";
 
 /**
  * y[n, o] = b[o] + Σ over c of w[o, c] ⋆ x[n, c], where ⋆ is the cross-correlation over one dimension.
@@ -9,28 +10,25 @@ import type { Tensor } from "../tensor.js";
  * L' = ⌊(L + 2·padding − dilation·(k − 1) − 1) / stride⌋ + 1.
  * Errors: ShapeError if channels, groups or bias do not fit, or the kernel is larger than the padded input.
  */
-export function conv1d(x: Tensor, weight: Tensor, bias?: Tensor | null, options: ops.ConvOptions = {}): Tensor {
-  return convolve("Conv1d", 1, x, weight, bias ?? null, options);
+export function conv1d(x: Tensor, weight: Tensor, ...rest: BiasAndOptions<ops.ConvOptions>): Tensor {
+  return convolve("Conv1d", 1, x, weight, rest);
 }
 
 /** `conv1d` over two dimensions: x [N, C, H, W] or [C, H, W]; w [O, C / groups, kH, kW] → [N, O, H', W'] or [O, H', W']. */
-export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor | null, options: ops.ConvOptions = {}): Tensor {
-  return convolve("Conv2d", 2, x, weight, bias ?? null, options);
+export function conv2d(x: Tensor, weight: Tensor, ...rest: BiasAndOptions<ops.ConvOptions>): Tensor {
+  return convolve("Conv2d", 2, x, weight, rest);
 }
 
 /** `conv1d` over three dimensions: x [N, C, D, H, W] or [C, D, H, W]; w [O, C / groups, kD, kH, kW] → [N, O, D', H', W'] or [O, …]. */
-export function conv3d(x: Tensor, weight: Tensor, bias?: Tensor | null, options: ops.ConvOptions = {}): Tensor {
-  return convolve("Conv3d", 3, x, weight, bias ?? null, options);
+export function conv3d(x: Tensor, weight: Tensor, ...rest: BiasAndOptions<ops.ConvOptions>): Tensor {
+  return convolve("Conv3d", 3, x, weight, rest);
 }
 
-function convolve(
-  op: string,
-  rank: number,
-  x: Tensor,
-  weight: Tensor,
-  bias: Tensor | null,
-  options: ops.ConvOptions,
-): Tensor {
+function convolve(op: string, rank: number, x: Tensor, weight: Tensor, rest: BiasAndOptions<ops.ConvOptions>): Tensor {
+  const {
+    tensors: [bias = null],
+    options = {},
+  } = splitOptions(rest);
   checkOptions(op, options, ops.CONV_OPTIONS);
   checkRank(op, "weight", weight.shape, rank + 2);
   return ops.conv(x, weight, bias, ops.convAttrs(op, weight.shape.slice(2), options));
@@ -43,33 +41,18 @@ function convolve(
  * L' = (L − 1)·stride − 2·padding + dilation·(k − 1) + outputPadding + 1.
  * Errors: ShapeError if channels, groups or bias do not fit or nothing is left; ArgumentError for too much outputPadding.
  */
-export function convTranspose1d(
-  x: Tensor,
-  weight: Tensor,
-  bias?: Tensor | null,
-  options: ConvTransposeOptions = {},
-): Tensor {
-  return transposed("ConvTranspose1d", 1, x, weight, bias ?? null, options);
+export function convTranspose1d(x: Tensor, weight: Tensor, ...rest: BiasAndOptions<ConvTransposeOptions>): Tensor {
+  return transposed("ConvTranspose1d", 1, x, weight, rest);
 }
 
 /** `convTranspose1d` over two dimensions: x [N, C, H, W] or [C, H, W]; w [C, O / groups, kH, kW]. */
-export function convTranspose2d(
-  x: Tensor,
-  weight: Tensor,
-  bias?: Tensor | null,
-  options: ConvTransposeOptions = {},
-): Tensor {
-  return transposed("ConvTranspose2d", 2, x, weight, bias ?? null, options);
+export function convTranspose2d(x: Tensor, weight: Tensor, ...rest: BiasAndOptions<ConvTransposeOptions>): Tensor {
+  return transposed("ConvTranspose2d", 2, x, weight, rest);
 }
 
 /** `convTranspose1d` over three dimensions: x [N, C, D, H, W] or [C, D, H, W]; w [C, O / groups, kD, kH, kW]. */
-export function convTranspose3d(
-  x: Tensor,
-  weight: Tensor,
-  bias?: Tensor | null,
-  options: ConvTransposeOptions = {},
-): Tensor {
-  return transposed("ConvTranspose3d", 3, x, weight, bias ?? null, options);
+export function convTranspose3d(x: Tensor, weight: Tensor, ...rest: BiasAndOptions<ConvTransposeOptions>): Tensor {
+  return transposed("ConvTranspose3d", 3, x, weight, rest);
 }
 
 function transposed(
@@ -77,9 +60,12 @@ function transposed(
   rank: number,
   x: Tensor,
   weight: Tensor,
-  bias: Tensor | null,
-  options: ConvTransposeOptions,
+  rest: BiasAndOptions<ConvTransposeOptions>,
 ): Tensor {
+  const {
+    tensors: [bias = null],
+    options = {},
+  } = splitOptions(rest);
   checkOptions(op, options, [...ops.CONV_OPTIONS, "outputPadding"]);
   checkRank(op, "weight", weight.shape, rank + 2);
   return convTranspose(x, weight, bias, convTransposeAttrs(op, weight.shape.slice(2), options));

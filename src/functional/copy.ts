@@ -5,6 +5,7 @@ import { expand as expandTo } from "../ops/reduce.js";
 import { normalizeDim, numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
+import { alike } from "./operand.js";
 
 /** The same elements in another shape; one size may be -1. A view where the layout allows it. */
 export function reshape(x: Tensor, options: { shape: Shape }): Tensor {
@@ -35,10 +36,10 @@ export function flatten(x: Tensor, options: { startDim?: number; endDim?: number
   return ops.reshape(x, [...x.shape.slice(0, from), merged, ...x.shape.slice(to + 1)]);
 }
 
-/** Joins tensors along a dimension (default 0). */
+/** Joins tensors along a dimension (default 0); float32 comes before int32 and int32 before bool. */
 export function cat(tensors: readonly Tensor[], options: { dim?: number } = {}): Tensor {
   checkOptions("cat", options, ["dim"]);
-  return ops.cat(tensors, options.dim ?? 0);
+  return ops.cat(alike(tensors), options.dim ?? 0);
 }
 
 /** `length` elements of a dimension from `start` on; a view. */
@@ -47,9 +48,9 @@ export function narrow(x: Tensor, options: { dim: number; start: number; length:
   return ops.narrow(x, options.dim, options.start, options.length);
 }
 
-/** Python's x[start:stop:step] in one dimension (default 0); a view. */
+/** Python's x[start:end:step] in one dimension (default 0); a view. */
 export function slice(x: Tensor, options: { dim?: number } & ops.SliceOptions = {}): Tensor {
-  checkOptions("slice", options, ["dim", "start", "stop", "step"]);
+  checkOptions("slice", options, ["dim", "start", "end", "step"]);
   return ops.slice(x, options.dim ?? 0, options);
 }
 

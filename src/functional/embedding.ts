@@ -15,6 +15,8 @@ export interface EmbeddingOptions {
   readonly maxNorm?: number | null;
   /** The p of that norm. Default 2. */
   readonly normType?: number;
+  /** Divide the gradient of each row by how often it was read. Default false. */
+  readonly scaleGradByFreq?: boolean;
 }
 
 /**
@@ -23,14 +25,14 @@ export interface EmbeddingOptions {
  */
 export function embedding(input: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor {
   checkOptions("Embedding", options, ops.EMBEDDING_OPTIONS);
-  const { maxNorm = null, normType = 2 } = options;
+  const { maxNorm = null, normType = 2, scaleGradByFreq = false } = options;
   const paddingIdx = ops.paddingRow(options.paddingIdx ?? null, weight.shape[0] ?? 0) ?? -1;
   if (maxNorm !== null) {
     checkNumber("Embedding", "maxNorm", maxNorm, 0);
     checkNumber("Embedding", "normType", normType, 0);
     noGrad(() => limitRows(weight, input, maxNorm, normType));
   }
-  return ops.embedding(input, weight, { paddingIdx });
+  return ops.embedding(input, weight, { paddingIdx, scaleGradByFreq });
 }
 
 /** Against division by zero, as in PyTorch. */

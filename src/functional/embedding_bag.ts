@@ -10,6 +10,7 @@ import { formatShape, sameShape } from "../shape.js";
 import { adopt, type Tensor } from "../tensor.js";
 import { div, mul } from "./arithmetic.js";
 import { type EmbeddingOptions, embedding } from "./embedding.js";
+import { splitOptions } from "./operand.js";
 
 export interface EmbeddingBagOptions extends EmbeddingOptions {
   /** How a bag's rows become one. Default "mean". */
@@ -20,7 +21,15 @@ export interface EmbeddingBagOptions extends EmbeddingOptions {
   readonly perSampleWeights?: Tensor | null;
 }
 
-const OPTIONS = ["mode", "includeLastOffset", "perSampleWeights", "paddingIdx", "maxNorm", "normType"];
+const OPTIONS = [
+  "mode",
+  "includeLastOffset",
+  "perSampleWeights",
+  "paddingIdx",
+  "maxNorm",
+  "normType",
+  "scaleGradByFreq",
+];
 
 /** The bag of each index. */
 interface Bags {
@@ -35,9 +44,12 @@ interface Bags {
 export function embeddingBag(
   input: Tensor,
   weight: Tensor,
-  offsets: Tensor | null = null,
-  options: EmbeddingBagOptions = {},
+  ...rest: [options?: EmbeddingBagOptions] | [offsets: Tensor | null, options?: EmbeddingBagOptions]
 ): Tensor {
+  const {
+    tensors: [offsets = null],
+    options = {},
+  } = splitOptions(rest);
   checkOptions("EmbeddingBag", options, OPTIONS);
   const { mode: wanted = "mean", includeLastOffset = false, perSampleWeights = null, ...lookup } = options;
   const mode = checkOneOf("EmbeddingBag", "mode", wanted, ["sum", "mean", "max"]);

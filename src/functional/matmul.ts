@@ -5,6 +5,7 @@ import { reshape } from "../ops/copy.js";
 import * as ops from "../ops/matmul.js";
 import { broadcastShapes, formatShape, sameShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { type BiasAndOptions, splitOptions } from "./operand.js";
 
 /**
  * y[…, i, j] = Σ_k a[…, i, k] · b[…, k, j]. A vector on the left counts as a row and on the right as a column, and that dimension
@@ -102,7 +103,11 @@ export interface LinearOptions {
  * y = act(x Wᵀ + b); x [..., in], weight W [out, in], bias b [out] or null, y [..., out].
  * Errors: another number of features or another length of the bias.
  */
-export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: LinearOptions = {}): Tensor {
+export function linear(x: Tensor, weight: Tensor, ...rest: BiasAndOptions<LinearOptions>): Tensor {
+  const {
+    tensors: [bias = null],
+    options = {},
+  } = splitOptions(rest);
   checkOptions("Linear", options, ["activation"]);
   const activation = checkOneOf("Linear", "activation", options.activation ?? "none", ["none", "relu"]);
   return ops.linear(x, weight, bias, { activation });

@@ -1,4 +1,5 @@
 import { checkDType, checkInteger, checkNumber, checkOptions } from "../check.js";
+import { ArgumentError } from "../errors.js";
 import * as batch from "../ops/norm_batch.js";
 import * as group from "../ops/norm_group.js";
 import * as local from "../ops/norm_local_response.js";
@@ -8,6 +9,7 @@ import { scope } from "../scoping.js";
 import { normalizeDims } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
+import { type Optional, splitOptions, type WeightBiasAndOptions } from "./operand.js";
 
 type Maybe = Tensor | null;
 
@@ -31,11 +33,13 @@ export function batchNorm(
   x: Tensor,
   runningMean: Maybe,
   runningVar: Maybe,
-  weight: Maybe = null,
-  bias: Maybe = null,
-  options: BatchNormOptions = {},
+  ...rest: Partial<WeightBiasAndOptions<BatchNormOptions>>
 ): Tensor {
   const op = "BatchNorm";
+  const {
+    tensors: [weight = null, bias = null],
+    options = {},
+  } = splitOptions(rest);
   checkOptions(op, options, ["training", "momentum", "eps"]);
   const momentum = checkNumber(op, "momentum", options.momentum ?? 0.1);
   const attrs = { op, eps: checkNumber(op, "eps", options.eps ?? 1e-5, 0) };
@@ -61,13 +65,15 @@ export interface InstanceNormOptions {
  */
 export function instanceNorm(
   x: Tensor,
-  runningMean: Maybe = null,
-  runningVar: Maybe = null,
-  weight: Maybe = null,
-  bias: Maybe = null,
-  options: InstanceNormOptions = {},
+  ...rest:
+    | [options?: InstanceNormOptions]
+    | [runningMean: Optional, runningVar: Optional, ...Partial<WeightBiasAndOptions<InstanceNormOptions>>]
 ): Tensor {
   const op = "InstanceNorm";
+  const {
+    tensors: [runningMean = null, runningVar = null, weight = null, bias = null],
+    options = {},
+  } = splitOptions(rest);
   checkOptions(op, options, ["useInputStats", "momentum", "eps"]);
   const momentum = checkNumber(op, "momentum", options.momentum ?? 0.1);
   const attrs = { op, eps: checkNumber(op, "eps", options.eps ?? 1e-5, 0) };
@@ -88,8 +94,13 @@ export interface GroupNormOptions {
  * Shape: x [N, C, …], weight and bias [C] or null → y as x.
  * Errors: ShapeError if the groups do not divide C, for other sizes, and for one value per group. Source: Wu, He (2018).
  */
-export function groupNorm(x: Tensor, weight: Maybe, bias: Maybe, options: GroupNormOptions): Tensor {
+export function groupNorm(x: Tensor, ...rest: WeightBiasAndOptions<GroupNormOptions>): Tensor {
   const op = "GroupNorm";
+  const {
+    tensors: [weight = null, bias = null],
+    options,
+  } = splitOptions(rest);
+  if (options === undefined) throw new ArgumentError(op, "options are missing; expected numGroups");
   checkOptions(op, options, ["numGroups", "eps"]);
   const groups = checkInteger(op, "numGroups", options.numGroups, 1);
   return group.groupNorm(x, weight, bias, { op, groups, eps: checkNumber(op, "eps", options.eps ?? 1e-5, 0) });
@@ -107,8 +118,13 @@ export interface LayerNormOptions {
  * Shape: x […, normalizedShape], weight and bias normalizedShape or null → y as x.
  * Errors: ShapeError for other sizes. Source: Ba, Kiros, Hinton (2016).
  */
-export function layerNorm(x: Tensor, weight: Maybe, bias: Maybe, options: LayerNormOptions): Tensor {
+export function layerNorm(x: Tensor, ...rest: WeightBiasAndOptions<LayerNormOptions>): Tensor {
   const op = "LayerNorm";
+  const {
+    tensors: [weight = null, bias = null],
+    options,
+  } = splitOptions(rest);
+  if (options === undefined) throw new ArgumentError(op, "options are missing; expected normalizedShape");
   checkOptions(op, options, ["normalizedShape", "eps"]);
   const normalizedShape = group.checkNormalizedShape(op, options.normalizedShape);
   return group.layerNorm(x, weight, bias, { op, normalizedShape, eps: checkNumber(op, "eps", options.eps ?? 1e-5, 0) });
@@ -128,8 +144,16 @@ export interface RmsNormOptions {
  * Shape: x […, normalizedShape], weight normalizedShape or null → y as x.
  * Errors: ShapeError for other sizes. Source: Zhang, Sennrich (2019).
  */
-export function rmsNorm(x: Tensor, weight: Maybe, options: RmsNormOptions): Tensor {
+export function rmsNorm(
+  x: Tensor,
+  ...rest: [options: RmsNormOptions] | [weight: Optional, options: RmsNormOptions]
+): Tensor {
   const op = "RMSNorm";
+  const {
+    tensors: [weight = null],
+    options,
+  } = splitOptions(rest);
+  if (options === undefined) throw new ArgumentError(op, "options are missing; expected normalizedShape");
   checkOptions(op, options, ["normalizedShape", "eps", "epsOutside"]);
   const normalizedShape = group.checkNormalizedShape(op, options.normalizedShape);
   const eps = checkNumber(op, "eps", options.eps ?? FLOAT32_EPSILON, 0);

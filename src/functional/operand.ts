@@ -19,7 +19,8 @@ export function promoted(op: string, a: Operand, b: Operand): [Tensor, Tensor] {
   return [operand(a, dtype), operand(b, dtype)];
 }
 
-function isFloat(op: string, x: Operand): boolean {
+/** Whether an operand makes the result a float: a float32 tensor or a fraction. */
+export function isFloat(op: string, x: Operand): boolean {
   if (x instanceof Tensor) return x.dtype === "float32";
   if (typeof x !== "number") throw new ArgumentError(op, `operand is ${String(x)}; expected a tensor or a number`);
   return !Number.isInteger(x);
@@ -27,6 +28,13 @@ function isFloat(op: string, x: Operand): boolean {
 
 function operand(x: Operand, dtype: DType): Tensor {
   return x instanceof Tensor ? cast(x, dtype) : adopt(makeTensor(x, { dtype }));
+}
+
+/** Tensors to be joined, in one dtype: float32 if there is one, else int32 before bool. */
+export function alike(tensors: readonly Tensor[]): readonly Tensor[] {
+  const dtypes = new Set(tensors.map((t) => t.dtype));
+  const dtype = (["float32", "int32", "bool"] as const).find((d) => dtypes.has(d)) ?? "float32";
+  return dtypes.size > 1 ? tensors.map((t) => cast(t, dtype)) : tensors;
 }
 
 /** Both operands in float32. */
@@ -45,4 +53,24 @@ export function float(x: Tensor): Tensor {
 export function signs(op: string, target: Tensor): Tensor {
   checkDType(op, "target", target, "float32", "int32");
   return cast(target, "float32");
+}
+
+/** A tensor that may be left out. */
+export type Optional = Tensor | null | undefined;
+
+/** What may follow the tensors of a call: the options alone, or an optional bias before them. */
+export type BiasAndOptions<O> = [options?: O] | [bias: Optional, options?: O];
+
+/** As `BiasAndOptions`, for an optional weight and bias before options that cannot be left out. */
+export type WeightBiasAndOptions<O> =
+  | [options: O]
+  | [weight: Optional, options: O]
+  | [weight: Optional, bias: Optional, options: O];
+
+/** The optional tensors of a call, null where one is left out, and the options, which stand behind the last one given. */
+export function splitOptions<O extends object>(
+  rest: readonly (Optional | O)[],
+): { readonly tensors: readonly (Tensor | null)[]; readonly options: O | undefined } {
+  const isOptions = (v: Optional | O): v is O => v !== null && v !== undefined && !(v instanceof Tensor);
+  return { tensors: rest.map((v) => (v instanceof Tensor ? v : null)), options: rest.find(isOptions) };
 }

@@ -7,11 +7,12 @@ import { indexSelect } from "../ops/rows.js";
 import { sizeAlong } from "../ops/view.js";
 import { formatShape } from "../shape.js";
 import { adopt, Tensor } from "../tensor.js";
+import { alike } from "./operand.js";
 
-/** Joins tensors of one shape along a new dimension (default 0). */
+/** Joins tensors of one shape along a new dimension (default 0); float32 comes before int32 and int32 before bool. */
 export function stack(tensors: readonly Tensor[], options: { dim?: number } = {}): Tensor {
   checkOptions("stack", options, ["dim"]);
-  return ops.stack(tensors, options.dim ?? 0);
+  return ops.stack(alike(tensors), options.dim ?? 0);
 }
 
 /** Reverses the order along `dims`. */
@@ -82,9 +83,9 @@ export function rot90(x: Tensor, options: { k?: number; dims?: readonly number[]
   return ops.rot90(x, options.k ?? 1, options.dims ?? [0, 1]);
 }
 
-/** A copy of x with x[start:stop:step] of one dimension (default 0) replaced by src. */
+/** A copy of x with x[start:end:step] of one dimension (default 0) replaced by src. */
 export function sliceScatter(x: Tensor, src: Tensor, options: { dim?: number } & SliceOptions = {}): Tensor {
-  checkOptions("sliceScatter", options, ["dim", "start", "stop", "step"]);
+  checkOptions("sliceScatter", options, ["dim", "start", "end", "step"]);
   return ops.sliceScatter(x, src, options.dim ?? 0, options);
 }
 

@@ -21,6 +21,7 @@ export class Embedding extends Module {
   readonly paddingIdx: number | null;
   readonly maxNorm: number | null;
   readonly normType: number;
+  readonly scaleGradByFreq: boolean;
 
   constructor(
     readonly numEmbeddings: number,
@@ -34,6 +35,7 @@ export class Embedding extends Module {
     this.paddingIdx = paddingRow(options.paddingIdx ?? null, numEmbeddings);
     this.maxNorm = options.maxNorm ?? null;
     this.normType = options.normType ?? 2;
+    this.scaleGradByFreq = options.scaleGradByFreq ?? false;
     this.weight = new Parameter(Tensor.allocate([numEmbeddings, embeddingDim], "float32", "Embedding"));
     this.resetParameters();
   }
@@ -62,6 +64,7 @@ export class Embedding extends Module {
       paddingIdx: this.paddingIdx,
       maxNorm: this.maxNorm,
       normType: this.normType,
+      scaleGradByFreq: this.scaleGradByFreq,
     });
   }
 }

@@ -195,24 +195,24 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
 
 export interface SliceOptions {
   readonly start?: number | null;
-  readonly stop?: number | null;
+  readonly end?: number | null;
   readonly step?: number;
 }
 
-/** Python's `x[start:stop:step]` in one dimension: bounds are clipped, negative ones count from the end; step ≥ 1. A view. */
+/** Python's `x[start:end:step]` in one dimension: bounds are clipped, negative ones count from the end; step ≥ 1. A view. */
 export function slice(x: Tensor, dim: number, range: SliceOptions = {}): Tensor {
   return sliceAll(x, sliceRange("slice", x.shape, dim, range));
 }
 
-/** The slice that Python's start:stop:step of one dimension selects. */
+/** The slice that Python's start:end:step of one dimension selects. */
 export function sliceRange(op: string, shape: Shape, dim: number, range: SliceOptions): SliceAttrs {
-  const { start, stop, step = 1 } = range;
+  const { start, end, step = 1 } = range;
   const d = normalizeDim(op, dim, shape.length);
   const n = shape[d];
   if (n === undefined) throw new ShapeError(op, "input is a scalar; expected rank ≥ 1");
   checkInteger(op, "step", step, 1);
   const from = clip(start ?? 0, n);
-  const to = clip(stop ?? n, n);
+  const to = clip(end ?? n, n);
   const size = Math.max(0, Math.ceil((to - from) / step));
   return {
     starts: shape.map((_, i) => (i === d && size > 0 ? from : 0)),

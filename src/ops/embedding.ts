@@ -5,16 +5,20 @@ import { arena } from "../runtime/arena.js";
 import { formatShape, numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Ptr } from "../types.js";
-import { constant, fill } from "./copy.js";
+import { div } from "./arithmetic.js";
+import { constant, fill, reshape } from "./copy.js";
 import { checkIndices } from "./gather.js";
 import { apply, defineOp, notDifferentiable } from "./op.js";
 import { sliceScatter } from "./rearrange.js";
+import { indexAdd, indexSelect } from "./rows.js";
 
 type One = readonly [Tensor];
 
 export interface EmbeddingAttrs {
   /** The row that gets no gradient, or -1. */
   readonly paddingIdx: number;
+  /** Divide the gradient of each row by how often the row was read. */
+  readonly scaleGradByFreq?: boolean;
 }
 
 /** Rows of a table [num, dim] for int32 indices of any shape: y[…, :] = weight[index[…], :]. */
@@ -38,12 +42,28 @@ export const embeddingOp = defineOp<readonly [index: Tensor, weight: Tensor], On
   saves: { inputs: [0] },
   backward: ([g], [index, weight], _, attrs) => [
     null,
-    () => apply(embeddingGradOp, [g, index], { ...attrs, rows: weight.shape[0]! })[0],
+    () => {
+      const rows = weight.shape[0]!;
+      const per = attrs.scaleGradByFreq ? div(g, occurrences(index, rows)) : g;
+      return apply(embeddingGradOp, [per, index], { paddingIdx: attrs.paddingIdx, rows })[0];
+    },
   ],
 });
 
+/** How often each index occurs among all of them, [..., 1]. */
+function occurrences(index: Tensor, rows: number): Tensor {
+  const flat = reshape(index, [-1]);
+  const counts = indexAdd(constant([rows], 0), flat, constant([flat.numel], 1), 0);
+  return reshape(indexSelect(counts, flat, 0), [...index.shape, 1]);
+}
+
+interface GradAttrs {
+  readonly paddingIdx: number;
+  readonly rows: number;
+}
+
 /** The gradients of each row, summed up in the order of the index; zero in the row of paddingIdx. */
-export const embeddingGradOp = defineOp<readonly [g: Tensor, index: Tensor], One, EmbeddingAttrs & { rows: number }>({
+export const embeddingGradOp = defineOp<readonly [g: Tensor, index: Tensor], One, GradAttrs>({
   name: "embedding_grad",
   infer: ([g], { rows }) => [{ shape: [rows, g.shape.at(-1)!], dtype: "float32" }],
   forward: ([y], [g, index], { rows, paddingIdx }) => {
@@ -55,7 +75,7 @@ export const embeddingGradOp = defineOp<readonly [g: Tensor, index: Tensor], One
   saves: { inputs: [1] },
   backward: ([gg], [, index], _, { paddingIdx: p }) => [
     () => {
-      const seen = p < 0 ? gg : sliceScatter(gg, constant([1, gg.size(1)], 0), 0, { start: p, stop: p + 1 });
+      const seen = p < 0 ? gg : sliceScatter(gg, constant([1, gg.size(1)], 0), 0, { start: p, end: p + 1 });
       return embedding(index, seen, { paddingIdx: p });
     },
     null,
@@ -88,7 +108,7 @@ export const oneHotOp = defineOp<readonly [Tensor], One, { classes: number }>({
 });
 
 /** The options that a lookup takes. */
-export const EMBEDDING_OPTIONS = ["paddingIdx", "maxNorm", "normType"];
+export const EMBEDDING_OPTIONS = ["paddingIdx", "maxNorm", "normType", "scaleGradByFreq"];
 
 /** The padding row counted from the start. */
 export function paddingRow(paddingIdx: number | null, rows: number): number | null {

@@ -186,7 +186,7 @@ export function sliceScatterAll(x: Tensor, src: Tensor, attrs: SliceAttrs): Tens
   return apply(sliceScatterOp, [x, src], attrs)[0];
 }
 
-/** A copy of x with x[start:stop:step] of one dimension replaced by `src`, of that slice's shape. */
+/** A copy of x with x[start:end:step] of one dimension replaced by `src`, of that slice's shape. */
 export function sliceScatter(x: Tensor, src: Tensor, dim: number, range: SliceOptions): Tensor {
   return sliceScatterAll(x, src, sliceRange("sliceScatter", x.shape, dim, range));
 }

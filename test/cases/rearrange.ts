@@ -47,12 +47,6 @@ export const cases = [
     errors: [
       { name: "other shapes", inputs: [{ shape: [2] }, { shape: [3] }], options: {}, message: ["stack", "3", "2"] },
       { name: "none", inputs: [], options: {}, message: ["stack"] },
-      {
-        name: "other dtypes",
-        inputs: [{ shape: [2] }, { shape: [2], dtype: "bool" }],
-        options: {},
-        message: ["stack", "bool"],
-      },
     ],
   }),
   opCase<{ dims: Dims }>({
@@ -255,7 +249,7 @@ export const cases = [
       { name: "half a diagonal", inputs: [{ shape: [3, 3] }], options: { diagonal: 0.5 }, message: ["triu", "0.5"] },
     ],
   }),
-  opCase<{ dim?: number; start?: number; stop?: number; step?: number }>({
+  opCase<{ dim?: number; start?: number; end?: number; step?: number }>({
     name: "sliceScatter",
     ops: ["sliceScatter"],
     run: ([x, src], options) => F.sliceScatter(x as Tensor, src as Tensor, options),
@@ -267,7 +261,7 @@ export const cases = [
       return out;
     },
     samples: [
-      { name: "rows", inputs: [{ shape: [5, 3] }, { shape: [2, 3] }], options: { start: 1, stop: 3 } },
+      { name: "rows", inputs: [{ shape: [5, 3] }, { shape: [2, 3] }], options: { start: 1, end: 3 } },
       { name: "every other column", inputs: [{ shape: [2, 5] }, { shape: [2, 3] }], options: { dim: 1, step: 2 } },
       {
         name: "bool",
@@ -282,7 +276,7 @@ export const cases = [
       {
         name: "another size",
         inputs: [{ shape: [5] }, { shape: [3] }],
-        options: { stop: 2 },
+        options: { end: 2 },
         message: ["sliceScatter", "[3]", "[2]"],
       },
     ],
