@@ -2,17 +2,17 @@ import * as F from "../functional/arithmetic.js";
 import type { Tensor } from "../tensor.js";
 
 export const arithmeticMethods = {
-  add(this: Tensor, other: F.Operand): Tensor {
-    return F.add(this, other);
+  add(this: Tensor, other: F.Operand, options?: F.AlphaOptions): Tensor {
+    return F.add(this, other, options);
   },
-  sub(this: Tensor, other: F.Operand): Tensor {
-    return F.sub(this, other);
+  sub(this: Tensor, other: F.Operand, options?: F.AlphaOptions): Tensor {
+    return F.sub(this, other, options);
   },
   mul(this: Tensor, other: F.Operand): Tensor {
     return F.mul(this, other);
   },
-  div(this: Tensor, other: F.Operand): Tensor {
-    return F.div(this, other);
+  div(this: Tensor, other: F.Operand, options?: F.DivOptions): Tensor {
+    return F.div(this, other, options);
   },
   minimum(this: Tensor, other: F.Operand): Tensor {
     return F.minimum(this, other);
