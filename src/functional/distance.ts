@@ -11,11 +11,11 @@ import { unsqueeze } from "./view.js";
 export interface CosineSimilarityOptions {
   /** Default 1. */
   readonly dim?: number;
-  /** The product of the lengths counts as no less than this. Default 1e-8. */
+  /** Each length counts as no less than this. Default 1e-8. */
   readonly eps?: number;
 }
 
-/** y = x1·x2 / max(‖x1‖ ‖x2‖, eps) along `dim`, which disappears; x1 and x2 broadcast. */
+/** y = x1·x2 / (max(‖x1‖, eps) max(‖x2‖, eps)) along `dim`, which disappears; x1 and x2 broadcast. */
 export function cosineSimilarity(x1: Tensor, x2: Tensor, options: CosineSimilarityOptions = {}): Tensor {
   checkOptions("CosineSimilarity", options, ["dim", "eps"]);
   const { eps = 1e-8 } = options;
@@ -24,8 +24,8 @@ export function cosineSimilarity(x1: Tensor, x2: Tensor, options: CosineSimilari
   const dim = normalizeDim("CosineSimilarity", options.dim ?? 1, shape.length) - shape.length;
   const dot = (a: Tensor, b: Tensor): Tensor => sum(mul(a, b), { dim });
   // Clamped before the root, whose slope at 0 is infinite.
-  const lengths = sqrt(clamp(mul(dot(x1, x1), dot(x2, x2)), { min: eps * eps }));
-  return div(dot(x1, x2), lengths);
+  const length = (x: Tensor): Tensor => sqrt(clamp(dot(x, x), { min: eps * eps }));
+  return div(dot(x1, x2), mul(length(x1), length(x2)));
 }
 
 export interface PairwiseDistanceOptions {

@@ -1,7 +1,10 @@
 import { checkOneOf, checkOptions } from "../check.js";
-import { reshape } from "../ops/copy.js";
+import { constant, reshape } from "../ops/copy.js";
 import * as ops from "../ops/sort.js";
 import type { Tensor } from "../tensor.js";
+import { eq, logicalOr, ne } from "./compare.js";
+import { amax } from "./extrema.js";
+import { maskedSelect } from "./lookup.js";
 
 type Ranked = readonly [values: Tensor, indices: Tensor];
 
@@ -50,15 +53,22 @@ export function kthvalue(x: Tensor, options: { k: number; dim?: number; keepdim?
 }
 
 /**
- * The lower median: of all values, or with `dim` [values, indices] of that dimension. NaN where there is one.
- * Errors: an empty dimension.
+ * The lower median: of all values, its gradient shared evenly among equals, or with `dim` [values, indices] of that dimension. NaN
+ * where there is one, and for no values at all. Errors: an empty dimension.
  */
 export function median(x: Tensor, options?: { dim?: null }): Tensor;
 export function median(x: Tensor, options: { dim: number; keepdim?: boolean }): Ranked;
 export function median(x: Tensor, options: { dim?: number | null; keepdim?: boolean } = {}): Tensor | Ranked {
   checkOptions("median", options, ["dim", "keepdim"]);
   const { dim = null, keepdim = false } = options;
-  return dim === null ? ops.median(reshape(x, [-1]), 0, false)[0] : ops.median(x, dim, keepdim);
+  return dim === null ? medianOfAll(x) : ops.median(x, dim, keepdim);
+}
+
+function medianOfAll(x: Tensor): Tensor {
+  if (x.dtype === "float32" && x.numel === 0) return constant([], NaN);
+  const value = ops.median(reshape(x, [-1]), 0, false)[0];
+  // Chosen once more by its value, so that the gradient reaches every element that has it.
+  return x.requiresGrad ? amax(maskedSelect(x, logicalOr(eq(x, value), ne(x, x)))) : value;
 }
 
 /**

@@ -44,14 +44,16 @@ export function logsumexp(x: Tensor, options: ReduceOptions = {}): Tensor {
 }
 
 export interface NormOptions extends ReduceOptions {
-  /** The order; Infinity for the largest magnitude, −Infinity for the smallest, 0 for the number of non-zeros. Default 2. */
-  readonly p?: number;
+  /**
+   * The order; Infinity for the largest magnitude, −Infinity for the smallest, 0 for the number of non-zeros, "fro" for 2. Default 2.
+   */
+  readonly p?: number | "fro";
 }
 
 /** y = (Σ |x|^p)^{1/p} over the given dimensions. The gradient is 0 where y is 0. */
 export function norm(x: Tensor, options: NormOptions = {}): Tensor {
   const attrs = reduceAttrs("norm", x, options, "p");
-  const p = checkNumber("norm", "p", options.p ?? 2);
+  const p = options.p === "fro" ? 2 : checkNumber("norm", "p", options.p ?? 2);
   if (p === 0) return sum(cast(compare(neOp, float(x), constant([], 0)), "float32"), attrs);
   return apply(ops.normOp, [float(x)], { ...attrs, p })[0];
 }

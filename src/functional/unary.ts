@@ -3,8 +3,9 @@ import { ArgumentError } from "../errors.js";
 import { cast, clone } from "../ops/copy.js";
 import type { Op } from "../ops/op.js";
 import * as ops from "../ops/unary.js";
-import type { Tensor } from "../tensor.js";
-import { float } from "./operand.js";
+import { Tensor } from "../tensor.js";
+import { gt, lt, where } from "./compare.js";
+import { float, type Operand } from "./operand.js";
 
 /** y = max(x, 0); the gradient at 0 is 0, NaN stays NaN. */
 export function relu(x: Tensor): Tensor {
@@ -64,10 +65,10 @@ export function round(x: Tensor): Tensor {
 }
 
 export interface ClampOptions {
-  /** Lower bound. Default: none. */
-  readonly min?: number;
+  /** Lower bound, or one for each element: then x and bounds broadcast. Default: none. */
+  readonly min?: Operand;
   /** Upper bound. Default: none. */
-  readonly max?: number;
+  readonly max?: Operand;
 }
 
 /**
@@ -78,6 +79,10 @@ export function clamp(x: Tensor, options: ClampOptions): Tensor {
   checkOptions("clamp", options, ["min", "max"]);
   if (options.min === undefined && options.max === undefined) {
     throw new ArgumentError("clamp", "neither min nor max is given; expected at least one");
+  }
+  if (options.min instanceof Tensor || options.max instanceof Tensor) {
+    const raised = options.min === undefined ? x : where(lt(x, options.min), options.min, x);
+    return options.max === undefined ? raised : where(gt(raised, options.max), options.max, raised);
   }
   const min = checkNumber("clamp", "min", options.min ?? -Infinity);
   const max = checkNumber("clamp", "max", options.max ?? Infinity);

@@ -39,6 +39,12 @@ export function pad(x: Tensor, pads: Pads, mode: PadMode, value: number, op = "p
   if (mode === "constant") return apply(padConstantOp, [x], { pads, value, op })[0];
   const steps = pads.map(([before, after], dim) => ({ dim, before, after, mode, op }));
   for (const step of steps) paddedSpec(x, step);
+  if (mode === "circular" && pads.flat().some((p) => p < 0)) {
+    // What is left after cutting is what goes round.
+    const cut = pads.map(([before, after]) => [Math.min(before, 0), Math.min(after, 0)] as const);
+    const grow = pads.map(([before, after]) => [Math.max(before, 0), Math.max(after, 0)] as const);
+    return pad(pad(x, cut, "constant", 0, op), grow, mode, value, op);
+  }
   return steps.reduce((y, step) => (step.before === 0 && step.after === 0 ? y : padRepeat(y, step)), x);
 }
 

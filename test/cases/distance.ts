@@ -23,7 +23,7 @@ export const cases = [
         left.data[to] = left.data[to]! + x * x;
         right.data[to] = right.data[to]! + y * y;
       });
-      return dot.map((v, i) => v / Math.max(Math.sqrt(left.data[i]! * right.data[i]!), eps));
+      return dot.map((v, i) => v / Math.max(Math.sqrt(left.data[i]!), eps) / Math.max(Math.sqrt(right.data[i]!), eps));
     },
     samples: [
       { name: "rows", inputs: [{ shape: [3, 5] }, { shape: [3, 5] }], options: {} },

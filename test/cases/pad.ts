@@ -13,6 +13,11 @@ function sourceOf(i: number, n: number, mode: PadOptions["mode"]): number {
 
 function padOracle(x: Nd, { pad, mode, value = 0 }: PadOptions): Nd {
   const rank = x.shape.length;
+  if (mode === "circular" && pad.some((p) => p < 0)) {
+    // What is cut off does not go round.
+    const cut = padOracle(x, { pad: pad.map((p) => Math.min(p, 0)) });
+    return padOracle(cut, { pad: pad.map((p) => Math.max(p, 0)), mode });
+  }
   const before = x.shape.map((_, d) => pad[2 * (rank - 1 - d)] ?? 0);
   const y = new Nd(x.shape.map((n, d) => n + before[d]! + (pad[2 * (rank - 1 - d) + 1] ?? 0)));
   forIndex(y.shape, (index, at) => {
@@ -57,6 +62,7 @@ export const cases = [
       sample("replicate, three dimensions", { shape: [1, 2, 2, 3, 2] }, { pad: [1, 1, 2, 0, 0, 3], mode: "replicate" }),
       sample("replicate, cut off on one side", { shape: [2, 5] }, { pad: [-2, 3], mode: "replicate" }),
       sample("circular, two dimensions", { shape: [2, 3, 4] }, { pad: [4, 2, 3, 1], mode: "circular" }),
+      sample("circular, cut off on the far side", { shape: [2, 5] }, { pad: [2, -1], mode: "circular" }),
       sample("circular, int32", { shape: [3, 17], dtype: "int32" }, { pad: [2, 17], mode: "circular" }),
       {
         ...sample("NaN and infinity", { shape: [3], values: [NaN, 1, Infinity] }, { pad: [1, 1], mode: "circular" }),

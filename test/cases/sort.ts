@@ -167,8 +167,14 @@ export const cases = [
     name: "median of everything",
     ops: [],
     run: ([x]) => F.median(x as Tensor),
-    oracle: ([x]) => new Nd([], [x!.data[orderOf([...x!.data])[(x!.data.length - 1) >> 1]!]!]),
-    samples: [{ name: "matrix", inputs: [{ shape: [3, 4] }] }],
+    oracle: ([x]) => {
+      const values = [...x!.data];
+      return new Nd([], [values.find(Number.isNaN) ?? values[orderOf(values)[(values.length - 1) >> 1]!]!]);
+    },
+    samples: [
+      { name: "matrix", inputs: [{ shape: [3, 4] }] },
+      { name: "NaN", inputs: [floats([3], [1, NaN, 2])], forwardOnly: true },
+    ],
   }),
   opCase<unknown>({
     name: "unique",

@@ -95,10 +95,10 @@ export function cross_entropy_f32(
       const t = m[(target >>> 2) + at]!;
       let l = 0;
       if (t !== ignoreIndex) {
-        l = (1 - smoothing) * weightOf(f, weight, t) * (logsum + top - f[from + t * inner]!);
+        l = (1 - smoothing) * weightOf(f, weight, t) * (logsum + (top - f[from + t * inner]!));
         if (smoothing > 0) {
           let all = 0;
-          for (let c = 0; c < n; c++) all += weightOf(f, weight, c) * (logsum + top - f[from + c * inner]!);
+          for (let c = 0; c < n; c++) all += weightOf(f, weight, c) * (logsum + (top - f[from + c * inner]!));
           l += (smoothing / n) * all;
         }
       }

@@ -32,8 +32,9 @@ export function log_softmax_f32(y: Ptr, x: Ptr, _work: Ptr, outer: number, n: nu
       for (let i = 0; i < n; i++) m = Math.max(m, f[from + i * inner]!);
       let s = 0;
       for (let i = 0; i < n; i++) s += Math.exp(f[from + i * inner]! - m);
-      const shift = m + Math.log(s);
-      for (let i = 0; i < n; i++) f[to + i * inner] = f[from + i * inner]! - shift;
+      // Two steps: the logarithm would be lost beside a large maximum.
+      const log = Math.log(s);
+      for (let i = 0; i < n; i++) f[to + i * inner] = f[from + i * inner]! - m - log;
     }
   }
 }
