@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Backend, functional as F, nn, scope, setBackend, type Tensor, tensor } from "../src/node.js";
+import { type Backend, functional as F, memory, nn, scope, setBackend, type Tensor, tensor } from "../src/node.js";
 
 // What a user who comes from PyTorch relies on, and what no other test asks for. Values are PyTorch's.
 
@@ -127,5 +127,20 @@ describe.each<Backend>(["js", "wasm"])("as in PyTorch, on %s", (backend) => {
       [3, 4],
     ]);
     table.dispose();
+  });
+
+  test("a module that is refused leaves nothing behind", () => {
+    const before = memory().liveBlocks;
+    const nonlinearity = "gelu" as "relu";
+    expect(() => new nn.RNN(2, 3, { nonlinearity })).toThrow('RNN: nonlinearity is "gelu"');
+    expect(() => new nn.RNNCell(2, 3, { nonlinearity })).toThrow('RNNCell: nonlinearity is "gelu"');
+    const paddingMode = "reflect" as "zeros";
+    expect(() => new nn.ConvTranspose1d(2, 3, 3, { paddingMode })).toThrow('ConvTranspose1d: paddingMode is "reflect"');
+    expect(memory().liveBlocks).toBe(before);
+    new nn.ConvTranspose1d(2, 3, 3, { paddingMode: "zeros" }).dispose();
+  });
+
+  test("softmin is refused under its own name", () => {
+    scope(() => expect(() => F.softmin(ints(1), { dim: 0 })).toThrow("Softmin: input [1] is int32"));
   });
 });

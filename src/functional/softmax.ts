@@ -1,4 +1,4 @@
-import { checkOptions } from "../check.js";
+import { checkDType, checkOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import { neg } from "../ops/arithmetic.js";
 import * as ops from "../ops/softmax.js";
@@ -28,5 +28,6 @@ export function logSoftmax(x: Tensor, options: SoftmaxOptions): Tensor {
 
 /** y = e^−x / Σ e^−x along `dim`. */
 export function softmin(x: Tensor, options: SoftmaxOptions): Tensor {
+  checkDType("Softmin", "input", x, "float32");
   return ops.softmax(neg(x), dimOf("Softmin", x, options));
 }

@@ -75,7 +75,7 @@ export interface ClampOptions {
  * y = min(max(x, min), max); NaN stays NaN, and the gradient is 0 outside the bounds. int32 stays int32 if the bounds are integers.
  * Errors: ArgumentError if there is no bound.
  */
-export function clamp(x: Tensor, options: ClampOptions): Tensor {
+export function clamp(x: Tensor, options: ClampOptions = {}): Tensor {
   checkOptions("clamp", options, ["min", "max"]);
   if (options.min === undefined && options.max === undefined) {
     throw new ArgumentError("clamp", "neither min nor max is given; expected at least one");

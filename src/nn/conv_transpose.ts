@@ -1,4 +1,4 @@
-import { checkOptions, checkTuple } from "../check.js";
+import { checkOneOf, checkOptions, checkTuple } from "../check.js";
 import { CONV_OPTIONS, type ConvAttrs } from "../ops/conv.js";
 import {
   type ConvTransposeOptions,
@@ -14,6 +14,8 @@ import { ConvolutionBase, type KernelSize } from "./convolution.js";
 export interface ConvTransposeModuleOptions extends ConvTransposeOptions {
   /** Learn an additive bias. Default true. */
   readonly bias?: boolean;
+  /** What stands outside of the input; there is only "zeros". */
+  readonly paddingMode?: "zeros";
 }
 
 export interface ConvTransposeForwardOptions {
@@ -31,7 +33,8 @@ abstract class TransposedConvolution extends ConvolutionBase {
     kernelSize: KernelSize,
     options: ConvTransposeModuleOptions,
   ) {
-    checkOptions(op, options, [...CONV_OPTIONS, "outputPadding", "bias"]);
+    checkOptions(op, options, [...CONV_OPTIONS, "outputPadding", "bias", "paddingMode"]);
+    checkOneOf(op, "paddingMode", options.paddingMode ?? "zeros", ["zeros"]);
     const kernel = checkTuple(op, "kernelSize", kernelSize, rank, 1);
     super(op, inChannels, outChannels, kernel, convTransposeAttrs(op, kernel, options), {
       bias: options.bias,

@@ -297,8 +297,9 @@ export class RNN extends Recurrent {
   readonly nonlinearity: "tanh" | "relu";
 
   constructor(inputSize: number, hiddenSize: number, options: RnnOptions = {}) {
+    const nonlinearity = checkOneOf("RNN", "nonlinearity", options.nonlinearity ?? "tanh", ["tanh", "relu"]);
     super("RNN", 1, inputSize, hiddenSize, 0, options, ["nonlinearity"]);
-    this.nonlinearity = checkOneOf("RNN", "nonlinearity", options.nonlinearity ?? "tanh", ["tanh", "relu"]);
+    this.nonlinearity = nonlinearity;
   }
 
   forward(x: Tensor, h0?: Tensor | null, options?: RecurrentForwardOptions): [y: Tensor, hN: Tensor];

@@ -97,8 +97,9 @@ export class RNNCell extends Cell {
   readonly nonlinearity: "tanh" | "relu";
 
   constructor(inputSize: number, hiddenSize: number, options: RnnCellOptions = {}) {
+    const nonlinearity = checkOneOf("RNNCell", "nonlinearity", options.nonlinearity ?? "tanh", ["tanh", "relu"]);
     super("RNNCell", 1, inputSize, hiddenSize, options, ["nonlinearity"]);
-    this.nonlinearity = checkOneOf("RNNCell", "nonlinearity", options.nonlinearity ?? "tanh", ["tanh", "relu"]);
+    this.nonlinearity = nonlinearity;
   }
 
   forward(x: Tensor, h: Tensor | null = null): Tensor {
