@@ -13,7 +13,7 @@
 // A query without any key gets NaN, as softmax gives for −∞ everywhere; if there are no keys at all (S = 0), it gets 0.
 
 import { START_C, START_ZERO } from "./lib/gemm";
-import { storeLanes } from "./lib/loops";
+import { put, storeLanes } from "./lib/loops";
 import { exp, expScalar, logScalar } from "./lib/math";
 import { product, productBytes } from "./lib/product";
 import { hsum } from "./lib/simd";
@@ -180,8 +180,7 @@ function gradRow(u: usize, t: usize, dbias: usize, n: i32, log: f32, mean: f32, 
     v128.store(t, p);
     v128.store(u, f32x4.mul(d, factor));
     if (dbias) {
-      if (n >= 4) v128.store(dbias, d);
-      else storeLanes(dbias, d, n);
+      put(dbias, d, n);
       dbias += 16;
     }
     t += 16;

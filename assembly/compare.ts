@@ -1,7 +1,7 @@
 // Comparisons, logic and selection, broadcasting as lib/broadcast.ts says. A bool is one byte, 0 or 1.
 
 import { broadcast, Bytes, Mask } from "./lib/broadcast";
-import { storeLanes } from "./lib/loops";
+import { put } from "./lib/loops";
 
 @unmanaged class Eq {
   @inline v(a: v128, b: v128): v128 { return f32x4.eq(a, b); }
@@ -86,8 +86,7 @@ export function logical_not_bool(y: usize, x: usize, n: i32): void {
       const va = sa ? v128.load(a) : v128.load32_splat(a);
       const vb = sb ? v128.load(b) : v128.load32_splat(b);
       const v = v128.bitselect(va, vb, i32x4.ne(flags, i32x4.splat(0)));
-      if (n >= 4) v128.store(y, v);
-      else storeLanes(y, v, n);
+      put(y, v, n);
       y += 16;
       c += sc << 2;
       a += da << 2;

@@ -13,10 +13,8 @@ import {
 } from "./lib/window";
 
 /** Elements that the columns of one block have, at most, unless one row of outputs has more. */
-// @ts-ignore: decorator
 @inline const BLOCK: i32 = 65536;
 /** Outputs that a block has at least, if there are so many. */
-// @ts-ignore: decorator
 @inline const BLOCK_OUTPUTS: i32 = 96;
 
 export function conv_input_grad_f32(dx: usize, dy: usize, w: usize, geometry: usize, scratch: usize, n: i32, groups: i32, cg: i32, og: i32): void {

@@ -7,7 +7,6 @@ import {
 } from "./lib/window";
 
 /** From this many output channels on a matrix product is faster than single dot products. */
-// @ts-ignore: decorator
 @inline const PACK_ROWS: i32 = 8;
 
 /** dw[o, c, tap] = Σ over images and outputs of dy[o] · what the tap reads of x[c]. */
@@ -92,7 +91,6 @@ function packFourTaps(panel: usize, image: usize, taps: usize, n: i32, places: u
 }
 
 /** Four rows, 32 bytes apart, from four columns. */
-// @ts-ignore: decorator
 @inline function transpose(to: usize, a: v128, b: v128, c: v128, d: v128): void {
   const t0 = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
   const t1 = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
@@ -104,7 +102,6 @@ function packFourTaps(panel: usize, image: usize, taps: usize, n: i32, places: u
   v128.store(to, v128.shuffle<i64>(t2, t3, 1, 3), 96);
 }
 
-// @ts-ignore: decorator
 @inline function gather(to: usize, a: usize, b: usize, c: usize, d: usize): void {
   store<u32>(to, load<u32>(a));
   store<u32>(to, load<u32>(b), 4);

@@ -1,7 +1,7 @@
 // Largest and smallest elements of the middle dimension of x [outer, n, inner], n ≥ 1, and where they stand; y is [outer, inner].
 // NaN counts as larger and as smaller than everything; of equal elements the first one is found.
 
-import { storeLanes } from "./lib/loops";
+import { put } from "./lib/loops";
 import { COLUMNS, fold, foldRow } from "./lib/reduce";
 
 // `v` picks one of two; `better` is set where x beats the best so far; `same` is set where x is what the fold has found.
@@ -58,13 +58,8 @@ export function min_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32): voi
     const mask = op.better(v, b);
     const to = v128.bitselect(v, b, mask);
     const index = v128.bitselect(i, v128.load(at), mask);
-    if (width >= 4) {
-      v128.store(best, to);
-      v128.store(at, index);
-    } else {
-      storeLanes(best, to, width);
-      storeLanes(at, index, width);
-    }
+    put(best, to, width);
+    put(at, index, width);
     x += 16;
     best += 16;
     at += 16;

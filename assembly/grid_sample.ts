@@ -2,17 +2,14 @@
 // the four elements around it, or is the nearest one.
 
 // Padding 0 has zeros outside, 1 the nearest element.
-// @ts-ignore: decorator
 @inline const REFLECTION: i32 = 2;
 
 /** A coordinate in elements: −1 and 1 are the centres of the first and the last one if `align`, else their outer edges. */
-// @ts-ignore: decorator
 @inline function unscaled(v: f32, size: f32, align: i32): f32 {
   return align ? (v + 1) * 0.5 * (size - 1) : ((v + 1) * size - 1) * 0.5;
 }
 
 /** How often a place so far from the mirror at the low end is reflected from one mirror to the other, `span` away. */
-// @ts-ignore: decorator
 @inline function reflections(distance: f32, span: f32): f32 {
   return span > 0 ? floor<f32>(distance / span) : 0;
 }
@@ -73,7 +70,6 @@ function slope(v: f32, n: i32, padding: i32, align: i32): f32 {
 }
 
 /** Goes through all places; dgrid is 0 unless the products' sums are wanted as its gradient. */
-// @ts-ignore: decorator
 @inline function walk<Op>(out: usize, x: usize, grid: usize, dgrid: usize, n: i32, c: i32, h: i32, w: i32, count: i32, nearby: i32, padding: i32, align: i32): void {
   const op = changetype<Op>(0);
   const image = <usize>(h * w) << 2;

@@ -1,7 +1,7 @@
 // Losses element by element; x holds predictions, t targets, y losses, g and dx gradients, n elements each.
 
 import { zip3Long, zipLong, zipLongWith } from "./lib/long_loops";
-import { storeLanes } from "./lib/loops";
+import { put } from "./lib/loops";
 import { exp, log, log1pSmall, sigmoid } from "./lib/math";
 
 @inline function one(): v128 {
@@ -89,8 +89,7 @@ export function huber_grad_f32(da: usize, g: usize, a: usize, b: usize, n: i32, 
   for (; n > 0; n -= 4) {
     const d = f32x4.div(f32x4.sub(v128.load(a), v128.load(b)), k);
     const v = f32x4.mul(f32x4.mul(v128.load(g), s), f32x4.pmin(f32x4.pmax(d, f32x4.splat(-1)), one()));
-    if (n >= 4) v128.store(da, v);
-    else storeLanes(da, v, n);
+    put(da, v, n);
     da += 16;
     g += 16;
     a += 16;

@@ -11,7 +11,6 @@ import { madd } from "./lib/simd";
 /** Rows whose sums gather in registers before they join the table. */
 const ROWS: i32 = 16;
 
-
 /**
  * y = weight · (x − mean) / √(variance + eps) + bias with the batch's own mean and (biased) variance, both stored [c].
  * weight and bias [c] may be absent (0). scratch: 3 tables of c · s if s is short, else of c float64 pairs.

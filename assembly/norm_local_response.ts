@@ -1,6 +1,7 @@
 // Local response normalisation of x [n, c, s] over a window of `size` neighbouring channels.
 
 import { at } from "./lib/affine";
+import { put } from "./lib/loops";
 import { exp, log } from "./lib/math";
 import { madd } from "./lib/simd";
 
@@ -27,17 +28,6 @@ import { madd } from "./lib/simd";
   return exp(f32x4.mul(log(d), f32x4.splat(beta)));
 }
 
-/** Stores the first count lanes, at most four. */
-@inline function storeLanes(p: usize, v: v128, count: i32): void {
-  if (count >= 4) {
-    v128.store(p, v);
-    return;
-  }
-  v128.store_lane<f32>(p, v, 0);
-  if (count > 1) v128.store_lane<f32>(p, v, 1, 4);
-  if (count > 2) v128.store_lane<f32>(p, v, 2, 8);
-}
-
 /** y = x / d^beta, with d = k + alpha / size · Σ x² over channels i − ⌊size / 2⌋ … i + ⌊(size − 1) / 2⌋, d stored [n, c, s]. */
 export function local_response_norm_f32(y: usize, d: usize, x: usize, n: i32, c: i32, s: i32, size: i32, alpha: f32, beta: f32, k: f32): void {
   const share = f32x4.splat(alpha / <f32>size);
@@ -50,8 +40,8 @@ export function local_response_norm_f32(y: usize, d: usize, x: usize, n: i32, c:
       const o = (b * c + i) * s;
       for (let j = 0; j < s; j += 4) {
         const v = madd(windowSum(at(sample, j), from, to, s, true), share, shift);
-        storeLanes(at(d, o + j), v, s - j);
-        storeLanes(at(y, o + j), f32x4.div(v128.load(at(x, o + j)), power(v, beta)), s - j);
+        put(at(d, o + j), v, s - j);
+        put(at(y, o + j), f32x4.div(v128.load(at(x, o + j)), power(v, beta)), s - j);
       }
     }
   }
@@ -65,7 +55,7 @@ export function local_response_norm_grad_f32(dx: usize, g: usize, x: usize, y: u
     for (let e = 0; e < c * s; e += 4) {
       const o = start + e;
       const t = f32x4.div(f32x4.mul(v128.load(at(g, o)), v128.load(at(y, o))), v128.load(at(d, o)));
-      storeLanes(at(scratch, e), t, c * s - e);
+      put(at(scratch, e), t, c * s - e);
     }
     for (let i = 0; i < c; i++) {
       const from = max(0, i - (size - 1) / 2);
@@ -74,7 +64,7 @@ export function local_response_norm_grad_f32(dx: usize, g: usize, x: usize, y: u
       for (let j = 0; j < s; j += 4) {
         const sum = windowSum(at(scratch, j), from, to, s, false);
         const direct = f32x4.div(v128.load(at(g, o + j)), power(v128.load(at(d, o + j)), beta));
-        storeLanes(at(dx, o + j), madd(f32x4.mul(v128.load(at(x, o + j)), factor), sum, direct), s - j);
+        put(at(dx, o + j), madd(f32x4.mul(v128.load(at(x, o + j)), factor), sum, direct), s - j);
       }
     }
   }

@@ -1,6 +1,7 @@
 // Optimizer steps with two moments; the conventions of optim_sgd.ts.
+import { put } from "./lib/loops";
 import { madd } from "./lib/simd";
-import { direction, flush, put, TINY } from "./lib/state";
+import { direction, flush, TINY } from "./lib/state";
 
 /**
  * x = p - shrink·p; d = sign·g + decay·x; m = beta1·m + (1 - beta1)·d; v = beta2·v + (1 - beta2)·d²;

@@ -1,6 +1,7 @@
 // Optimizer steps that divide by the size of past gradients; the conventions of optim_sgd.ts.
+import { put } from "./lib/loops";
 import { madd } from "./lib/simd";
-import { direction, flush, put, TINY } from "./lib/state";
+import { direction, flush, TINY } from "./lib/state";
 
 /**
  * d = sign·g + decay·p; v = alpha·v + (1 - alpha)·d²; mean = alpha·mean + (1 - alpha)·d; step = d / (√(v - mean²) + eps);

@@ -1,7 +1,8 @@
 // Optimizer steps that follow the gradient: one pass over a parameter p, its gradient g and its state, n elements each.
 // `sign` is 1, or -1 to maximise; `decay` is the share of p that is added to the gradient.
+import { put } from "./lib/loops";
 import { madd } from "./lib/simd";
-import { direction, flush, put, TINY } from "./lib/state";
+import { direction, flush, TINY } from "./lib/state";
 
 /** d = sign·g + decay·p; buf = momentum·buf + fresh·d; p -= lr·(nesterov ? d + momentum·buf : buf). Without buf (0): p -= lr·d. */
 export function sgd_f32(p: usize, buf: usize, g: usize, n: i32, lr: f32, decay: f32, momentum: f32, fresh: f32, nesterov: i32, sign: f32): void {

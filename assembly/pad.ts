@@ -1,14 +1,11 @@
 // Padding of the middle one of three dimensions: x [outer, n, inner], y [outer, m, inner]. `before` elements stand in front; if it is
 // negative they are cut off. What stands outside x repeats elements of it: the mode tells which.
 
-// @ts-ignore: decorator
 @inline const REFLECT: i32 = 0;
-// @ts-ignore: decorator
 @inline const REPLICATE: i32 = 1;
 // 2 is circular.
 
 /** The element of x [n] that place i outside of it repeats: the mirrored one, the nearest, or the one a period away. */
-// @ts-ignore: decorator
 @inline function sourceOf(i: i32, n: i32, mode: i32): i32 {
   if (mode == REFLECT) return i < 0 ? -i : 2 * (n - 1) - i;
   if (mode == REPLICATE) return i < 0 ? 0 : n - 1;
@@ -44,12 +41,10 @@ export function pad_grad_f32(dx: usize, g: usize, outer: i32, n: i32, m: i32, in
   }
 }
 
-// @ts-ignore: decorator
 @inline function copyRow(y: usize, x: usize, row: usize): void {
   for (let i: usize = 0; i < row; i += 4) store<u32>(y + i, load<u32>(x + i));
 }
 
-// @ts-ignore: decorator
 @inline function addRow(y: usize, x: usize, row: usize): void {
   for (let i: usize = 0; i < row; i += 4) store<f32>(y + i, load<f32>(y + i) + load<f32>(x + i));
 }

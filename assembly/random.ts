@@ -4,7 +4,7 @@
 // 64-bit number in two words. So any part of a draw can be made anywhere: a part that starts at a multiple of four words passes its
 // own counter. Only exact operations are used, in the order of the JavaScript back end: both give the same bits.
 
-import { storeLanes } from "./lib/loops";
+import { put } from "./lib/loops";
 
 const M0: i32 = 0xd2511f53;
 const M1: i32 = 0xcd9e8d57;
@@ -39,10 +39,10 @@ const W1: i32 = 0xbb67ae85;
     const t1 = v128.shuffle<i32>(s2, s3, 0, 4, 1, 5);
     const t2 = v128.shuffle<i32>(s0, s1, 2, 6, 3, 7);
     const t3 = v128.shuffle<i32>(s2, s3, 2, 6, 3, 7);
-    put<Op>(y, x, v128.shuffle<i64>(t0, t1, 0, 2), left, a, b);
-    put<Op>(y + 16, x + 16, v128.shuffle<i64>(t0, t1, 1, 3), left - 4, a, b);
-    put<Op>(y + 32, x + 32, v128.shuffle<i64>(t2, t3, 0, 2), left - 8, a, b);
-    put<Op>(y + 48, x + 48, v128.shuffle<i64>(t2, t3, 1, 3), left - 12, a, b);
+    putBlock<Op>(y, x, v128.shuffle<i64>(t0, t1, 0, 2), left, a, b);
+    putBlock<Op>(y + 16, x + 16, v128.shuffle<i64>(t0, t1, 1, 3), left - 4, a, b);
+    putBlock<Op>(y + 32, x + 32, v128.shuffle<i64>(t2, t3, 0, 2), left - 8, a, b);
+    putBlock<Op>(y + 48, x + 48, v128.shuffle<i64>(t2, t3, 1, 3), left - 12, a, b);
     y += 64;
     x += 64;
     c1 += i32(<u32>c0 > <u32>-5);
@@ -51,11 +51,10 @@ const W1: i32 = 0xbb67ae85;
 }
 
 /** Stores the values of one block, as many as are left. A call for four values, so that the binary holds each op once. */
-function put<Op>(y: usize, x: usize, words: v128, left: i32, a: v128, b: v128): void {
+function putBlock<Op>(y: usize, x: usize, words: v128, left: i32, a: v128, b: v128): void {
   if (left <= 0) return;
   const v = changetype<Op>(0).v(words, v128.load(x), a, b);
-  if (left >= 4) v128.store(y, v);
-  else storeLanes(y, v, left);
+  put(y, v, left);
 }
 
 @unmanaged class Words {

@@ -3,8 +3,9 @@
 //   r = σ(x_r + W_r h),  z = σ(x_z + W_z h),  n = tanh(x_n + W_n (r h)),  h' = (1 − z) n + z h
 // Letters and the order of rows are those of lib/recurrent.ts; H hidden size. A reversed layer walks the steps from the last to the first.
 
+import { put } from "./lib/loops";
 import { sigmoid, tanh } from "./lib/math";
-import { accumulate, addProduct, assign, at, prepare, put, rowsAt, weightsBytes } from "./lib/recurrent";
+import { accumulate, addProduct, assign, at, prepare, rowsAt, weightsBytes } from "./lib/recurrent";
 import { madd } from "./lib/simd";
 
 /** Bytes of work space for both kernels. */

@@ -3,8 +3,9 @@
 // Letters and the order of rows are those of lib/recurrent.ts; H hidden size, P size of h (H without a projection). A reversed layer
 // walks the steps from the last to the first.
 
+import { put } from "./lib/loops";
 import { sigmoid, tanh } from "./lib/math";
-import { accumulate, addProduct, assign, at, prepare, put, rowsAt, weightsBytes } from "./lib/recurrent";
+import { accumulate, addProduct, assign, at, prepare, rowsAt, weightsBytes } from "./lib/recurrent";
 import { madd } from "./lib/simd";
 
 /** Bytes of work space for both kernels; proj is 0 without a projection. */

@@ -1,8 +1,9 @@
 // The recurrence of a plain recurrent layer in one direction: h' = act(x + W h), x being the input's share with both biases.
 // Letters and the order of rows are those of lib/recurrent.ts; H hidden size. A reversed layer walks the steps from the last to the first.
 
+import { put } from "./lib/loops";
 import * as math from "./lib/math";
-import { accumulate, addProduct, assign, at, prepare, put, rowsAt, weightsBytes } from "./lib/recurrent";
+import { accumulate, addProduct, assign, at, prepare, rowsAt, weightsBytes } from "./lib/recurrent";
 
 /** Bytes of work space for both kernels. */
 export function rnn_scratch_bytes(steps: i32, n: i32, hidden: i32): i32 {

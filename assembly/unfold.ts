@@ -53,7 +53,6 @@ function zeros(to: usize, n: i32): void {
 }
 
 /** n elements, every step-th of the source. */
-// @ts-ignore: decorator
 @inline function gather(to: usize, from: usize, n: i32, step: i32): void {
   if (step == 1) {
     for (; n >= 4; n -= 4) {

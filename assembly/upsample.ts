@@ -1,6 +1,6 @@
 // Linear resampling of the middle one of three dimensions: y [outer, m, inner] from x [outer, n, inner]. Output i is the sum of weights[t] ·
 // x[places[t]] over t from starts[i] to starts[i + 1]: the table makes it nearest, linear, cubic or the gradient of one of them.
-import { storeLanes } from "./lib/loops";
+import { put } from "./lib/loops";
 import { madd } from "./lib/simd";
 
 export function resample_f32(y: usize, x: usize, starts: usize, places: usize, weights: usize, outer: i32, n: i32, m: i32, inner: i32): void {
@@ -52,8 +52,7 @@ function combine(y: usize, x: usize, place: usize, end: usize, weight: usize, ro
     for (let p = place; p < end; p += 4) {
       a = madd(v128.load32_splat(w + p), v128.load(x + <usize>load<i32>(p) * row), a);
     }
-    if (inner >= 4) v128.store(y, a);
-    else storeLanes(y, a, inner);
+    put(y, a, inner);
     x += 16;
     y += 16;
   }

@@ -1,5 +1,5 @@
 // Whole vectors for optimizers that look at all parameters as one.
-import { put } from "./lib/state";
+import { put } from "./lib/loops";
 
 /** Σ x·z over n elements, added up in float64. */
 export function dot_f32(x: usize, z: usize, n: i32): f64 {

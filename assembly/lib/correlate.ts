@@ -4,16 +4,14 @@
 // With few rows packing would cost more than it saves, and a tile of two quads reads the image in place.
 import { Correlation } from "./correlation";
 import { KC, multiply, NC, PANEL, panelBytes, panelsBytes, START_C, START_ROW, START_ZERO, workBytes } from "./gemm";
-import { storeLanes } from "./loops";
+import { put } from "./loops";
 import { nineTaps, threeByThree } from "./nine_taps";
 import { madd } from "./simd";
 import { align, Grid, Lanes, LANES_BYTES, Quad, QUAD_BYTES, writeLanes, writeQuads } from "./window";
 
 /** Taps per pass where the image is read in place: bounds the length of one summation. */
-// @ts-ignore: decorator
 @inline const PASS: i32 = 512;
 /** From this many rows on packing pays. */
-// @ts-ignore: decorator
 @inline const PACK_ROWS: i32 = 12;
 
 /** Writes the table of the grid's places; returns its end. */
@@ -59,7 +57,6 @@ function pack(panels: usize, image: usize, taps: usize, depth: i32, places: usiz
   }
 }
 
-// @ts-ignore: decorator
 @inline function packQuad(panel: usize, image: usize, taps: usize, depth: i32, at: Lanes): void {
   const p0 = image + at.lane0;
   const end = taps + (<usize>depth << 2);
@@ -121,7 +118,6 @@ function tile2(c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, flo
 function tile1(c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, floor: f32): void { tile(1, c, q0, q1, row, k, n, floor); }
 
 /** `rows` rows (a constant where this is inlined) of two quads: y = max(start + a · b, floor), where start is the bias at first, then y. */
-// @ts-ignore: decorator
 @inline function tile(rows: i32, c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, floor: f32): void {
   const yRow = <usize>c.grid.count << 2;
   const aRow = <usize>c.tapCount << 2;
@@ -182,10 +178,7 @@ function tile1(c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, flo
   if (rows > 3) storePair(y0 + 3 * yRow, y1 + 3 * yRow, f32x4.pmax(s30, low), f32x4.pmax(s31, low), q0.count, q1.count);
 }
 
-// @ts-ignore: decorator
 @inline function storePair(y0: usize, y1: usize, v0: v128, v1: v128, n0: i32, n1: i32): void {
-  if (n0 == 4) v128.store(y0, v0);
-  else storeLanes(y0, v0, n0);
-  if (n1 == 4) v128.store(y1, v1);
-  else storeLanes(y1, v1, n1);
+  put(y0, v0, n0);
+  put(y1, v1, n1);
 }

@@ -18,5 +18,4 @@ import { Grid, Image } from "./window";
   work: usize;
 }
 
-// @ts-ignore: decorator
 @inline export const CORRELATION_BYTES: usize = 64;

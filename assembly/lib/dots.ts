@@ -3,7 +3,6 @@ import { madd } from "./simd";
 import { Grid, Image } from "./window";
 
 /** Outputs per pass: the rows of a tile's operands then stay in the first-level cache. */
-// @ts-ignore: decorator
 @inline const PASS: i32 = 1024;
 
 /** What `addDots` does, in memory because it has more parts than there are registers. */
@@ -18,7 +17,6 @@ import { Grid, Image } from "./window";
   taps: usize; tapCount: i32;
 }
 
-// @ts-ignore: decorator
 @inline export const DOTS_BYTES: usize = 28;
 
 export function addDots(d: Dots): void {
@@ -33,7 +31,6 @@ export function addDots(d: Dots): void {
 }
 
 /** All sums over n rows from r on: of their whole vectors, or of the lanes that remain at their ends. */
-// @ts-ignore: decorator
 @inline function eachTile(ends: bool, d: Dots, r: i32, n: i32): void {
   let o = 0;
   for (; o + 2 <= d.outs; o += 2) {
@@ -49,7 +46,6 @@ export function addDots(d: Dots): void {
 }
 
 /** `outs` by `taps` sums; these two and `ends` are constants where this is inlined. */
-// @ts-ignore: decorator
 @inline function tile(outs: i32, taps: i32, ends: bool, d: Dots, o: i32, k: i32, r: i32, n: i32): void {
   const grid = d.grid;
   const width = <usize>grid.width << 2;
@@ -117,18 +113,15 @@ export function addDots(d: Dots): void {
 }
 
 /** The lanes that count, if not all do. */
-// @ts-ignore: decorator
 @inline function part(ends: bool, v: v128, lanes: v128): v128 { return ends ? v128.and(v, lanes) : v; }
 
 /** The sums of the lanes of four vectors. */
-// @ts-ignore: decorator
 @inline function fourSums(a: v128, b: v128, c: v128, d: v128): v128 {
   const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 2, 6), v128.shuffle<f32>(a, b, 1, 5, 3, 7));
   const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 2, 6), v128.shuffle<f32>(c, d, 1, 5, 3, 7));
   return f32x4.add(v128.shuffle<f32>(ab, cd, 0, 1, 4, 5), v128.shuffle<f32>(ab, cd, 2, 3, 6, 7));
 }
 
-// @ts-ignore: decorator
 @inline function sumLanes(a: v128): f32 {
   return (f32x4.extract_lane(a, 0) + f32x4.extract_lane(a, 1)) + (f32x4.extract_lane(a, 2) + f32x4.extract_lane(a, 3));
 }

@@ -16,40 +16,30 @@ import { madd } from "./simd";
 export { PANEL, packColumns, packTransposed, panelBytes, panelsBytes } from "./panels";
 
 /** Depth of a block: one panel and one group of packed rows stay in a 32 KB first-level cache. */
-// @ts-ignore: decorator
 @inline export const KC: i32 = 192;
 
 /** Columns of a block: KC × NC floats stay in the second-level cache. */
-// @ts-ignore: decorator
 @inline export const NC: i32 = 512;
 
 /** Rows of the largest tile: as many accumulators as leave V8 on x64 (15 vector registers) without a spill. */
-// @ts-ignore: decorator
 @inline export const ROWS: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
 
 /**
  * How often `packRows` stores a value. Four times saves the address computation of a splatting load, which the simd binary has no
  * issue slots for; with fused multiply-add there are slots to spare.
  */
-// @ts-ignore: decorator
 @inline const COPIES: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 4;
 
 /** Rows are packed if at least so many columns share them. */
-// @ts-ignore: decorator
 @inline const PACK_ROWS_FROM: i32 = 64;
 
 /** What the sums of a block begin with: nothing, C itself, a bias per column, a bias per row. */
-// @ts-ignore: decorator
 @inline export const START_ZERO: i32 = 0;
-// @ts-ignore: decorator
 @inline export const START_C: i32 = 1;
-// @ts-ignore: decorator
 @inline export const START_COLUMN: i32 = 2;
-// @ts-ignore: decorator
 @inline export const START_ROW: i32 = 3;
 
 /** Bytes of one group of packed rows. */
-// @ts-ignore: decorator
 @inline function rowsBytes(k: i32): usize {
   return <usize>(k * ROWS * COPIES) << 2;
 }
@@ -106,7 +96,6 @@ const RESULT: usize = START + TILE_BYTES;
 const PACKED: usize = RESULT + TILE_BYTES;
 
 /** Bytes of work space that `multiply` needs for blocks of depth k. */
-// @ts-ignore: decorator
 @inline export function workBytes(k: i32): usize {
   return PACKED + rowsBytes(k);
 }
@@ -230,7 +219,6 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
  * move in every step. And the rows are finished last to first: TurboFan schedules the accumulators of the loop in the reverse order of
  * their uses behind it, and any other order makes it load all of A's values before the first product, which spills (half the speed).
  */
-// @ts-ignore: decorator
 @inline function tile(
   rows: i32, wide: bool, packed: bool, job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize,
 ): void {
@@ -306,7 +294,6 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
 }
 
 /** Stores one row of a tile. The sum stands first in pmax and pmin, which return their first operand if it is NaN. */
-// @ts-ignore: decorator
 @inline function finish(wide: bool, c: usize, s: usize, v0: v128, v1: v128, low: v128, high: v128): void {
   if (wide) v128.store(c, f32x4.pmin(f32x4.pmax(f32x4.add(v1, v128.load(s, 16)), low), high), 16);
   v128.store(c, f32x4.pmin(f32x4.pmax(f32x4.add(v0, v128.load(s)), low), high));

@@ -13,7 +13,6 @@ import { madd } from "./simd";
 const STRIP: i32 = 1024;
 
 /** Rows that these kernels take. */
-// @ts-ignore: decorator
 @inline export const FEW_ROWS: i32 = 4;
 
 /** C's rows are contiguous; X is read one value at a time, through xDown and xRight. */
@@ -49,7 +48,6 @@ function clampRow(c: usize, n: i32, low: f32, high: f32): void {
 }
 
 /** NaN stays. */
-// @ts-ignore: decorator
 @inline function clamp(v: f32, low: f32, high: f32): f32 {
   return v < low ? low : v > high ? high : v;
 }
@@ -93,7 +91,6 @@ function axpyStrip(c: usize, x: usize, y: usize, m: i32, n: i32, k: i32, cDown: 
  * C [rows, n] += X [rows, depth] · Y [depth, n]; both are constants, depth ≤ 4 and rows · depth ≤ 8. The products of one call are summed before C is
  * added, so that the error grows with k / depth.
  */
-// @ts-ignore: decorator
 @inline function axpy(rows: i32, depth: i32, c: usize, x: usize, y: usize, n: i32, cDown: usize, xDown: usize, xRight: usize, yDown: usize): void {
   // x0…x7 are X's values row by row.
   const x0 = v128.load32_splat(x);
@@ -129,7 +126,6 @@ function axpyStrip(c: usize, x: usize, y: usize, m: i32, n: i32, k: i32, cDown: 
 }
 
 /** Four columns of `axpy`, of which `count` are stored. */
-// @ts-ignore: decorator
 @inline function axpyVector(
   rows: i32, depth: i32, count: i32, c: usize, c1: usize, c2: usize, c3: usize,
   x0: v128, x1: v128, x2: v128, x3: v128, x4: v128, x5: v128, x6: v128, x7: v128,
@@ -164,7 +160,6 @@ function axpyStrip(c: usize, x: usize, y: usize, m: i32, n: i32, k: i32, cDown: 
 }
 
 /** C += v in the first 1 to 4 lanes. */
-// @ts-ignore: decorator
 @inline function addLanes(c: usize, v: v128, count: i32): void {
   const sum = f32x4.add(v128.load(c), v);
   if (count == 4) v128.store(c, sum);
@@ -176,7 +171,6 @@ function axpyStrip(c: usize, x: usize, y: usize, m: i32, n: i32, k: i32, cDown: 
 }
 
 /** The index-th value of X [rows, depth] in all lanes; `none` beyond the last. */
-// @ts-ignore: decorator
 @inline function splatAt(index: i32, rows: i32, depth: i32, x: usize, xDown: usize, xRight: usize, none: v128): v128 {
   return index < rows * depth ? v128.load32_splat(x + <usize>(index / depth) * xDown + <usize>(index % depth) * xRight) : none;
 }
@@ -234,7 +228,6 @@ export function dotRows(
   }
 }
 
-// @ts-ignore: decorator
 @inline function dotTail(x: usize, y: usize, k: i32): f32 {
   let v: f32 = 0;
   for (let p: usize = 0, end = <usize>k << 2; p < end; p += 4) v += load<f32>(x + p) * load<f32>(y + p);
@@ -242,7 +235,6 @@ export function dotRows(
 }
 
 /** The sums of the lanes of four vectors. */
-// @ts-ignore: decorator
 @inline function sums(a: v128, b: v128, c: v128, d: v128): v128 {
   const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
   const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 1, 5), v128.shuffle<f32>(c, d, 2, 6, 3, 7));

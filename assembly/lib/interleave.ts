@@ -2,7 +2,7 @@
 // loads, so the weights are laid out as they are read: groups of eight columns of B; in each, for every four steps of k, four floats of
 // the first column, four of the second, and so on. Columns and steps that B does not have are zeros.
 
-import { storeLanes } from "./loops";
+import { put, storeLanes } from "./loops";
 import { madd } from "./simd";
 
 /** k, as the groups have it. */
@@ -17,7 +17,6 @@ export function interleavedBytes(k: i32, n: i32): usize {
 }
 
 /** Bytes of a group's accumulators. */
-// @ts-ignore: decorator
 @inline const SUMS_BYTES: usize = 128;
 
 /** Bytes that `addRow` works in: the accumulators and a row. */
@@ -127,19 +126,9 @@ export function addRow(c: usize, x: usize, groups: usize, work: usize, n: i32, k
     v128.store(work, a5, 80);
     v128.store(work, a6, 96);
     v128.store(work, a7, 112);
-    const low = f32x4.add(v128.load(c), sumsAt(work));
-    const high = f32x4.add(v128.load(c, 16), sumsAt(work + 64));
-    if (left >= 8) {
-      v128.store(c, low);
-      v128.store(c, high, 16);
-    } else if (left > 4) {
-      v128.store(c, low);
-      storeLanes(c + 16, high, left & 3);
-    } else if (left == 4) {
-      v128.store(c, low);
-    } else {
-      storeLanes(c, low, left);
-    }
+    put(c, f32x4.add(v128.load(c), sumsAt(work)), left);
+    // Not read either, if it does not exist: it may lie beyond the slack behind C.
+    if (left > 4) put(c + 16, f32x4.add(v128.load(c, 16), sumsAt(work + 64)), left - 4);
     c += 32;
   }
 }

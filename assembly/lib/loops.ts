@@ -14,6 +14,12 @@
   }
 }
 
+/** Stores what is left (at least 1) of a run: at most four lanes. */
+@inline export function put(y: usize, v: v128, left: i32): void {
+  if (left >= 4) v128.store(y, v);
+  else storeLanes(y, v, left);
+}
+
 /** y[i] = op(x[i]) for n elements of four bytes. */
 @inline export function map<Op>(y: usize, x: usize, n: i32): void {
   const op = changetype<Op>(0);

@@ -1,6 +1,6 @@
 // Correlation with one channel of a 3 × 3 kernel, above all the depthwise one: the nine weights stay in registers.
 import { Correlation } from "./correlation";
-import { storeLanes } from "./loops";
+import { put } from "./loops";
 import { madd } from "./simd";
 
 /** True for nine taps in three rows of the same three columns. */
@@ -12,7 +12,6 @@ export function threeByThree(c: Correlation): bool {
   return tap(t, 4) - tap(t, 1) == row1 && tap(t, 5) - tap(t, 2) == row1 && tap(t, 7) - tap(t, 1) == row2 && tap(t, 8) - tap(t, 2) == row2;
 }
 
-// @ts-ignore: decorator
 @inline function tap(taps: usize, i: usize): usize { return load<usize>(taps + (i << 2)); }
 
 /** `correlate` for such taps, all rows. */
@@ -46,7 +45,6 @@ function oneRow(c: Correlation, y: usize, image: usize, w: usize, row: i32): voi
 function twoRows(c: Correlation, y: usize, image: usize, w: usize, row: i32): void { outputs(2, c, y, image, w, row); }
 
 /** One or two (a constant where this is inlined) rows of outputs. */
-// @ts-ignore: decorator
 @inline function outputs(rows: i32, c: Correlation, y: usize, image: usize, w: usize, row: i32): void {
   const w0 = v128.load32_splat(w);
   const w1 = v128.load32_splat(w, 4);
@@ -97,13 +95,8 @@ function twoRows(c: Correlation, y: usize, image: usize, w: usize, row: i32): vo
       s1 = madd(w8, v128.load(p3 + right2), s1);
       s1 = f32x4.pmax(s1, f32x4.splat(floor));
     }
-    if (left >= 4) {
-      v128.store(y, s0);
-      if (rows > 1) v128.store(y + down, s1);
-    } else {
-      storeLanes(y, s0, left);
-      if (rows > 1) storeLanes(y + down, s1, left);
-    }
+    put(y, s0, left);
+    if (rows > 1) put(y + down, s1, left);
     y += 16;
     p0 += 16;
     p1 += 16;

@@ -2,11 +2,9 @@
 // that B does not have. The panels of one block lie one after the other.
 
 /** Columns of a panel. */
-// @ts-ignore: decorator
 @inline export const PANEL: i32 = 8;
 
 /** Bytes of one panel of depth k. */
-// @ts-ignore: decorator
 @inline export function panelBytes(k: i32): usize {
   return <usize>k << 5;
 }
@@ -32,7 +30,6 @@ export function packColumns(panels: usize, b: usize, k: i32, n: i32, ldb: i32): 
 }
 
 /** `steps` (1 or 4, a constant) consecutive steps of all panels. */
-// @ts-ignore: decorator
 @inline function packSteps(steps: i32, to: usize, b: usize, n: i32, step: usize, bytes: usize): void {
   let b1 = b + step;
   let b2 = b1 + step;
@@ -64,7 +61,6 @@ export function packColumns(panels: usize, b: usize, k: i32, n: i32, ldb: i32): 
 }
 
 /** All ones in the first `count` lanes. */
-// @ts-ignore: decorator
 @inline function laneMask(count: i32): v128 {
   return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count));
 }

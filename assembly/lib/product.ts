@@ -4,7 +4,6 @@ import { KC, multiply, NC, PANEL, packColumns, packTransposed, panelBytes, panel
 import { axpyRows, dotRows, FEW_ROWS } from "./gemv";
 
 /** Bytes that `dotRows` works in. */
-// @ts-ignore: decorator
 @inline const DOTS_BYTES: usize = 64;
 
 /** Bytes of work space for a product of these sizes. */

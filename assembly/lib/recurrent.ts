@@ -6,19 +6,13 @@
 import { KC, multiply, packColumns, packTransposed, panelBytes, panelsBytes, START_C, workBytes } from "./gemm";
 import { axpyRows, dotRows, FEW_ROWS } from "./gemv";
 import { addRow, interleaveColumns, interleavedBytes, interleaveRows, rowBytes } from "./interleave";
-import { storeLanes } from "./loops";
+import { put } from "./loops";
 
 /** The address of element i. */
 @inline export function at(p: usize, i: i32): usize { return p + (<usize>i << 2); }
 
 /** Rows of step t. */
 @inline export function rowsAt(sizes: usize, t: i32, n: i32): i32 { return sizes == 0 ? n : load<i32>(at(sizes, t)); }
-
-/** Stores up to four of the lanes that are left. */
-@inline export function put(p: usize, v: v128, left: i32): void {
-  if (left >= 4) v128.store(p, v);
-  else storeLanes(p, v, left);
-}
 
 /** y ← x, or zeros without an x. */
 export function assign(y: usize, x: usize, n: i32): void {
@@ -48,20 +42,15 @@ export function accumulate(y: usize, x: usize, n: i32): void {
   work: usize;
 }
 
-// @ts-ignore: decorator
 @inline const AS_IT_IS: i32 = 0;
-// @ts-ignore: decorator
 @inline const INTERLEAVED: i32 = 1;
 /** Blocks of KC rows of B, in the panels of gemm.ts. */
-// @ts-ignore: decorator
 @inline const PANELS: i32 = 2;
 
 /** Packing a few rows' weights pays from so many steps on. */
-// @ts-ignore: decorator
 @inline const STEPS: i32 = 4;
 
 /** Bytes of Weights, and of what dotRows works in. */
-// @ts-ignore: decorator
 @inline const HEAD_BYTES: usize = 64;
 
 @inline function formFor(steps: i32, rows: i32): i32 {

@@ -1,6 +1,6 @@
 // Loops over x [outer, n, inner] that reduce the middle dimension to y [outer, inner], written once over a stateless op class.
 
-import { map, storeLanes, zip } from "./loops";
+import { map, put, zip } from "./loops";
 
 /** Partial sums of so many elements (rows) are kept in float32 before they go to float64: the error does not grow with n. */
 const ROW_BLOCK: i32 = 1024;
@@ -168,8 +168,7 @@ export const COLUMNS: i32 = 1024;
     t0 = f64x2.add(t0, low(s));
     t1 = f64x2.add(t1, high(s));
   }
-  if (lanes >= 4) v128.store(y, join(t0, t1));
-  else storeLanes(y, join(t0, t1), lanes);
+  put(y, join(t0, t1), lanes);
 }
 
 /** y = Σ op.v(x, m) over n rows in `inner` columns; m holds a number for each column, or is 0. */

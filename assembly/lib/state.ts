@@ -1,5 +1,4 @@
 // What the optimizer steps share: storing tails, and state that decays to 0.
-import { storeLanes } from "./loops";
 import { madd } from "./simd";
 
 /** Smallest normal float32. */
@@ -11,12 +10,6 @@ export const TINY: f32 = 1.17549435e-38;
  */
 @inline export function flush(v: v128, tiny: v128): v128 {
   return v128.andnot(v, f32x4.lt(f32x4.abs(v), tiny));
-}
-
-/** Stores the first `left` lanes, at most four. */
-@inline export function put(y: usize, v: v128, left: i32): void {
-  if (left >= 4) v128.store(y, v);
-  else storeLanes(y, v, left);
 }
 
 /** d = sign·g + decay·x, g being read. */

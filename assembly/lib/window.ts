@@ -47,21 +47,15 @@
   lane0: usize; lane1: usize; lane2: usize; lane3: usize;
 }
 
-// @ts-ignore: decorator
 @inline export const IMAGE_BYTES: usize = 64;
-// @ts-ignore: decorator
 @inline export const GRID_BYTES: usize = 28;
-// @ts-ignore: decorator
 @inline export const QUAD_BYTES: usize = 12;
-// @ts-ignore: decorator
 @inline export const LANES_BYTES: usize = 16;
 
 /** Rounds an address up to a cache line. */
-// @ts-ignore: decorator
 @inline export function align(p: usize): usize { return (p + 63) & ~63; }
 
 /** The quotient rounded up; b > 0. */
-// @ts-ignore: decorator
 @inline export function ceilDiv(a: i32, b: i32): i32 { return a > 0 ? (a + b - 1) / b : a / b; }
 
 /** The image that a convolution reads. */
@@ -111,7 +105,6 @@ export function stage(m: Image, x: usize, channels: i32, room: usize): void {
   }
 }
 
-// @ts-ignore: decorator
 @inline function stageRow(m: Image, to: usize, from: usize): void {
   for (let p = 0; p < m.phases; p++) {
     // Column i of this phase is column i·stride + first of the source.
@@ -126,13 +119,11 @@ export function stage(m: Image, x: usize, channels: i32, room: usize): void {
 }
 
 /** n zeros; may write up to 12 bytes more, which whoever writes forwards overwrites. */
-// @ts-ignore: decorator
 @inline function zeros(to: usize, n: i32): void {
   for (const end = to + (<usize>n << 2); to < end; to += 16) v128.store(to, f32x4.splat(0));
 }
 
 /** Every step-th of n elements; may write up to 12 bytes more. */
-// @ts-ignore: decorator
 @inline function every(to: usize, from: usize, n: i32, step: i32): void {
   if (step == 1) {
     for (const end = to + (<usize>n << 2); to < end; to += 16) {
