@@ -74,10 +74,11 @@ describe("initialisers", () => {
   test("know PyTorch's gains", () => {
     expect(init.calculateGain("linear")).toBe(1);
     expect(init.calculateGain("sigmoid")).toBe(1);
+    expect(init.calculateGain("conv_transpose2d")).toBe(1);
     expect(init.calculateGain("tanh")).toBe(5 / 3);
     expect(init.calculateGain("relu")).toBe(Math.SQRT2);
-    expect(init.calculateGain("leakyRelu")).toBeCloseTo(Math.sqrt(2 / 1.0001), 12);
-    expect(init.calculateGain("leakyRelu", 0.2)).toBeCloseTo(Math.sqrt(2 / 1.04), 12);
+    expect(init.calculateGain("leaky_relu")).toBeCloseTo(Math.sqrt(2 / 1.0001), 12);
+    expect(init.calculateGain("leaky_relu", 0.2)).toBeCloseTo(Math.sqrt(2 / 1.04), 12);
     expect(init.calculateGain("selu")).toBe(0.75);
   });
 
@@ -87,7 +88,7 @@ describe("initialisers", () => {
     expectUniform(init.kaimingUniform_(blank(64, 32, 3, 3), { a: Math.sqrt(5), generator }), 1 / Math.sqrt(288));
     expectUniform(init.kaimingUniform_(blank(64, 32, 3, 3), { generator }), Math.sqrt(6 / 288));
     expectNormal(
-      init.kaimingNormal_(blank(64, 32, 3, 3), { mode: "fanOut", nonlinearity: "relu", generator }),
+      init.kaimingNormal_(blank(64, 32, 3, 3), { mode: "fan_out", nonlinearity: "relu", generator }),
       Math.sqrt(2 / 576),
     );
     expectNormal(init.kaimingNormal_(blank(64, 300), { nonlinearity: "tanh", generator }), 5 / 3 / Math.sqrt(300));
@@ -157,7 +158,7 @@ describe("initialisers", () => {
     expect(ones).toEqual([0, 3, 4, 7].map((plane) => plane * 9 + 4));
     expect(values.filter((v) => v !== 0)).toHaveLength(4);
     expect(init.dirac_(blank(2, 1, 2)).tolist()).toEqual([[[0, 1]], [[0, 0]]]);
-    expect(() => init.dirac_(blank(3, 2, 3), { groups: 2 })).toThrow("2 groups");
+    expect(() => init.dirac_(blank(3, 2, 3), { groups: 2 })).toThrow("groups is 2; expected a divisor of the 3 output channels");
   });
 
   test("write through views, and count as in-place writes", () => {
@@ -203,8 +204,8 @@ describe("initialisers", () => {
     const before = memory().liveBlocks;
     const t = blank(2, 2);
     expect(() => init.xavierUniform_(t, { gian: 1 } as never)).toThrow('unknown option "gian"');
-    expect(() => init.kaimingNormal_(t, { mode: "fan_in" } as never)).toThrow('"fanIn"');
-    expect(() => init.kaimingNormal_(t, { nonlinearity: "leaky_relu" } as never)).toThrow('"leakyRelu"');
+    expect(() => init.kaimingNormal_(t, { mode: "fanIn" } as never)).toThrow('"fan_in"');
+    expect(() => init.kaimingNormal_(t, { nonlinearity: "leakyRelu" } as never)).toThrow('"leaky_relu"');
     expect(() => init.normal_(t, 0, -1)).toThrow("std is -1");
     expect(() => init.eye_(blank(2))).toThrow("expected rank 2");
     expect(() => init.sparse_(t, 1.5)).toThrow("sparsity is 1.5");

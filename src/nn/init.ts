@@ -21,7 +21,7 @@ export interface XavierOptions extends InitialiserOptions {
   readonly gain?: number;
 }
 
-/** Activations that `calculateGain` knows. */
+/** Activations, and layers without one, that `calculateGain` knows; the values are PyTorch's. */
 export type Nonlinearity = (typeof NONLINEARITIES)[number];
 
 const NONLINEARITIES = [
@@ -29,22 +29,22 @@ const NONLINEARITIES = [
   "conv1d",
   "conv2d",
   "conv3d",
-  "convTranspose1d",
-  "convTranspose2d",
-  "convTranspose3d",
+  "conv_transpose1d",
+  "conv_transpose2d",
+  "conv_transpose3d",
   "sigmoid",
   "tanh",
   "relu",
-  "leakyRelu",
+  "leaky_relu",
   "selu",
 ] as const;
 
 export interface KaimingOptions extends InitialiserOptions {
   /** Negative slope of the leaky ReLU that follows. Default 0. */
   readonly a?: number;
-  /** Keep the variance of the forward pass ("fanIn", the default) or of the backward pass ("fanOut"). */
-  readonly mode?: "fanIn" | "fanOut";
-  /** Default "leakyRelu". */
+  /** Keep the variance of the forward pass ("fan_in", the default) or of the backward pass ("fan_out"). */
+  readonly mode?: "fan_in" | "fan_out";
+  /** Default "leaky_relu". */
   readonly nonlinearity?: Nonlinearity;
 }
 
@@ -99,10 +99,12 @@ export function constant_(t: Tensor, value: number): Tensor {
   return overwrite("constant_", t, (y) => fill(y, value));
 }
 
+/** Zeros everywhere. */
 export function zeros_(t: Tensor): Tensor {
   return overwrite("zeros_", t, (y) => fill(y, 0));
 }
 
+/** Ones everywhere. */
 export function ones_(t: Tensor): Tensor {
   return overwrite("ones_", t, (y) => fill(y, 1));
 }
@@ -130,7 +132,7 @@ export function dirac_(t: Tensor, options: { groups?: number } = {}): Tensor {
   if (out % groups !== 0) {
     throw new ArgumentError(
       "dirac_",
-      `${out} output channels of ${formatShape(t.shape)} do not fall into ${groups} groups`,
+      `groups is ${groups}; expected a divisor of the ${out} output channels of ${formatShape(t.shape)}`,
     );
   }
   const perGroup = out / groups;
@@ -178,9 +180,10 @@ export function kaimingNormal_(t: Tensor, options: KaimingOptions = {}): Tensor 
 
 function kaimingStd(op: string, t: Tensor, options: KaimingOptions): number {
   generatorOf(op, options, "a", "mode", "nonlinearity");
-  const mode = checkOneOf(op, "mode", options.mode ?? "fanIn", ["fanIn", "fanOut"]);
-  const gain = calculateGain(options.nonlinearity ?? "leakyRelu", options.a ?? 0);
-  const fan = fans(op, t)[mode];
+  const mode = checkOneOf(op, "mode", options.mode ?? "fan_in", ["fan_in", "fan_out"]);
+  const gain = calculateGain(options.nonlinearity ?? "leaky_relu", options.a ?? 0);
+  const { fanIn, fanOut } = fans(op, t);
+  const fan = mode === "fan_in" ? fanIn : fanOut;
   return fan === 0 ? 0 : gain / Math.sqrt(fan);
 }
 
@@ -253,7 +256,7 @@ export function calculateGain(nonlinearity: Nonlinearity, param = 0.01): number 
       return 5 / 3;
     case "relu":
       return Math.SQRT2;
-    case "leakyRelu":
+    case "leaky_relu":
       return Math.sqrt(2 / (1 + checkNumber("calculateGain", "param", param) ** 2));
     case "selu":
       return 3 / 4;
