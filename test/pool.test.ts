@@ -91,3 +91,21 @@ test("Lp pooling of zeros has a gradient of zeros, not NaN", () => {
     expect(x.grad?.tolist()).toEqual([[[0, 0, 0, 0, 0, 0, 0, 0]]]);
   });
 });
+
+test("global pooling takes one value from each plane, with or without its dimensions", () => {
+  scope(() => {
+    const x = tensor(
+      Float32Array.from({ length: 12 }, (_, i) => i),
+      { shape: [1, 2, 2, 3] },
+    );
+    expect(new nn.GlobalAvgPool2d().forward(x).tolist()).toEqual([[[[2.5]], [[8.5]]]]);
+    expect(new nn.GlobalMaxPool2d({ keepdim: false }).forward(x).tolist()).toEqual([[5, 11]]);
+    expect(new nn.GlobalAvgPool3d({ keepdim: false }).forward(x).tolist()).toEqual([5.5]);
+    expect(new nn.GlobalMaxPool3d().forward(x).shape).toEqual([1, 1, 1, 1]);
+    const rows = x.reshape(4, 3);
+    expect(new nn.GlobalMaxPool1d().forward(rows).tolist()).toEqual([[2], [5], [8], [11]]);
+    expect(new nn.GlobalAvgPool1d({ keepdim: false }).forward(rows).tolist()).toEqual([1, 4, 7, 10]);
+    expect(() => new nn.GlobalAvgPool2d().forward(rows)).toThrow("GlobalAvgPool2d: input has shape [4, 3]");
+    expect(() => new nn.GlobalMaxPool1d({ outputSize: 1 } as never)).toThrow('unknown option "outputSize"');
+  });
+});

@@ -37,6 +37,7 @@ export * from "./norm_batch.js";
 export * from "./pad.js";
 export * from "./parameter.js";
 export * from "./pool.js";
+export * from "./pool_global.js";
 export * from "./positions.js";
 export {
   GRU,
