@@ -1,7 +1,9 @@
 import * as ops from "../ops/compare.js";
 import { cast } from "../ops/copy.js";
+import { noGrad } from "../scoping.js";
 import type { Tensor } from "../tensor.js";
-import { type Operand, promoted } from "./operand.js";
+import { float, type Operand, promoted } from "./operand.js";
+import { abs } from "./unary.js";
 
 /** a = b as bool, with broadcasting; NaN equals nothing. */
 export function eq(a: Operand, b: Operand): Tensor {
@@ -33,6 +35,21 @@ export function gt(a: Operand, b: Operand): Tensor {
 export function ge(a: Operand, b: Operand): Tensor {
   const [x, y] = promoted("ge", a, b);
   return ops.compare(ops.leOp, y, x);
+}
+
+/** True where x is not a number; nowhere for int32 and bool. */
+export function isnan(x: Tensor): Tensor {
+  return ne(x, x);
+}
+
+/** True where x is ∞ or −∞; nowhere for int32 and bool. */
+export function isinf(x: Tensor): Tensor {
+  return noGrad(() => eq(abs(float(x)), Infinity));
+}
+
+/** True where x is neither NaN nor infinite; everywhere for int32 and bool. */
+export function isfinite(x: Tensor): Tensor {
+  return noGrad(() => lt(abs(float(x)), Infinity));
 }
 
 /** Both are true, with broadcasting; what is no bool counts as true unless it is 0. */

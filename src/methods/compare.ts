@@ -21,6 +21,15 @@ export const compareMethods = {
   ge(this: Tensor, other: Operand): Tensor {
     return F.ge(this, other);
   },
+  isnan(this: Tensor): Tensor {
+    return F.isnan(this);
+  },
+  isinf(this: Tensor): Tensor {
+    return F.isinf(this);
+  },
+  isfinite(this: Tensor): Tensor {
+    return F.isfinite(this);
+  },
   logicalAnd(this: Tensor, other: Tensor): Tensor {
     return F.logicalAnd(this, other);
   },

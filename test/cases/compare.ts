@@ -94,6 +94,30 @@ function logical(name: "logicalAnd" | "logicalOr", f: (a: boolean, b: boolean) =
   });
 }
 
+/** A property of each element. */
+function predicate(
+  name: "isnan" | "isinf" | "isfinite",
+  ops: readonly string[],
+  f: (x: number) => boolean,
+): OpCase<never> {
+  return opCase<unknown>({
+    name,
+    ops,
+    run: ([x]) => F[name](x as Tensor),
+    oracle: ([x]) => x!.map((v) => Number(f(v))),
+    samples: [
+      { name: "tail", inputs: [{ shape: [3, 7] }], forwardOnly: true },
+      { name: "no tail", inputs: [{ shape: [16] }], forwardOnly: true },
+      { name: "scalar", inputs: [{ shape: [] }], forwardOnly: true },
+      { name: "empty", inputs: [{ shape: [0, 3] }], forwardOnly: true },
+      { name: "NaN, infinities and zeros", inputs: [{ shape: [7], values: SPECIAL }], forwardOnly: true },
+      { name: "int32", inputs: [{ shape: [5], dtype: "int32" }] },
+      { name: "bool", inputs: [{ shape: [5], dtype: "bool" }] },
+    ],
+    bench: [{ name: "1M", inputs: [{ shape: [1 << 20] }], bytes: 5 << 20 }],
+  });
+}
+
 const WHERE_SHAPES: readonly [string, readonly number[], readonly number[], readonly number[]][] = [
   ["same shape, tail", [3, 7], [3, 7], [3, 7]],
   ["no tail", [4, 4], [4, 4], [4, 4]],
@@ -130,6 +154,9 @@ export const cases = [
   comparison("le", (a, b) => a <= b),
   comparison("gt", (a, b) => a > b),
   comparison("ge", (a, b) => a >= b),
+  predicate("isnan", ["ne"], Number.isNaN),
+  predicate("isinf", ["abs", "eq"], (x) => Math.abs(x) === Infinity),
+  predicate("isfinite", ["abs", "lt"], Number.isFinite),
   logical("logicalAnd", (a, b) => a && b),
   logical("logicalOr", (a, b) => a || b),
   opCase<unknown>({
