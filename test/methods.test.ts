@@ -161,3 +161,41 @@ test("matrix methods solve and factor", () => {
   expect(a.qr()[1].data()[2]).toBe(0);
   expect(a.kron(tensor([[1, 2]])).shape).toEqual([2, 4]);
 });
+
+test("T, mT and t() transpose; t() takes nothing above a matrix", () => {
+  const batch = x.unsqueeze(0);
+  expect(x.T.tolist()).toEqual(x.t().tolist());
+  expect(batch.T.shape).toEqual([3, 2, 1]);
+  expect(batch.mT.shape).toEqual([1, 3, 2]);
+  expect(batch.mT.select(0, 0).tolist()).toEqual(x.T.tolist());
+  expect(int(1, 2).t().tolist()).toEqual([1, 2]);
+  expect(() => batch.t()).toThrow("t: input has shape [1, 2, 3] of rank 3; expected rank 0 or 1 or 2");
+  const leaf = tensor([[1, 2]], { requiresGrad: true });
+  leaf.T.sum().backward();
+  expect(leaf.grad!.tolist()).toEqual([[1, 1]]);
+});
+
+test("conversions have PyTorch's short names", () => {
+  expect(tensor([1.7, -1.7, 0]).int().dtype).toBe("int32");
+  expect(tensor([1.7, -1.7, 0]).int().tolist()).toEqual([1, -1, 0]);
+  expect(int(2, 0).bool().tolist()).toEqual([true, false]);
+  expect(int(2, 0).float().dtype).toBe("float32");
+  expect(x.dim()).toBe(2);
+});
+
+test("products with a summand and outer products are methods too", () => {
+  const [a, b] = [tensor([1, 2]), tensor([3, 4])];
+  expect(a.outer(b).tolist()).toEqual([
+    [3, 4],
+    [6, 8],
+  ]);
+  const product = x.mm(x.T);
+  expect(x.mm(x.T).addmm(x, x.T, { beta: -1 }).tolist()).toEqual([
+    [0, 0],
+    [0, 0],
+  ]);
+  expect(product.unsqueeze(0).baddbmm(x.unsqueeze(0), x.T.unsqueeze(0), { beta: 0, alpha: 2 }).tolist()).toEqual([
+    product.mul(2).tolist(),
+  ]);
+  expect(tensor([NaN, Infinity, 1]).isfinite().tolist()).toEqual([false, false, true]);
+});

@@ -1,5 +1,6 @@
+import { checkRank } from "../check.js";
 import * as F from "../functional/copy.js";
-import { cast, type SliceOptions } from "../ops/copy.js";
+import { cast, permute, type SliceOptions, transpose } from "../ops/copy.js";
 import type { Tensor } from "../tensor.js";
 import type { DType, Shape } from "../types.js";
 
@@ -21,8 +22,9 @@ export const copyMethods = {
   transpose(this: Tensor, dim0: number, dim1: number): Tensor {
     return F.transpose(this, { dim0, dim1 });
   },
-  /** The transpose of a matrix. */
+  /** The transpose of a matrix; a vector or a scalar as it is. A view. Errors: ShapeError above rank 2. */
   t(this: Tensor): Tensor {
+    checkRank("t", "input", this.shape, 0, 1, 2);
     return F.transpose(this, { dim0: 0, dim1: -1 });
   },
   flatten(this: Tensor, startDim = 0, endDim = -1): Tensor {
@@ -43,5 +45,29 @@ export const copyMethods = {
   /** Converts to another dtype; itself if it has it. */
   to(this: Tensor, dtype: DType): Tensor {
     return cast(this, dtype);
+  },
+  /** `to("float32")`. */
+  float(this: Tensor): Tensor {
+    return cast(this, "float32");
+  },
+  /** `to("int32")`, which truncates. */
+  int(this: Tensor): Tensor {
+    return cast(this, "int32");
+  },
+  /** `to("bool")`: false for 0, true for everything else. */
+  bool(this: Tensor): Tensor {
+    return cast(this, "bool");
+  },
+};
+
+/** Properties that operations compute. */
+export const copyProperties = {
+  /** All dimensions in reverse order; of a matrix the transpose. A view. */
+  T(this: Tensor): Tensor {
+    return permute(this, [...this.shape.keys()].reverse());
+  },
+  /** The last two dimensions swapped: the transposes of a batch of matrices. A view. Errors: rank below 2. */
+  mT(this: Tensor): Tensor {
+    return transpose(this, -2, -1);
   },
 };

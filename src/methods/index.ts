@@ -4,7 +4,7 @@ import { Tensor } from "../tensor.js";
 import { activationMethods } from "./activation.js";
 import { arithmeticMethods } from "./arithmetic.js";
 import { compareMethods } from "./compare.js";
-import { copyMethods } from "./copy.js";
+import { copyMethods, copyProperties } from "./copy.js";
 import { coreMethods } from "./core.js";
 import { cumulativeMethods } from "./cumulative.js";
 import { extremaMethods } from "./extrema.js";
@@ -26,17 +26,17 @@ const families = [
   compareMethods,
   copyMethods,
   coreMethods,
-  extremaMethods,
   cumulativeMethods,
+  extremaMethods,
   gatherMethods,
   linalgMethods,
   matmulMethods,
   rearrangeMethods,
   reduceMethods,
   softmaxMethods,
+  sortMethods,
   statisticsMethods,
   transcendentalMethods,
-  sortMethods,
   unaryMethods,
   viewMethods,
 ] as const;
@@ -60,12 +60,20 @@ type Methods = typeof activationMethods &
   typeof unaryMethods &
   typeof viewMethods;
 
+type Properties = {
+  readonly [N in keyof typeof copyProperties]: ReturnType<(typeof copyProperties)[N]>;
+};
+
 declare module "../tensor.js" {
-  interface Tensor extends Methods {}
+  interface Tensor extends Methods, Properties {}
 }
 
 for (const family of families) {
   for (const [name, value] of Object.entries(family)) {
     Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
   }
+}
+
+for (const [name, get] of Object.entries(copyProperties)) {
+  Object.defineProperty(Tensor.prototype, name, { get, configurable: true });
 }

@@ -17,4 +17,15 @@ export const matmulMethods = {
   dot(this: Tensor, other: Tensor): Tensor {
     return F.dot(this, other);
   },
+  outer(this: Tensor, other: Tensor): Tensor {
+    return F.outer(this, other);
+  },
+  /** beta · this + alpha · a · b. */
+  addmm(this: Tensor, a: Tensor, b: Tensor, options: F.AddMatmulOptions = {}): Tensor {
+    return F.addmm(this, a, b, options);
+  },
+  /** beta · this + alpha · a · b for batches of matrices. */
+  baddbmm(this: Tensor, a: Tensor, b: Tensor, options: F.AddMatmulOptions = {}): Tensor {
+    return F.baddbmm(this, a, b, options);
+  },
 };

@@ -8,6 +8,10 @@ import { type Sizes, sizesOf } from "./copy.js";
 type Dims = number | readonly number[];
 
 export const viewMethods = {
+  /** Number of dimensions, as `ndim`. */
+  dim(this: Tensor): number {
+    return this.ndim;
+  },
   view(this: Tensor, ...shape: Sizes): Tensor {
     return F.view(this, { shape: sizesOf(shape) });
   },
