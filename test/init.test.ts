@@ -158,7 +158,9 @@ describe("initialisers", () => {
     expect(ones).toEqual([0, 3, 4, 7].map((plane) => plane * 9 + 4));
     expect(values.filter((v) => v !== 0)).toHaveLength(4);
     expect(init.dirac_(blank(2, 1, 2)).tolist()).toEqual([[[0, 1]], [[0, 0]]]);
-    expect(() => init.dirac_(blank(3, 2, 3), { groups: 2 })).toThrow("groups is 2; expected a divisor of the 3 output channels");
+    expect(() => init.dirac_(blank(3, 2, 3), { groups: 2 })).toThrow(
+      "groups is 2; expected a divisor of the 3 output channels",
+    );
   });
 
   test("write through views, and count as in-place writes", () => {

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** Something that a scope can own: a tensor. `scope` is its present owner, null outside every scope. */
 export interface Owned {
   scope: Scope | null;
