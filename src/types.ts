@@ -9,6 +9,9 @@ export type DType = "float32" | "int32" | "bool";
 /** Sizes per dimension, outermost first. A scalar has the shape `[]`. */
 export type Shape = readonly number[];
 
+/** One size for all spatial dimensions, or one for each. */
+export type Sizes = number | readonly number[];
+
 /** What is known about a tensor without its values: enough to check a call and to plan memory. */
 export interface Spec {
   readonly shape: Shape;

@@ -1,7 +1,7 @@
 import { checkInteger, checkOptions } from "../check.js";
 import { affine, mul } from "../ops/arithmetic.js";
 import { avgPool as averageOp, checkNorm } from "../ops/avgpool.js";
-import { checkOutputSize, checkWindows, layWindows, type WindowOptions } from "../ops/maxpool.js";
+import { checkOutputSize, checkWindows, layWindows, type OutputSize, type WindowOptions } from "../ops/maxpool.js";
 import { powScalar } from "../ops/transcendental.js";
 import { numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
@@ -48,8 +48,7 @@ function avgPool(op: string, n: number, x: Tensor, options: AvgPoolOptions): Ten
 }
 
 export interface AdaptiveAvgPoolOptions {
-  /** One size for all dimensions, or one for each; null keeps the input's. */
-  readonly outputSize: number | readonly (number | null)[];
+  readonly outputSize: OutputSize;
 }
 
 /** Mean over windows that give an output of a wanted size, from [N, C, L] or [C, L]. */

@@ -4,6 +4,9 @@ import { type ConvTransposeOptions, convTranspose, convTransposeAttrs } from "..
 import type { Tensor } from "../tensor.js";
 import { type BiasAndOptions, splitOptions } from "./operand.js";
 
+export type { ConvOptions } from "../ops/conv.js";
+export type { ConvTransposeOptions } from "../ops/conv_transpose.js";
+
 /**
  * y[n, o] = b[o] + Σ over c of w[o, c] ⋆ x[n, c], where ⋆ is the cross-correlation over one dimension.
  * Shape: x [N, C, L] or [C, L]; w [O, C / groups, k]; b [O] or null → [N, O, L'] or [O, L'] with

@@ -7,6 +7,8 @@ import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
 import { alike } from "./operand.js";
 
+export type { SliceOptions } from "../ops/copy.js";
+
 /** The same elements in another shape; one size may be -1. A view where the layout allows it. */
 export function reshape(x: Tensor, options: { shape: Shape }): Tensor {
   checkOptions("reshape", options, ["shape"]);

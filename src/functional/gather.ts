@@ -4,6 +4,8 @@ import { expand } from "../ops/reduce.js";
 import { broadcastShapes, normalizeDim } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 
+export type { ScatterReduction } from "../ops/gather.js";
+
 /** Which dimension the indices mean. */
 interface AlongDim {
   readonly dim: number;

@@ -2,6 +2,8 @@ import { checkOptions } from "../check.js";
 import * as ops from "../ops/lookup.js";
 import type { Tensor } from "../tensor.js";
 
+export type { Index } from "../ops/lookup.js";
+
 /**
  * x[i0, i1, …] as in PyTorch: one int32 tensor (negative counts from the end), bool mask or null (all of it) a dimension. The
  * tensors broadcast; their shape replaces the indexed dimensions, or comes first if those are not neighbours. Gradient to x:

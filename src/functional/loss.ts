@@ -6,6 +6,8 @@ import { absOp, map } from "../ops/unary.js";
 import { formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 
+export type { Reduction } from "../ops/loss.js";
+
 export interface LossOptions {
   /** "none": a loss for each element; "mean" (default): their mean; "sum": their sum. */
   readonly reduction?: ops.Reduction;

@@ -7,6 +7,8 @@ import { broadcastShapes, formatShape, sameShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { type BiasAndOptions, splitOptions } from "./operand.js";
 
+export type { FusedActivation } from "../ops/matmul.js";
+
 /**
  * y[…, i, j] = Σ_k a[…, i, k] · b[…, k, j]. A vector on the left counts as a row and on the right as a column, and that dimension
  * disappears again; leading dimensions broadcast. Transposed views are read in place. Errors: scalars; other inner sizes.

@@ -3,7 +3,9 @@ import { ArgumentError } from "../errors.js";
 import * as ops from "../ops/maxpool.js";
 import { numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import type { Shape } from "../types.js";
+import type { Shape, Sizes } from "../types.js";
+
+export type { OutputSize, WindowOptions } from "../ops/maxpool.js";
 
 export interface MaxPoolOptions<R extends boolean = false> extends ops.WindowOptions {
   /** Give [output, indices]: int32 places of the maxima in their plane of the input. Default false. */
@@ -41,8 +43,7 @@ function pooled<R extends boolean>(x: Tensor, windows: ops.Windows, returnIndice
 }
 
 export interface AdaptiveMaxPoolOptions<R extends boolean = false> {
-  /** One size for all dimensions, or one for each; null keeps the input's. */
-  readonly outputSize: number | readonly (number | null)[];
+  readonly outputSize: ops.OutputSize;
   /** Give [output, indices]. Default false. */
   readonly returnIndices?: R;
 }
@@ -73,11 +74,11 @@ function adaptiveMaxPool<R extends boolean>(
 }
 
 export interface MaxUnpoolOptions {
-  readonly kernelSize: ops.Sizes;
+  readonly kernelSize: Sizes;
   /** Default: the kernel size. */
-  readonly stride?: ops.Sizes | null;
+  readonly stride?: Sizes | null;
   /** Default 0. */
-  readonly padding?: ops.Sizes;
+  readonly padding?: Sizes;
   /** Spatial sizes of the output, or its whole shape. Default: (n − 1)·stride − 2·padding + kernelSize for each. */
   readonly outputSize?: Shape | null;
 }

@@ -3,6 +3,8 @@ import { ArgumentError } from "../errors.js";
 import * as ops from "../ops/pad.js";
 import type { Tensor } from "../tensor.js";
 
+export type { PadMode } from "../ops/pad.js";
+
 export interface PadOptions {
   /** Elements before and behind each padded dimension, the last dimension first: [left, right, top, bottom, …]. Negative ones cut off. */
   readonly pad: readonly number[];

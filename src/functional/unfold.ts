@@ -1,12 +1,15 @@
 import { checkOptions, checkTuple } from "../check.js";
 import * as ops from "../ops/unfold.js";
 import type { Tensor } from "../tensor.js";
+import type { Sizes } from "../types.js";
+
+export type { UnfoldOptions } from "../ops/unfold.js";
 
 const OPTIONS = ["kernelSize", "dilation", "padding", "stride"];
 
 export interface FoldOptions extends ops.UnfoldOptions {
   /** Height and width of the image. */
-  readonly outputSize: number | readonly number[];
+  readonly outputSize: Sizes;
 }
 
 /**

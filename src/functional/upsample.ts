@@ -11,6 +11,8 @@ import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./avgpool.js";
 
+export type { InterpolationMode } from "../ops/upsample.js";
+
 export interface InterpolateOptions {
   /** Spatial sizes of the result; one for all dimensions, or one for each. Either this or `scaleFactor`. */
   readonly size?: number | readonly number[] | null;

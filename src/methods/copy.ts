@@ -5,18 +5,18 @@ import type { Tensor } from "../tensor.js";
 import type { DType, Shape } from "../types.js";
 
 /** Sizes as separate arguments or as one array. */
-export type Sizes = number[] | [Shape];
+export type SizeArgs = number[] | [Shape];
 
-export function sizesOf(args: Sizes): Shape {
+export function sizesOf(args: SizeArgs): Shape {
   const first = args[0];
   return Array.isArray(first) ? first : (args as number[]);
 }
 
 export const copyMethods = {
-  reshape(this: Tensor, ...shape: Sizes): Tensor {
+  reshape(this: Tensor, ...shape: SizeArgs): Tensor {
     return F.reshape(this, { shape: sizesOf(shape) });
   },
-  permute(this: Tensor, ...dims: Sizes): Tensor {
+  permute(this: Tensor, ...dims: SizeArgs): Tensor {
     return F.permute(this, { dims: sizesOf(dims) });
   },
   transpose(this: Tensor, dim0: number, dim1: number): Tensor {
@@ -39,7 +39,7 @@ export const copyMethods = {
   select(this: Tensor, dim: number, index: number): Tensor {
     return F.select(this, { dim, index });
   },
-  expand(this: Tensor, ...shape: Sizes): Tensor {
+  expand(this: Tensor, ...shape: SizeArgs): Tensor {
     return F.expand(this, { shape: sizesOf(shape) });
   },
   /** Converts to another dtype; itself if it has it. */

@@ -1,21 +1,21 @@
 import * as F from "../functional/rearrange.js";
 import type { SliceOptions } from "../ops/copy.js";
 import type { Tensor } from "../tensor.js";
-import { type Sizes, sizesOf } from "./copy.js";
+import { type SizeArgs, sizesOf } from "./copy.js";
 
 type Dims = number | readonly number[];
 
 export const rearrangeMethods = {
-  flip(this: Tensor, ...dims: Sizes): Tensor {
+  flip(this: Tensor, ...dims: SizeArgs): Tensor {
     return F.flip(this, { dims: sizesOf(dims) });
   },
   roll(this: Tensor, shifts: Dims, dims?: Dims): Tensor {
     return F.roll(this, { shifts, dims: dims ?? null });
   },
-  repeat(this: Tensor, ...repeats: Sizes): Tensor {
+  repeat(this: Tensor, ...repeats: SizeArgs): Tensor {
     return F.repeat(this, { repeats: sizesOf(repeats) });
   },
-  tile(this: Tensor, ...dims: Sizes): Tensor {
+  tile(this: Tensor, ...dims: SizeArgs): Tensor {
     return F.tile(this, { dims: sizesOf(dims) });
   },
   repeatInterleave(this: Tensor, repeats: number | Tensor, dim?: number): Tensor {

@@ -3,7 +3,7 @@ import { reshape } from "../ops/copy.js";
 import { expand } from "../ops/reduce.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
-import { type Sizes, sizesOf } from "./copy.js";
+import { type SizeArgs, sizesOf } from "./copy.js";
 
 type Dims = number | readonly number[];
 
@@ -12,7 +12,7 @@ export const viewMethods = {
   dim(this: Tensor): number {
     return this.ndim;
   },
-  view(this: Tensor, ...shape: Sizes): Tensor {
+  view(this: Tensor, ...shape: SizeArgs): Tensor {
     return F.view(this, { shape: sizesOf(shape) });
   },
   viewAs(this: Tensor, other: Tensor): Tensor {

@@ -1,5 +1,6 @@
 import { relu } from "../functional/unary.js";
 import type { Tensor } from "../tensor.js";
+import type { Sizes } from "../types.js";
 import { Branches } from "./blocks.js";
 import { Sequential } from "./container.js";
 import { Conv2d, type ConvModuleOptions } from "./conv.js";
@@ -18,7 +19,7 @@ export class BasicConv2d extends Module {
   constructor(
     inChannels: number,
     outChannels: number,
-    kernelSize: number | readonly number[],
+    kernelSize: Sizes,
     options: Omit<ConvModuleOptions, "bias"> = {},
   ) {
     super();

@@ -2,7 +2,8 @@ import { checkOneOf, checkOptions, checkTuple } from "../check.js";
 import { CONV_OPTIONS, type ConvOptions, conv, convAttrs } from "../ops/conv.js";
 import { pad } from "../ops/pad.js";
 import type { Tensor } from "../tensor.js";
-import { ConvolutionBase, type KernelSize } from "./convolution.js";
+import type { Sizes } from "../types.js";
+import { ConvolutionBase } from "./convolution.js";
 
 const PADDING_MODES = ["zeros", "reflect", "replicate", "circular"] as const;
 
@@ -22,7 +23,7 @@ abstract class Convolution extends ConvolutionBase {
     rank: number,
     inChannels: number,
     outChannels: number,
-    kernelSize: KernelSize,
+    kernelSize: Sizes,
     options: ConvModuleOptions,
   ) {
     checkOptions(op, options, [...CONV_OPTIONS, "bias", "paddingMode"]);
@@ -52,7 +53,7 @@ abstract class Convolution extends ConvolutionBase {
  * Errors: ArgumentError if groups does not divide both channel counts, or for an option out of range.
  */
 export class Conv1d extends Convolution {
-  constructor(inChannels: number, outChannels: number, kernelSize: KernelSize, options: ConvModuleOptions = {}) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvModuleOptions = {}) {
     super("Conv1d", 1, inChannels, outChannels, kernelSize, options);
   }
 }
@@ -64,7 +65,7 @@ export class Conv1d extends Convolution {
  * Errors: ArgumentError if groups does not divide both channel counts, or for an option out of range.
  */
 export class Conv2d extends Convolution {
-  constructor(inChannels: number, outChannels: number, kernelSize: KernelSize, options: ConvModuleOptions = {}) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvModuleOptions = {}) {
     super("Conv2d", 2, inChannels, outChannels, kernelSize, options);
   }
 }
@@ -76,7 +77,7 @@ export class Conv2d extends Convolution {
  * Errors: ArgumentError if groups does not divide both channel counts, or for an option out of range.
  */
 export class Conv3d extends Convolution {
-  constructor(inChannels: number, outChannels: number, kernelSize: KernelSize, options: ConvModuleOptions = {}) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvModuleOptions = {}) {
     super("Conv3d", 3, inChannels, outChannels, kernelSize, options);
   }
 }

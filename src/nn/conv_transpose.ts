@@ -8,8 +8,8 @@ import {
   withOutputPadding,
 } from "../ops/conv_transpose.js";
 import type { Tensor } from "../tensor.js";
-import type { Shape } from "../types.js";
-import { ConvolutionBase, type KernelSize } from "./convolution.js";
+import type { Shape, Sizes } from "../types.js";
+import { ConvolutionBase } from "./convolution.js";
 
 export interface ConvTransposeModuleOptions extends ConvTransposeOptions {
   /** Learn an additive bias. Default true. */
@@ -30,7 +30,7 @@ abstract class TransposedConvolution extends ConvolutionBase {
     rank: number,
     inChannels: number,
     outChannels: number,
-    kernelSize: KernelSize,
+    kernelSize: Sizes,
     options: ConvTransposeModuleOptions,
   ) {
     checkOptions(op, options, [...CONV_OPTIONS, "outputPadding", "bias", "paddingMode"]);
@@ -69,36 +69,21 @@ abstract class TransposedConvolution extends ConvolutionBase {
  * out of range.
  */
 export class ConvTranspose1d extends TransposedConvolution {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: KernelSize,
-    options: ConvTransposeModuleOptions = {},
-  ) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvTransposeModuleOptions = {}) {
     super("ConvTranspose1d", 1, inChannels, outChannels, kernelSize, options);
   }
 }
 
 /** Transposed convolution over two dimensions: as `ConvTranspose1d`, of x [N, inChannels, H, W] or [inChannels, H, W]. */
 export class ConvTranspose2d extends TransposedConvolution {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: KernelSize,
-    options: ConvTransposeModuleOptions = {},
-  ) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvTransposeModuleOptions = {}) {
     super("ConvTranspose2d", 2, inChannels, outChannels, kernelSize, options);
   }
 }
 
 /** Transposed convolution over three dimensions: as `ConvTranspose1d`, of x [N, inChannels, D, H, W] or [inChannels, D, H, W]. */
 export class ConvTranspose3d extends TransposedConvolution {
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: KernelSize,
-    options: ConvTransposeModuleOptions = {},
-  ) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvTransposeModuleOptions = {}) {
     super("ConvTranspose3d", 3, inChannels, outChannels, kernelSize, options);
   }
 }

@@ -6,9 +6,6 @@ import { kaimingUniform_, uniform_ } from "./init.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
 
-/** One size for all dimensions, or one for each. */
-export type KernelSize = number | readonly number[];
-
 /** What convolutions and transposed convolutions over one to three dimensions share: sizes, weight, bias. */
 export abstract class ConvolutionBase extends Module {
   readonly weight: Parameter;

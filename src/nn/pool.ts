@@ -2,25 +2,22 @@ import { checkOptions } from "../check.js";
 import * as A from "../functional/avgpool.js";
 import * as M from "../functional/maxpool.js";
 import { checkNorm } from "../ops/avgpool.js";
-import { checkOutputSize, checkWindows, type Sizes } from "../ops/maxpool.js";
+import { checkOutputSize, checkWindows, type OutputSize } from "../ops/maxpool.js";
 import type { Tensor } from "../tensor.js";
-import type { Shape } from "../types.js";
+import type { Shape, Sizes } from "../types.js";
 import { Module } from "./module.js";
 
 // Formulas, options and gradients are described in functional/maxpool and functional/avgpool.
 
-type MaxOptions<R extends boolean> = Omit<M.MaxPoolOptions<R>, "kernelSize">;
-type AverageOptions<O extends A.AvgPool1dOptions> = Omit<O, "kernelSize">;
+export type MaxPoolModuleOptions<R extends boolean> = Omit<M.MaxPoolOptions<R>, "kernelSize">;
+export type AvgPoolModuleOptions<O extends A.AvgPool1dOptions> = Omit<O, "kernelSize">;
 
 const MAX_OPTIONS = ["stride", "padding", "dilation", "ceilMode", "returnIndices"];
 const AVERAGE_OPTIONS = ["stride", "padding", "ceilMode", "countIncludePad"];
 
-/** Size of the output of adaptive pooling: one for all dimensions, or one for each; null keeps the input's. */
-type OutputSize = number | readonly (number | null)[];
-
 abstract class MaxPool<R extends boolean> extends Module {
   readonly options: M.MaxPoolOptions<R>;
-  constructor(op: string, n: number, kernelSize: Sizes, options: MaxOptions<R>) {
+  constructor(op: string, n: number, kernelSize: Sizes, options: MaxPoolModuleOptions<R>) {
     super();
     checkOptions(op, options, MAX_OPTIONS);
     this.options = { ...options, kernelSize };
@@ -42,7 +39,7 @@ abstract class MaxPool<R extends boolean> extends Module {
 
 /** Maximum over windows of [N, C, L] or [C, L]; see `functional.maxPool1d`. With `returnIndices` it gives [output, indices]. */
 export class MaxPool1d<R extends boolean = false> extends MaxPool<R> {
-  constructor(kernelSize: Sizes, options: MaxOptions<R> = {}) {
+  constructor(kernelSize: Sizes, options: MaxPoolModuleOptions<R> = {}) {
     super("MaxPool1d", 1, kernelSize, options);
   }
 
@@ -53,7 +50,7 @@ export class MaxPool1d<R extends boolean = false> extends MaxPool<R> {
 
 /** Maximum over windows of [N, C, H, W] or [C, H, W]; see `functional.maxPool2d`. With `returnIndices` it gives [output, indices]. */
 export class MaxPool2d<R extends boolean = false> extends MaxPool<R> {
-  constructor(kernelSize: Sizes, options: MaxOptions<R> = {}) {
+  constructor(kernelSize: Sizes, options: MaxPoolModuleOptions<R> = {}) {
     super("MaxPool2d", 2, kernelSize, options);
   }
 
@@ -64,7 +61,7 @@ export class MaxPool2d<R extends boolean = false> extends MaxPool<R> {
 
 /** Maximum over windows of [N, C, D, H, W] or [C, D, H, W]; see `functional.maxPool3d`. With `returnIndices` it gives [output, indices]. */
 export class MaxPool3d<R extends boolean = false> extends MaxPool<R> {
-  constructor(kernelSize: Sizes, options: MaxOptions<R> = {}) {
+  constructor(kernelSize: Sizes, options: MaxPoolModuleOptions<R> = {}) {
     super("MaxPool3d", 3, kernelSize, options);
   }
 
@@ -93,7 +90,7 @@ abstract class AvgPool<O extends A.AvgPoolOptions> extends Module {
 
 /** Mean over windows of [N, C, L] or [C, L]; see `functional.avgPool1d`. */
 export class AvgPool1d extends AvgPool<A.AvgPool1dOptions> {
-  constructor(kernelSize: Sizes, options: AverageOptions<A.AvgPool1dOptions> = {}) {
+  constructor(kernelSize: Sizes, options: AvgPoolModuleOptions<A.AvgPool1dOptions> = {}) {
     super("AvgPool1d", 1, { ...options, kernelSize }, AVERAGE_OPTIONS);
   }
 
@@ -104,7 +101,7 @@ export class AvgPool1d extends AvgPool<A.AvgPool1dOptions> {
 
 /** Mean over windows of [N, C, H, W] or [C, H, W]; see `functional.avgPool2d`. */
 export class AvgPool2d extends AvgPool<A.AvgPoolOptions> {
-  constructor(kernelSize: Sizes, options: AverageOptions<A.AvgPoolOptions> = {}) {
+  constructor(kernelSize: Sizes, options: AvgPoolModuleOptions<A.AvgPoolOptions> = {}) {
     super("AvgPool2d", 2, { ...options, kernelSize }, [...AVERAGE_OPTIONS, "divisorOverride"]);
   }
 
@@ -115,7 +112,7 @@ export class AvgPool2d extends AvgPool<A.AvgPoolOptions> {
 
 /** Mean over windows of [N, C, D, H, W] or [C, D, H, W]; see `functional.avgPool3d`. */
 export class AvgPool3d extends AvgPool<A.AvgPoolOptions> {
-  constructor(kernelSize: Sizes, options: AverageOptions<A.AvgPoolOptions> = {}) {
+  constructor(kernelSize: Sizes, options: AvgPoolModuleOptions<A.AvgPoolOptions> = {}) {
     super("AvgPool3d", 3, { ...options, kernelSize }, [...AVERAGE_OPTIONS, "divisorOverride"]);
   }
 
@@ -166,9 +163,11 @@ export class AdaptiveAvgPool3d extends Module {
   }
 }
 
+export type AdaptiveMaxPoolModuleOptions<R extends boolean> = Omit<M.AdaptiveMaxPoolOptions<R>, "outputSize">;
+
 abstract class AdaptiveMaxPool<R extends boolean> extends Module {
   readonly options: M.AdaptiveMaxPoolOptions<R>;
-  constructor(op: string, n: number, outputSize: OutputSize, options: { returnIndices?: R }) {
+  constructor(op: string, n: number, outputSize: OutputSize, options: AdaptiveMaxPoolModuleOptions<R>) {
     super();
     checkOptions(op, options, ["returnIndices"]);
     checkOutputSize(op, n, outputSize);
@@ -178,7 +177,7 @@ abstract class AdaptiveMaxPool<R extends boolean> extends Module {
 
 /** Maximum over windows that give an output of a wanted size, from [N, C, L] or [C, L]; see `functional.adaptiveMaxPool1d`. */
 export class AdaptiveMaxPool1d<R extends boolean = false> extends AdaptiveMaxPool<R> {
-  constructor(outputSize: OutputSize, options: { returnIndices?: R } = {}) {
+  constructor(outputSize: OutputSize, options: AdaptiveMaxPoolModuleOptions<R> = {}) {
     super("AdaptiveMaxPool1d", 1, outputSize, options);
   }
 
@@ -189,7 +188,7 @@ export class AdaptiveMaxPool1d<R extends boolean = false> extends AdaptiveMaxPoo
 
 /** Maximum over windows that give an output of a wanted size, from [N, C, H, W] or [C, H, W]; see `functional.adaptiveMaxPool2d`. */
 export class AdaptiveMaxPool2d<R extends boolean = false> extends AdaptiveMaxPool<R> {
-  constructor(outputSize: OutputSize, options: { returnIndices?: R } = {}) {
+  constructor(outputSize: OutputSize, options: AdaptiveMaxPoolModuleOptions<R> = {}) {
     super("AdaptiveMaxPool2d", 2, outputSize, options);
   }
 
@@ -200,7 +199,7 @@ export class AdaptiveMaxPool2d<R extends boolean = false> extends AdaptiveMaxPoo
 
 /** Maximum over windows that give an output of a wanted size, from [N, C, D, H, W] or [C, D, H, W]; see `functional.adaptiveMaxPool3d`. */
 export class AdaptiveMaxPool3d<R extends boolean = false> extends AdaptiveMaxPool<R> {
-  constructor(outputSize: OutputSize, options: { returnIndices?: R } = {}) {
+  constructor(outputSize: OutputSize, options: AdaptiveMaxPoolModuleOptions<R> = {}) {
     super("AdaptiveMaxPool3d", 3, outputSize, options);
   }
 
@@ -209,11 +208,11 @@ export class AdaptiveMaxPool3d<R extends boolean = false> extends AdaptiveMaxPoo
   }
 }
 
-type LPOptions = Omit<A.LPPoolOptions, "normType" | "kernelSize">;
+export type LPPoolModuleOptions = Omit<A.LPPoolOptions, "normType" | "kernelSize">;
 
 abstract class LPPool extends Module {
   readonly options: A.LPPoolOptions;
-  constructor(op: string, n: number, normType: number, kernelSize: Sizes, options: LPOptions) {
+  constructor(op: string, n: number, normType: number, kernelSize: Sizes, options: LPPoolModuleOptions) {
     super();
     checkOptions(op, options, ["stride", "ceilMode"]);
     this.options = { ...options, normType, kernelSize };
@@ -232,7 +231,7 @@ abstract class LPPool extends Module {
 
 /** y = (Σ xᵖ)^(1/p) over windows of [N, C, L] or [C, L]; see `functional.lpPool1d`. */
 export class LPPool1d extends LPPool {
-  constructor(normType: number, kernelSize: Sizes, options: LPOptions = {}) {
+  constructor(normType: number, kernelSize: Sizes, options: LPPoolModuleOptions = {}) {
     super("LPPool1d", 1, normType, kernelSize, options);
   }
 
@@ -243,7 +242,7 @@ export class LPPool1d extends LPPool {
 
 /** y = (Σ xᵖ)^(1/p) over windows of [N, C, H, W] or [C, H, W]; see `functional.lpPool2d`. */
 export class LPPool2d extends LPPool {
-  constructor(normType: number, kernelSize: Sizes, options: LPOptions = {}) {
+  constructor(normType: number, kernelSize: Sizes, options: LPPoolModuleOptions = {}) {
     super("LPPool2d", 2, normType, kernelSize, options);
   }
 
@@ -254,7 +253,7 @@ export class LPPool2d extends LPPool {
 
 /** y = (Σ xᵖ)^(1/p) over windows of [N, C, D, H, W] or [C, D, H, W]; see `functional.lpPool3d`. */
 export class LPPool3d extends LPPool {
-  constructor(normType: number, kernelSize: Sizes, options: LPOptions = {}) {
+  constructor(normType: number, kernelSize: Sizes, options: LPPoolModuleOptions = {}) {
     super("LPPool3d", 3, normType, kernelSize, options);
   }
 
@@ -263,11 +262,11 @@ export class LPPool3d extends LPPool {
   }
 }
 
-type UnpoolOptions = Omit<M.MaxUnpoolOptions, "kernelSize" | "outputSize">;
+export type MaxUnpoolModuleOptions = Omit<M.MaxUnpoolOptions, "kernelSize" | "outputSize">;
 
 abstract class MaxUnpool extends Module {
   readonly options: M.MaxUnpoolOptions;
-  constructor(op: string, n: number, kernelSize: Sizes, options: UnpoolOptions) {
+  constructor(op: string, n: number, kernelSize: Sizes, options: MaxUnpoolModuleOptions) {
     super();
     checkOptions(op, options, ["stride", "padding"]);
     this.options = { ...options, kernelSize };
@@ -277,7 +276,7 @@ abstract class MaxUnpool extends Module {
 
 /** Puts values back where `MaxPool1d` has found them, zeros elsewhere; see `functional.maxUnpool1d`. */
 export class MaxUnpool1d extends MaxUnpool {
-  constructor(kernelSize: Sizes, options: UnpoolOptions = {}) {
+  constructor(kernelSize: Sizes, options: MaxUnpoolModuleOptions = {}) {
     super("MaxUnpool1d", 1, kernelSize, options);
   }
 
@@ -288,7 +287,7 @@ export class MaxUnpool1d extends MaxUnpool {
 
 /** Puts values back where `MaxPool2d` has found them, zeros elsewhere; see `functional.maxUnpool2d`. */
 export class MaxUnpool2d extends MaxUnpool {
-  constructor(kernelSize: Sizes, options: UnpoolOptions = {}) {
+  constructor(kernelSize: Sizes, options: MaxUnpoolModuleOptions = {}) {
     super("MaxUnpool2d", 2, kernelSize, options);
   }
 
@@ -299,7 +298,7 @@ export class MaxUnpool2d extends MaxUnpool {
 
 /** Puts values back where `MaxPool3d` has found them, zeros elsewhere; see `functional.maxUnpool3d`. */
 export class MaxUnpool3d extends MaxUnpool {
-  constructor(kernelSize: Sizes, options: UnpoolOptions = {}) {
+  constructor(kernelSize: Sizes, options: MaxUnpoolModuleOptions = {}) {
     super("MaxUnpool3d", 3, kernelSize, options);
   }
 

@@ -1,8 +1,7 @@
 import { checkTuple } from "../check.js";
 import { ArgumentError } from "../errors.js";
+import type { Sizes } from "../types.js";
 import { Module } from "./module.js";
-
-type Sizes = number | readonly number[];
 
 /** A layer that slides a window over its input; every convolution and pooling module is one. */
 export interface WindowLayer {

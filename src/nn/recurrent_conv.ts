@@ -8,6 +8,7 @@ import { sigmoidOp, tanhOp } from "../ops/transcendental.js";
 import { map } from "../ops/unary.js";
 import { formatShape } from "../shape.js";
 import { Tensor } from "../tensor.js";
+import type { Sizes } from "../types.js";
 import { uniform_ } from "./init.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
@@ -37,7 +38,7 @@ abstract class ConvRecurrent extends Module {
     gates: number,
     readonly inChannels: number,
     readonly hiddenChannels: number,
-    kernelSize: number | readonly number[],
+    kernelSize: Sizes,
     options: ConvRecurrentOptions,
   ) {
     super();
@@ -108,12 +109,7 @@ abstract class ConvRecurrent extends Module {
  * Errors: ShapeError for other shapes.
  */
 export class ConvRNN2d extends ConvRecurrent {
-  constructor(
-    inChannels: number,
-    hiddenChannels: number,
-    kernelSize: number | readonly number[],
-    options: ConvRecurrentOptions = {},
-  ) {
+  constructor(inChannels: number, hiddenChannels: number, kernelSize: Sizes, options: ConvRecurrentOptions = {}) {
     super("ConvRNN2d", 1, inChannels, hiddenChannels, kernelSize, options);
   }
 
@@ -132,12 +128,7 @@ export class ConvRNN2d extends ConvRecurrent {
  * `forward(x, [h0, c0])` → [y, [hN, cN]]; shapes and errors as ConvRNN2d's, c like h.
  */
 export class ConvLSTM2d extends ConvRecurrent {
-  constructor(
-    inChannels: number,
-    hiddenChannels: number,
-    kernelSize: number | readonly number[],
-    options: ConvRecurrentOptions = {},
-  ) {
+  constructor(inChannels: number, hiddenChannels: number, kernelSize: Sizes, options: ConvRecurrentOptions = {}) {
     super("ConvLSTM2d", 4, inChannels, hiddenChannels, kernelSize, options);
   }
 
@@ -161,12 +152,7 @@ export class ConvLSTM2d extends ConvRecurrent {
  * `forward(x, h0)` → [y, hN]; shapes and errors as ConvRNN2d's.
  */
 export class ConvGRU2d extends ConvRecurrent {
-  constructor(
-    inChannels: number,
-    hiddenChannels: number,
-    kernelSize: number | readonly number[],
-    options: ConvRecurrentOptions = {},
-  ) {
+  constructor(inChannels: number, hiddenChannels: number, kernelSize: Sizes, options: ConvRecurrentOptions = {}) {
     super("ConvGRU2d", 3, inChannels, hiddenChannels, kernelSize, options);
   }
 

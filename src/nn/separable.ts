@@ -1,7 +1,7 @@
 import { checkInteger, checkOptions } from "../check.js";
 import type { Tensor } from "../tensor.js";
+import type { Sizes } from "../types.js";
 import { Conv1d, Conv2d, type ConvModuleOptions } from "./conv.js";
-import type { KernelSize } from "./convolution.js";
 import { Module } from "./module.js";
 
 export interface SeparableConvOptions extends Omit<ConvModuleOptions, "groups"> {
@@ -26,7 +26,7 @@ function depthwise(
  * [C·multiplier, L']; outputs c·multiplier to (c + 1)·multiplier − 1 are channel c's.
  */
 export class DepthwiseConv1d extends Conv1d {
-  constructor(channels: number, kernelSize: KernelSize, options: SeparableConvOptions = {}) {
+  constructor(channels: number, kernelSize: Sizes, options: SeparableConvOptions = {}) {
     const [outputs, inner] = depthwise("DepthwiseConv1d", channels, options);
     super(channels, outputs, kernelSize, inner);
   }
@@ -37,7 +37,7 @@ export class DepthwiseConv1d extends Conv1d {
  * or [C·multiplier, H', W']; outputs c·multiplier to (c + 1)·multiplier − 1 are channel c's.
  */
 export class DepthwiseConv2d extends Conv2d {
-  constructor(channels: number, kernelSize: KernelSize, options: SeparableConvOptions = {}) {
+  constructor(channels: number, kernelSize: Sizes, options: SeparableConvOptions = {}) {
     const [outputs, inner] = depthwise("DepthwiseConv2d", channels, options);
     super(channels, outputs, kernelSize, inner);
   }
@@ -75,7 +75,7 @@ abstract class SeparableConv<Conv extends Conv1d | Conv2d> extends Module {
  * Parameters: depthwise.weight [inChannels·multiplier, 1, k], pointwise.weight [outChannels, inChannels·multiplier, 1], pointwise.bias.
  */
 export class SeparableConv1d extends SeparableConv<Conv1d> {
-  constructor(inChannels: number, outChannels: number, kernelSize: KernelSize, options: SeparableConvOptions = {}) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: SeparableConvOptions = {}) {
     const [between, inner] = depthwise("SeparableConv1d", inChannels, options);
     const first = new Conv1d(inChannels, between, kernelSize, { ...inner, bias: false });
     super(first, new Conv1d(between, outChannels, 1, { bias: options.bias ?? true }));
@@ -87,7 +87,7 @@ export class SeparableConv1d extends SeparableConv<Conv1d> {
  * Source: Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", 2017.
  */
 export class SeparableConv2d extends SeparableConv<Conv2d> {
-  constructor(inChannels: number, outChannels: number, kernelSize: KernelSize, options: SeparableConvOptions = {}) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: SeparableConvOptions = {}) {
     const [between, inner] = depthwise("SeparableConv2d", inChannels, options);
     const first = new Conv2d(inChannels, between, kernelSize, { ...inner, bias: false });
     super(first, new Conv2d(between, outChannels, 1, { bias: options.bias ?? true }));

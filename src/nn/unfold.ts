@@ -2,10 +2,10 @@ import { checkOptions, checkTuple } from "../check.js";
 import * as F from "../functional/unfold.js";
 import { type UnfoldOptions, unfoldAttrs } from "../ops/unfold.js";
 import type { Tensor } from "../tensor.js";
+import type { Sizes } from "../types.js";
 import { Module } from "./module.js";
 
-type Sizes = number | readonly number[];
-type WindowOptions = Omit<UnfoldOptions, "kernelSize">;
+export type UnfoldModuleOptions = Omit<UnfoldOptions, "kernelSize">;
 
 const OPTIONS = ["dilation", "padding", "stride"];
 
@@ -13,7 +13,7 @@ const OPTIONS = ["dilation", "padding", "stride"];
 export class Unfold extends Module {
   private readonly options: UnfoldOptions;
 
-  constructor(kernelSize: Sizes, options: WindowOptions = {}) {
+  constructor(kernelSize: Sizes, options: UnfoldModuleOptions = {}) {
     super();
     checkOptions("Unfold", options, OPTIONS);
     this.options = { ...options, kernelSize };
@@ -29,7 +29,7 @@ export class Unfold extends Module {
 export class Fold extends Module {
   private readonly options: F.FoldOptions;
 
-  constructor(outputSize: Sizes, kernelSize: Sizes, options: WindowOptions = {}) {
+  constructor(outputSize: Sizes, kernelSize: Sizes, options: UnfoldModuleOptions = {}) {
     super();
     checkOptions("Fold", options, OPTIONS);
     this.options = { ...options, outputSize, kernelSize };

@@ -20,11 +20,11 @@ export class Upsample extends Module {
   }
 }
 
-type SizeOptions = Pick<InterpolateOptions, "size" | "scaleFactor">;
+export type UpsamplingOptions = Pick<InterpolateOptions, "size" | "scaleFactor">;
 
 /** Enlarges [N, C, H, W] by repeating elements: `Upsample` with mode "nearest". */
 export class UpsamplingNearest2d extends Upsample {
-  constructor(options: SizeOptions) {
+  constructor(options: UpsamplingOptions) {
     checkOptions("UpsamplingNearest2d", options, ["size", "scaleFactor"]);
     super({ ...options, mode: "nearest" });
   }
@@ -32,7 +32,7 @@ export class UpsamplingNearest2d extends Upsample {
 
 /** Enlarges [N, C, H, W] with the centres of the outer elements kept: `Upsample` with mode "bilinear" and alignCorners. */
 export class UpsamplingBilinear2d extends Upsample {
-  constructor(options: SizeOptions) {
+  constructor(options: UpsamplingOptions) {
     checkOptions("UpsamplingBilinear2d", options, ["size", "scaleFactor"]);
     super({ ...options, mode: "bilinear", alignCorners: true });
   }

@@ -4,7 +4,7 @@ import { ArgumentError, ShapeError } from "../errors.js";
 import { arena, NULL } from "../runtime/arena.js";
 import { formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import type { Ptr, Shape, Spec } from "../types.js";
+import type { Ptr, Shape, Sizes, Spec } from "../types.js";
 import type { FusedActivation } from "./matmul.js";
 import { apply, defineOp } from "./op.js";
 import { sumOp } from "./reduce.js";
@@ -30,11 +30,11 @@ export interface ConvAttrs {
 
 export interface ConvOptions {
   /** Step between outputs. Default 1. */
-  readonly stride?: number | readonly number[];
+  readonly stride?: Sizes;
   /** Zeros on both sides; "same" keeps the size (stride 1 only), "valid" is 0. Default 0. */
-  readonly padding?: number | readonly number[] | "same" | "valid";
+  readonly padding?: Sizes | "same" | "valid";
   /** Step between the taps of the kernel. Default 1. */
-  readonly dilation?: number | readonly number[];
+  readonly dilation?: Sizes;
   /** Independent convolutions side by side; divides both channel counts. Default 1. */
   readonly groups?: number;
 }
@@ -55,7 +55,7 @@ function paddingOf(
   kernel: Shape,
   stride: readonly number[],
   dilation: readonly number[],
-  padding: number | readonly number[] | string,
+  padding: Sizes | string,
 ): [number, number][] {
   if (typeof padding !== "string") return checkTuple(op, "padding", padding, kernel.length, 0).map((p) => [p, p]);
   if (checkOneOf(op, "padding", padding, ["same", "valid"]) === "valid") return kernel.map(() => [0, 0]);
@@ -214,7 +214,7 @@ export function convWeightGrad(g: Tensor, x: Tensor, weightShape: Shape, attrs: 
 type Triple = readonly [depth: number, height: number, width: number];
 
 /** A convolution as the kernels see it: always three spatial dimensions. */
-interface Sizes {
+interface SpatialSizes {
   readonly input: Triple;
   readonly kernel: Triple;
   readonly output: Triple;
@@ -230,7 +230,7 @@ const GEOMETRY_BYTES = 128;
 interface Call {
   readonly geometry: Ptr;
   readonly scratch: Ptr;
-  readonly counts: Sizes["counts"];
+  readonly counts: SpatialSizes["counts"];
 }
 
 /** Takes the work space of one call and writes its geometry at the front. Of the shapes only sizes and, of the weight, channels count. */
@@ -239,7 +239,7 @@ export function prepare(
   weight: Shape,
   output: Shape,
   attrs: ConvAttrs,
-  floats: (sizes: Sizes) => number,
+  floats: (sizes: SpatialSizes) => number,
 ): Call {
   const rank = attrs.stride.length;
   const triple = (values: Shape, fill: number): Triple => [
@@ -248,7 +248,7 @@ export function prepare(
     values.at(-1)!,
   ];
   const before = attrs.padding.map(([n]) => n);
-  const sizes: Sizes = {
+  const sizes: SpatialSizes = {
     input: triple(input.slice(-rank), 1),
     kernel: triple(weight.slice(2), 1),
     output: triple(output.slice(-rank), 1),
@@ -284,19 +284,19 @@ function placesFloats([depth, height, width]: Triple): number {
 }
 
 /** A copy of one group's input with its padding. */
-function inputFloats({ kernel, output, stride, dilation, counts }: Sizes): number {
+function inputFloats({ kernel, output, stride, dilation, counts }: SpatialSizes): number {
   const reach = output.map((q, d) => (q - 1) * stride[d]! + (kernel[d]! - 1) * dilation[d]! + 1);
   const columns = output[2] + Math.floor(((kernel[2] - 1) * dilation[2]) / stride[2]);
   return counts[2] * reach[0]! * reach[1]! * Math.min(stride[2], (kernel[2] - 1) * dilation[2] + 1) * columns;
 }
 
-function forwardFloats(sizes: Sizes): number {
+function forwardFloats(sizes: SpatialSizes): number {
   const taps = sizes.counts[2] * product(sizes.kernel);
   return FIXED_FLOATS + taps + placesFloats(sizes.output) + inputFloats(sizes) + panelFloats(product(sizes.output));
 }
 
 /** Enough for either way of assembly/conv_input_grad.ts. */
-function inputGradFloats({ input, kernel, output, dilation, counts }: Sizes): number {
+function inputGradFloats({ input, kernel, output, dilation, counts }: SpatialSizes): number {
   const [, groups, cg, og] = counts;
   const around = input.map((n, d) => n + (kernel[d]! - 1) * dilation[d]!);
   const image = og * around[0]! * around[1]! * around[2]!;
@@ -307,7 +307,7 @@ function inputGradFloats({ input, kernel, output, dilation, counts }: Sizes): nu
   return FIXED_FLOATS + Math.max(mirrored, columns);
 }
 
-function weightGradFloats(sizes: Sizes): number {
+function weightGradFloats(sizes: SpatialSizes): number {
   const taps = sizes.counts[2] * product(sizes.kernel);
   return FIXED_FLOATS + taps + placesFloats(sizes.output) + inputFloats(sizes) + panelFloats(taps);
 }

@@ -3,7 +3,7 @@ import { checkRank, checkTuple } from "../check.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { formatShape, numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import type { Shape, Spec } from "../types.js";
+import type { Shape, Sizes, Spec } from "../types.js";
 import {
   type ConvAttrs,
   type ConvOptions,
@@ -22,9 +22,9 @@ import { apply, defineOp } from "./op.js";
 
 export interface ConvTransposeOptions extends ConvOptions {
   /** What the convolution that leads back would have as padding: cuts off the output on both sides. Default 0. */
-  readonly padding?: number | readonly number[];
+  readonly padding?: Sizes;
   /** Added to the output's size at its end; less than stride or dilation. Default 0. */
-  readonly outputPadding?: number | readonly number[];
+  readonly outputPadding?: Sizes;
 }
 
 /** Attributes from what the user wrote, checked. `op` is the class name that messages start with. */
@@ -35,7 +35,7 @@ export function convTransposeAttrs(op: string, kernel: Shape, options: ConvTrans
 }
 
 /** The same attributes for another output padding. */
-export function withOutputPadding(op: string, attrs: ConvAttrs, outputPadding: number | readonly number[]): ConvAttrs {
+export function withOutputPadding(op: string, attrs: ConvAttrs, outputPadding: Sizes): ConvAttrs {
   const { stride, padding, dilation } = attrs;
   const extra = checkTuple(op, "outputPadding", outputPadding, stride.length, 0);
   extra.forEach((n, d) => {

@@ -4,7 +4,7 @@ import { checkDType, checkInteger, checkRank, checkTuple } from "../check.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { formatShape, numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import type { Shape, Spec } from "../types.js";
+import type { Shape, Sizes, Spec } from "../types.js";
 import { apply, defineOp, notDifferentiable } from "./op.js";
 
 type One = readonly [Tensor];
@@ -25,8 +25,8 @@ export interface AdaptiveWindows {
 
 export type Windows = FixedWindows | AdaptiveWindows;
 
-/** One size for all dimensions, or one for each. */
-export type Sizes = number | readonly number[];
+/** Size of the output of adaptive pooling: one for all dimensions, or one for each; null keeps the input's. */
+export type OutputSize = number | readonly (number | null)[];
 
 export interface WindowOptions {
   readonly kernelSize: Sizes;
@@ -55,7 +55,7 @@ export function checkWindows(op: string, n: number, options: WindowOptions): Fix
 }
 
 /** Checks the output size of adaptive pooling of `n` dimensions. */
-export function checkOutputSize(op: string, n: number, size: number | readonly (number | null)[]): AdaptiveWindows {
+export function checkOutputSize(op: string, n: number, size: OutputSize): AdaptiveWindows {
   const list = Array.isArray(size) ? (size as readonly (number | null)[]) : new Array<number>(n).fill(size as number);
   if (list.length !== n) {
     throw new ArgumentError(op, `outputSize is [${list.join(", ")}]; expected an integer or ${n} of them`);

@@ -3,7 +3,7 @@ import { checkDType, checkRank, checkTuple } from "../check.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import type { Ptr, Shape, Spec } from "../types.js";
+import type { Ptr, Shape, Sizes, Spec } from "../types.js";
 import { type ConvAttrs, prepare } from "./conv.js";
 import { apply, defineOp } from "./op.js";
 
@@ -19,13 +19,13 @@ export interface UnfoldAttrs extends ConvAttrs {
 }
 
 export interface UnfoldOptions {
-  readonly kernelSize: number | readonly number[];
+  readonly kernelSize: Sizes;
   /** Step between the elements of a window. Default 1. */
-  readonly dilation?: number | readonly number[];
+  readonly dilation?: Sizes;
   /** Zeros on both sides. Default 0. */
-  readonly padding?: number | readonly number[];
+  readonly padding?: Sizes;
   /** Step between windows. Default 1. */
-  readonly stride?: number | readonly number[];
+  readonly stride?: Sizes;
 }
 
 /** Attributes from what the user wrote, checked, but for the size. */
