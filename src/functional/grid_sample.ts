@@ -1,6 +1,5 @@
-import { checkDType, checkOneOf, checkOptions, checkTuple } from "../check.js";
+import { checkOneOf, checkOperand, checkOptions, checkTuple } from "../check.js";
 import { makeTensor } from "../creation.js";
-import { ShapeError } from "../errors.js";
 import { permute, reshape } from "../ops/copy.js";
 import * as ops from "../ops/grid_sample.js";
 import { matmul } from "../ops/matmul.js";
@@ -46,10 +45,7 @@ export interface AffineGridOptions {
 export function affineGrid(theta: Tensor, options: AffineGridOptions): Tensor {
   checkOptions("affineGrid", options, ["size", "alignCorners"]);
   const [n, , h, w] = checkTuple("affineGrid", "size", options.size, 4, 1) as [number, number, number, number];
-  checkDType("affineGrid", "theta", theta, "float32");
-  if (formatShape(theta.shape) !== formatShape([n, 2, 3])) {
-    throw new ShapeError("affineGrid", `theta has shape ${formatShape(theta.shape)}; expected [${n}, 2, 3]`);
-  }
+  checkOperand("affineGrid", "theta", theta, [n, 2, 3], `size ${formatShape(options.size)}`);
   const align = options.alignCorners ?? false;
   const coordinate = (i: number, size: number): number => {
     if (align) return size === 1 ? 0 : (2 * i) / (size - 1) - 1;

@@ -1,12 +1,12 @@
-import { checkDType, checkOperand, checkRank } from "../check.js";
+import { checkDType, checkRank } from "../check.js";
 import { makeTensor } from "../creation.js";
 import { ShapeError } from "../errors.js";
 import { constant, contiguous, reshape } from "../ops/copy.js";
 import { checkIndices, gather, scatter } from "../ops/gather.js";
-import { checkSameShape, reduced } from "../ops/loss.js";
+import { checkSameShape, checkWeight, reduced } from "../ops/loss.js";
 import { bceWithLogits } from "../ops/loss_elementwise.js";
 import { indexSelect } from "../ops/rows.js";
-import { formatShape } from "../shape.js";
+import { formatShape, sameShape } from "../shape.js";
 import { adopt, type Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
 import { add, mul, sub } from "./arithmetic.js";
@@ -39,13 +39,9 @@ function checkScores(op: string, input: Tensor): number {
   return classes;
 }
 
-function checkWeight(op: string, weight: Tensor | null, classes: number): void {
-  checkOperand(op, "weight", weight, [classes], "one for each class");
-}
-
 function checkTarget(op: string, target: Tensor, shape: Shape, input: Tensor): void {
   checkDType(op, "target", target, "int32");
-  if (formatShape(target.shape) === formatShape(shape)) return;
+  if (sameShape(target.shape, shape)) return;
   throw new ShapeError(
     op,
     `target has shape ${formatShape(target.shape)}; expected ${formatShape(shape)} for input ${formatShape(input.shape)}`,

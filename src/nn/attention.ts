@@ -13,14 +13,14 @@ import { expand } from "../ops/reduce.js";
 import { softmax } from "../ops/softmax.js";
 import { splitSizes, unsqueeze } from "../ops/view.js";
 import { defaultGenerator } from "../random.js";
-import { formatShape } from "../shape.js";
-import { adopt, Tensor } from "../tensor.js";
+import { formatShape, sameShape } from "../shape.js";
+import { adopt, type Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
 import type { KeyValueCache } from "./cache.js";
 import { xavierNormal_, xavierUniform_, zeros_ } from "./init.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
-import { Parameter } from "./parameter.js";
+import { type Parameter, uninitialised } from "./parameter.js";
 
 export interface MultiheadAttentionOptions {
   /** Probability to drop an attention weight while training. Default 0. */
@@ -107,16 +107,16 @@ export class MultiheadAttention extends Module {
     this.addZeroAttn = options.addZeroAttn ?? false;
     const bias = options.bias ?? true;
     if (this.kdim === embedDim && this.vdim === embedDim) {
-      this.inProjWeight = parameter([3 * embedDim, embedDim]);
+      this.inProjWeight = uninitialised([3 * embedDim, embedDim], NAME);
     } else {
-      this.qProjWeight = parameter([embedDim, embedDim]);
-      this.kProjWeight = parameter([embedDim, this.kdim]);
-      this.vProjWeight = parameter([embedDim, this.vdim]);
+      this.qProjWeight = uninitialised([embedDim, embedDim], NAME);
+      this.kProjWeight = uninitialised([embedDim, this.kdim], NAME);
+      this.vProjWeight = uninitialised([embedDim, this.vdim], NAME);
     }
-    if (bias) this.inProjBias = parameter([3 * embedDim]);
+    if (bias) this.inProjBias = uninitialised([3 * embedDim], NAME);
     if (options.addBiasKv) {
-      this.biasK = parameter([1, 1, embedDim]);
-      this.biasV = parameter([1, 1, embedDim]);
+      this.biasK = uninitialised([1, 1, embedDim], NAME);
+      this.biasV = uninitialised([1, 1, embedDim], NAME);
     }
     this.outProj = new Linear(embedDim, embedDim, { bias });
     this.resetParameters();
@@ -254,7 +254,7 @@ export class MultiheadAttention extends Module {
     const include = (what: string, mask: Tensor | null | undefined, shapes: readonly Shape[], shape: Shape): void => {
       if (mask === null || mask === undefined) return;
       checkDType(NAME, what, mask, "bool", "float32");
-      if (!shapes.some((x) => formatShape(x) === formatShape(mask.shape))) {
+      if (!shapes.some((x) => sameShape(x, mask.shape))) {
         const expected = shapes.map(formatShape).join(" or ");
         throw new ShapeError(NAME, `${what} has shape ${formatShape(mask.shape)}; expected ${expected}`);
       }
@@ -278,10 +278,6 @@ export class MultiheadAttention extends Module {
     include("keyPaddingMask", keyPaddingMask, n === 1 ? [[keys], [1, keys]] : [[n, keys]], [n, 1, 1]);
     return { hidden, bias };
   }
-}
-
-function parameter(shape: Shape): Parameter {
-  return new Parameter(Tensor.allocate(shape, "float32", NAME));
 }
 
 /** softmax(scale · q kᵀ + masks), [N, H, L, S]. */

@@ -8,7 +8,7 @@ import { softmax } from "../ops/softmax.js";
 import { tanhOp } from "../ops/transcendental.js";
 import { map } from "../ops/unary.js";
 import { unsqueeze } from "../ops/view.js";
-import { formatShape } from "../shape.js";
+import { formatShape, sameShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
@@ -68,7 +68,7 @@ abstract class ScoredAttention extends Module {
       refuse("values", values, `[${n}, ${s}, V]`);
     if (mask === null) return;
     checkDType(name, "keyPaddingMask", mask, "bool");
-    if (formatShape(mask.shape) !== formatShape([n!, s])) refuse("keyPaddingMask", mask, `[${n}, ${s}]`);
+    if (!sameShape(mask.shape, [n!, s])) refuse("keyPaddingMask", mask, `[${n}, ${s}]`);
   }
 }
 

@@ -1,10 +1,9 @@
 import { checkInteger } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import type { ConvAttrs } from "../ops/conv.js";
-import { Tensor } from "../tensor.js";
 import { kaimingUniform_, uniform_ } from "./init.js";
 import { Module } from "./module.js";
-import { Parameter } from "./parameter.js";
+import { type Parameter, uninitialised } from "./parameter.js";
 
 /** What convolutions and transposed convolutions over one to three dimensions share: sizes, weight, bias. */
 export abstract class ConvolutionBase extends Module {
@@ -29,8 +28,8 @@ export abstract class ConvolutionBase extends Module {
       }
     }
     const channels = options.transposed ? [inChannels, outChannels / groups] : [outChannels, inChannels / groups];
-    this.weight = new Parameter(Tensor.allocate([...channels, ...kernelSize], "float32", op));
-    this.bias = (options.bias ?? true) ? new Parameter(Tensor.allocate([outChannels], "float32", op)) : null;
+    this.weight = uninitialised([...channels, ...kernelSize], op);
+    this.bias = (options.bias ?? true) ? uninitialised([outChannels], op) : null;
     this.resetParameters();
   }
 

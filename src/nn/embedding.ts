@@ -6,10 +6,10 @@ import { copyInto, select } from "../ops/copy.js";
 import { EMBEDDING_OPTIONS, paddingRow } from "../ops/embedding.js";
 import { noGrad } from "../scoping.js";
 import { formatShape } from "../shape.js";
-import { Tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
 import { normal_ } from "./init.js";
 import { Module } from "./module.js";
-import { Parameter } from "./parameter.js";
+import { type Parameter, uninitialised } from "./parameter.js";
 
 /**
  * A table of vectors, looked up by int32 index; see `functional.embedding`. Shapes: input [*], output [*, embeddingDim], weight
@@ -36,7 +36,7 @@ export class Embedding extends Module {
     this.maxNorm = options.maxNorm ?? null;
     this.normType = options.normType ?? 2;
     this.scaleGradByFreq = options.scaleGradByFreq ?? false;
-    this.weight = new Parameter(Tensor.allocate([numEmbeddings, embeddingDim], "float32", "Embedding"));
+    this.weight = uninitialised([numEmbeddings, embeddingDim], "Embedding");
     this.resetParameters();
   }
 

@@ -35,7 +35,7 @@ export * from "./noise.js";
 export * from "./norm.js";
 export * from "./norm_batch.js";
 export * from "./pad.js";
-export * from "./parameter.js";
+export { Buffer, Parameter } from "./parameter.js";
 export * from "./pool.js";
 export * from "./pool_global.js";
 export * from "./positions.js";

@@ -8,20 +8,15 @@ import * as F from "../functional/matmul.js";
 import { unflatten } from "../functional/view.js";
 import { noGrad, scope } from "../scoping.js";
 import { formatShape, sameShape } from "../shape.js";
-import { Tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
 import { kaimingUniform_, uniform_ } from "./init.js";
 import { Module } from "./module.js";
-import { Parameter } from "./parameter.js";
+import { Parameter, uninitialised } from "./parameter.js";
 
 export interface LinearModuleOptions {
   /** Learn an additive bias. Default true. */
   readonly bias?: boolean;
-}
-
-/** A parameter of a shape, its values still to be drawn. */
-function uninitialised(shape: Shape, origin: string): Parameter {
-  return new Parameter(Tensor.allocate(shape, "float32", origin));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { adoptUnscoped, Tensor } from "../tensor.js";
+import type { Shape } from "../types.js";
 
 /**
  * A leaf tensor that belongs to a module: found by `parameters()` as an own property and updated by optimizers. It takes over the
@@ -13,6 +14,11 @@ export class Parameter extends Tensor {
     adoptUnscoped(this);
     if (options.requiresGrad ?? true) this.requiresGrad_();
   }
+}
+
+/** A parameter of a shape, its values still to be drawn; `origin` is the module's name. */
+export function uninitialised(shape: Shape, origin: string): Parameter {
+  return new Parameter(Tensor.allocate(shape, "float32", origin));
 }
 
 /** A tensor that belongs to a module's state but is not trained: running statistics, masks. It takes over the storage, as `Parameter`. */

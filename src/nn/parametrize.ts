@@ -11,6 +11,7 @@ import { randn } from "../sampling.js";
 import { noGrad, scope } from "../scoping.js";
 import { normalizeDim } from "../shape.js";
 import { Tensor } from "../tensor.js";
+import { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from "./conv_transpose.js";
 import { checkModule, type HookHandle, type Module } from "./module.js";
 import { Buffer, Parameter } from "./parameter.js";
 
@@ -29,7 +30,10 @@ const installed = new WeakMap<Module, Map<string, Installed>>();
 function parameterOf(op: string, module: Module, name: string): Parameter {
   checkModule(op, "module", module);
   if (installed.get(module)?.has(name)) {
-    throw new ArgumentError(op, `"${name}" of ${module.constructor.name} is parametrised already; remove that first`);
+    throw new ArgumentError(
+      op,
+      `"${name}" of ${module.constructor.name} is parametrised already; expected a plain parameter`,
+    );
   }
   const value: unknown = Reflect.get(module, name);
   if (!(value instanceof Parameter)) {
@@ -73,7 +77,10 @@ function install(
 function uninstall(op: string, module: Module, name: string): void {
   const found = installed.get(module)?.get(name);
   if (found === undefined) {
-    throw new ArgumentError(op, `"${name}" of ${module.constructor.name} is not parametrised`);
+    throw new ArgumentError(
+      op,
+      `"${name}" of ${module.constructor.name} is not parametrised; expected the name of a parameter that is`,
+    );
   }
   const value = noGrad(() => clone(found.compute(false)));
   found.handle.remove();
@@ -122,6 +129,9 @@ export function removeWeightNorm<M extends Module>(module: M, name = "weight"): 
   return module;
 }
 
+/** Layers whose weight has the outputs in dimension 1. */
+const TRANSPOSED = [ConvTranspose1d, ConvTranspose2d, ConvTranspose3d];
+
 export interface SpectralNormOptions {
   /** Property of the parameter. Default "weight". */
   readonly name?: string;
@@ -146,7 +156,7 @@ export function spectralNorm<M extends Module>(module: M, options: SpectralNormO
   const weight = parameterOf(op, module, name);
   const steps = checkInteger(op, "nPowerIterations", options.nPowerIterations ?? 1, 1);
   const eps = checkNumber(op, "eps", options.eps ?? 1e-12, 0);
-  const fallback = module.constructor.name.startsWith("ConvTranspose") ? 1 : 0;
+  const fallback = TRANSPOSED.some((layer) => module instanceof layer) ? 1 : 0;
   const dim = normalizeDim(op, options.dim ?? fallback, weight.ndim);
   const matrix = (w: Tensor): Tensor => {
     const order = [dim, ...w.shape.keys()].filter((d, i) => i === 0 || d !== dim);

@@ -8,10 +8,10 @@ import { narrow, reshape } from "../ops/copy.js";
 import { checkProbability } from "../ops/random.js";
 import { rotate } from "../ops/rotary.js";
 import { formatShape } from "../shape.js";
-import { Tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
 import { normal_ } from "./init.js";
 import { Module } from "./module.js";
-import { Buffer, Parameter } from "./parameter.js";
+import { Buffer, type Parameter, uninitialised } from "./parameter.js";
 
 export interface PositionalOptions {
   /** Probability to drop an element of the sum. Default 0. */
@@ -104,7 +104,7 @@ export class LearnedPositionalEncoding extends AddedPositions {
   constructor(maxLength: number, dim: number, options: PositionalOptions = {}) {
     checkOptions("LearnedPositionalEncoding", options, ["dropout", "batchFirst"]);
     super(dim, maxLength, options);
-    this.weight = new Parameter(Tensor.allocate([maxLength, dim], "float32", "LearnedPositionalEncoding"));
+    this.weight = uninitialised([maxLength, dim], "LearnedPositionalEncoding");
     this.resetParameters();
   }
 

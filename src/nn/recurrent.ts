@@ -21,7 +21,7 @@ import {
   padPackedSequence,
   reorder,
 } from "./packed.js";
-import { Parameter } from "./parameter.js";
+import { type Parameter, uninitialised } from "./parameter.js";
 
 export interface RecurrentOptions {
   /** Layers on top of each other. Default 1. */
@@ -99,13 +99,13 @@ abstract class Recurrent extends Module {
     for (let layer = 0; layer < this.numLayers; layer++) {
       const features = layer === 0 ? inputSize : this.outputSize * this.suffixes(layer).length;
       for (const suffix of this.suffixes(layer)) {
-        this[`weightIh${suffix}`] = uninitialised(op, gates * hiddenSize, features);
-        this[`weightHh${suffix}`] = uninitialised(op, gates * hiddenSize, this.outputSize);
+        this[`weightIh${suffix}`] = uninitialised([gates * hiddenSize, features], op);
+        this[`weightHh${suffix}`] = uninitialised([gates * hiddenSize, this.outputSize], op);
         if (this.bias) {
-          this[`biasIh${suffix}`] = uninitialised(op, gates * hiddenSize);
-          this[`biasHh${suffix}`] = uninitialised(op, gates * hiddenSize);
+          this[`biasIh${suffix}`] = uninitialised([gates * hiddenSize], op);
+          this[`biasHh${suffix}`] = uninitialised([gates * hiddenSize], op);
         }
-        if (projSize > 0) this[`weightHr${suffix}`] = uninitialised(op, projSize, hiddenSize);
+        if (projSize > 0) this[`weightHr${suffix}`] = uninitialised([projSize, hiddenSize], op);
       }
     }
     this.resetParameters();
@@ -148,7 +148,8 @@ abstract class Recurrent extends Module {
     checkOptions(this.op, options, ["lengths"]);
     const lengths = options.lengths ?? null;
     if (isPackedSequence(x)) {
-      if (lengths !== null) throw new ArgumentError(this.op, "lengths come with a packed sequence, which has its own");
+      if (lengths !== null)
+        throw new ArgumentError(this.op, "lengths come with a packed sequence; expected none, as it has its own");
       return this.runPacked(x, given, layer);
     }
     this.checkInput(x, 2, 3);
@@ -239,7 +240,8 @@ abstract class Recurrent extends Module {
   }
 
   private checkInput(x: Tensor, ...ranks: number[]): void {
-    if (!(x instanceof Tensor)) throw new ArgumentError(this.op, "input is neither a Tensor nor a packed sequence");
+    if (!(x instanceof Tensor))
+      throw new ArgumentError(this.op, "input is no Tensor; expected one, or a packed sequence");
     checkDType(this.op, "input", x, "float32");
     checkRank(this.op, "input", x.shape, ...ranks);
     const features = x.size(-1);
@@ -273,10 +275,6 @@ abstract class Recurrent extends Module {
     checkRank(this.op, "initial state", state.shape, 2);
     return reshape(state, [state.size(0), 1, state.size(1)]);
   }
-}
-
-function uninitialised(op: string, ...shape: number[]): Parameter {
-  return new Parameter(Tensor.allocate(shape, "float32", op));
 }
 
 export interface RnnOptions extends RecurrentOptions {

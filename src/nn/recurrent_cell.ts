@@ -1,4 +1,4 @@
-import { checkDType, checkInteger, checkOneOf, checkOptions, checkRank } from "../check.js";
+import { checkDType, checkInteger, checkOneOf, checkOperand, checkOptions, checkRank } from "../check.js";
 import { ShapeError } from "../errors.js";
 import { reshape } from "../ops/copy.js";
 import type { LayerAttrs, LayerWeights } from "../ops/recurrent.js";
@@ -6,10 +6,10 @@ import { gruLayer } from "../ops/recurrent_gru.js";
 import { lstmLayer } from "../ops/recurrent_lstm.js";
 import { rnnLayer } from "../ops/recurrent_rnn.js";
 import { formatShape } from "../shape.js";
-import { Tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
 import { uniform_ } from "./init.js";
 import { Module } from "./module.js";
-import { Parameter } from "./parameter.js";
+import { type Parameter, uninitialised } from "./parameter.js";
 import { checkPair, type LstmState } from "./recurrent.js";
 
 export interface CellOptions {
@@ -36,12 +36,12 @@ abstract class Cell extends Module {
     checkOptions(op, options, ["bias", ...others]);
     checkInteger(op, "inputSize", inputSize, 1);
     checkInteger(op, "hiddenSize", hiddenSize, 1);
-    const parameter = (...shape: number[]): Parameter => new Parameter(Tensor.allocate(shape, "float32", op));
+    const rows = gates * hiddenSize;
     const bias = options.bias ?? true;
-    this.weightIh = parameter(gates * hiddenSize, inputSize);
-    this.weightHh = parameter(gates * hiddenSize, hiddenSize);
-    this.biasIh = bias ? parameter(gates * hiddenSize) : null;
-    this.biasHh = bias ? parameter(gates * hiddenSize) : null;
+    this.weightIh = uninitialised([rows, inputSize], op);
+    this.weightHh = uninitialised([rows, hiddenSize], op);
+    this.biasIh = bias ? uninitialised([rows], op) : null;
+    this.biasHh = bias ? uninitialised([rows], op) : null;
     this.resetParameters();
   }
 
@@ -68,11 +68,7 @@ abstract class Cell extends Module {
     }
     const lead = x.shape.slice(0, -1);
     for (const state of states ?? []) {
-      checkDType(op, "state", state, "float32");
-      const want = formatShape([...lead, hiddenSize]);
-      if (formatShape(state.shape) !== want) {
-        throw new ShapeError(op, `state has shape ${formatShape(state.shape)}; expected ${want}`);
-      }
+      checkOperand(op, "state", state, [...lead, hiddenSize], `input ${formatShape(x.shape)}`);
     }
     const rows = (t: Tensor): Tensor => (t.ndim === 1 ? reshape(t, [1, t.size(0)]) : t);
     const input = rows(x);

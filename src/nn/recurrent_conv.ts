@@ -7,11 +7,11 @@ import { stack } from "../ops/rearrange.js";
 import { sigmoidOp, tanhOp } from "../ops/transcendental.js";
 import { map } from "../ops/unary.js";
 import { formatShape } from "../shape.js";
-import { Tensor } from "../tensor.js";
+import type { Tensor } from "../tensor.js";
 import type { Sizes } from "../types.js";
 import { uniform_ } from "./init.js";
 import { Module } from "./module.js";
-import { Parameter } from "./parameter.js";
+import { type Parameter, uninitialised } from "./parameter.js";
 import { checkPair, type LstmState } from "./recurrent.js";
 
 export interface ConvRecurrentOptions {
@@ -49,10 +49,9 @@ abstract class ConvRecurrent extends Module {
     this.channelsLast = options.channelsLast ?? false;
     this.attrs = convAttrs(op, this.kernelSize, { padding: "same" });
     const channels = gates * hiddenChannels;
-    const parameter = (...shape: number[]): Parameter => new Parameter(Tensor.allocate(shape, "float32", op));
-    this.weightIh = parameter(channels, inChannels, ...this.kernelSize);
-    this.weightHh = parameter(channels, hiddenChannels, ...this.kernelSize);
-    this.bias = (options.bias ?? true) ? parameter(channels) : null;
+    this.weightIh = uninitialised([channels, inChannels, ...this.kernelSize], op);
+    this.weightHh = uninitialised([channels, hiddenChannels, ...this.kernelSize], op);
+    this.bias = (options.bias ?? true) ? uninitialised([channels], op) : null;
     this.resetParameters();
   }
 

@@ -2,6 +2,5 @@
 export * from "./bptt.js";
 export * from "./gradients.js";
 export * from "./parametrize.js";
-export * from "./parametrize.js";
 export * from "./receptive.js";
 export * as rnn from "./utils_rnn.js";

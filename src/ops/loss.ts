@@ -1,5 +1,5 @@
 import { K } from "../backend/index.js";
-import { checkDType, checkOneOf } from "../check.js";
+import { checkDType, checkOneOf, checkOperand } from "../check.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { arena, NULL } from "../runtime/arena.js";
 import { formatShape, sameShape } from "../shape.js";
@@ -65,18 +65,12 @@ function checkClassified(op: string, input: Spec, target: Spec, weight: Spec | n
       `target has shape ${formatShape(target.shape)}; expected ${formatShape(expected)} for input ${formatShape(input.shape)}`,
     );
   }
-  checkWeight(op, input.shape[dim]!, weight);
+  checkWeight(op, weight, input.shape[dim]!);
 }
 
-function checkWeight(op: string, classes: number, weight: Spec | null): void {
-  if (weight === null) return;
-  checkDType(op, "weight", weight, "float32");
-  if (!sameShape(weight.shape, [classes])) {
-    throw new ShapeError(
-      op,
-      `weight has shape ${formatShape(weight.shape)}; expected [${classes}], one for each class`,
-    );
-  }
+/** Throws unless the weights of the classes, if there are any, are [classes]. */
+export function checkWeight(op: string, weight: Spec | null, classes: number): void {
+  checkOperand(op, "weight", weight, [classes], "one for each class");
 }
 
 /** Refuses a target that is neither a class nor `ignoreIndex`: the kernels read and write where it points. */
@@ -222,7 +216,7 @@ export function crossEntropyProbabilities(
   if (input.ndim === 0) throw new ShapeError("CrossEntropyLoss", "input is a scalar; expected at least one dimension");
   const dim = classDim(input.shape);
   const classes = input.shape[dim]!;
-  checkWeight("CrossEntropyLoss", classes, weight);
+  checkWeight("CrossEntropyLoss", weight, classes);
   const smooth = labelSmoothing > 0 ? affine(target, 1 - labelSmoothing, labelSmoothing / classes) : target;
   const weighted =
     weight === null ? smooth : mul(smooth, reshape(weight, [classes, ...input.shape.slice(dim + 1).map(() => 1)]));

@@ -2,7 +2,7 @@ import { K } from "../backend/index.js";
 import type { DilatedGeometry } from "../backend/js/lib/pool.js";
 import { checkDType, checkInteger, checkRank, checkTuple } from "../check.js";
 import { ArgumentError, ShapeError } from "../errors.js";
-import { formatShape, numel } from "../shape.js";
+import { formatShape, numel, sameShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape, Sizes, Spec } from "../types.js";
 import { apply, defineOp, notDifferentiable } from "./op.js";
@@ -214,7 +214,7 @@ export const maxUnpoolOp = defineOp<readonly [Tensor, Tensor], One, UnpoolAttrs>
     checkDType(op, "input", x, "float32");
     checkDType(op, "indices", index, "int32");
     checkRank(op, "input", x.shape, size.length + 1, size.length + 2);
-    if (formatShape(index.shape) !== formatShape(x.shape)) {
+    if (!sameShape(index.shape, x.shape)) {
       throw new ShapeError(
         op,
         `indices are ${formatShape(index.shape)}; expected ${formatShape(x.shape)}, as the input`,
