@@ -1,0 +1,18 @@
+import { describe, expect, test } from "vitest";
+import { nn, type Tensor } from "../../src/node.js";
+import { type LanguageSizes, languageBound, languageTask } from "../support/language.js";
+import { expectSameCourse, finalLoss, train } from "../support/training.js";
+
+const task = (sizes: LanguageSizes) =>
+  languageTask<Tensor>((inputSize, hiddenSize) => new nn.GRU(inputSize, hiddenSize), sizes);
+
+describe("a GRU that reads text", () => {
+  test(`guesses the next character with a loss below ${languageBound} after 300 steps`, () => {
+    const losses = train(task({ hidden: 128, batch: 32, length: 64, steps: 300 }), 300);
+    expect(finalLoss(losses)).toBeLessThan(languageBound);
+  }, 180_000);
+
+  test("follows the same course on both back ends", () => {
+    expectSameCourse(task({ hidden: 128, batch: 4, length: 16, steps: 20 }));
+  });
+});
