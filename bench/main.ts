@@ -8,7 +8,7 @@ import { type Work, works } from "./works.js";
 
 const USAGE = `usage: npm run bench -- [--filter REGEX] [--impl a,b] [--peers] [--json FILE] [--time MS]
 
-  --filter REGEX  only works whose name matches
+  --filter REGEX  only works whose name matches; the works of single ops take part only if it begins with ^op/
   --impl a,b      only these implementations; quadlane-js always runs once, for comparison
   --peers         measure other libraries beside this one; installs them on first use
   --json FILE     write the rows to a file
@@ -22,7 +22,7 @@ interface Arguments {
   readonly time: number;
 }
 
-function parse(argv: readonly string[]): Arguments {
+async function parse(argv: readonly string[]): Promise<Arguments> {
   const { values } = parseArgs({
     args: [...argv],
     options: {
@@ -40,8 +40,10 @@ function parse(argv: readonly string[]): Arguments {
   const unknown = impl?.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Error(`--impl names "${unknown}"; expected some of ${known.join(", ")}`);
   const filter = new RegExp(values.filter ?? "");
-  const chosen = works.filter((work) => filter.test(work.name));
-  if (chosen.length === 0) throw new Error(`--filter matches none of ${works.map((w) => w.name).join(", ")}`);
+  // The works of ops are many: they take part only where they are asked for.
+  const all = /^\^?op\//.test(values.filter ?? "") ? (await import("./ops.js")).opWorks : works;
+  const chosen = all.filter((work) => filter.test(work.name));
+  if (chosen.length === 0) throw new Error(`--filter matches none of ${all.map((w) => w.name).join(", ")}`);
   return { works: chosen, impl, peers: values.peers ?? false, json: values.json, time };
 }
 
@@ -69,7 +71,7 @@ async function run({ works: chosen, impl, peers: withPeers, json, time }: Argume
 
 let args: Arguments;
 try {
-  args = parse(process.argv.slice(2));
+  args = await parse(process.argv.slice(2));
 } catch (error) {
   console.error(`${messageOf(error)}\n\n${USAGE}`);
   process.exit(2);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { functional as F, nn, noGrad, optim, runtime, scope, setBackend, type Tensor, tensor } from "quadlane";
 import { convInputs, gemmInputs, layerWeights, modelInputs, type Values } from "./inputs.js";
 import { type Job, serve } from "./serve.js";
-import type { ConvWork, GemmWork, InferWork, Layer, Model, TrainWork, Work } from "./works.js";
+import type { ConvWork, GemmWork, InferWork, Layer, Model, OpWork, TrainWork, Work } from "./works.js";
 
 function toTensor({ shape, data }: Values): Tensor {
   return tensor(data, { shape });
@@ -110,6 +110,11 @@ function infer(work: InferWork): Job {
   };
 }
 
+/** Loaded on demand: nobody else should wait for all those rows. */
+async function op(work: OpWork): Promise<Job> {
+  return (await import("./ops.js")).opJob(work, backend);
+}
+
 const backend = process.argv[2] === "js" ? "js" : "wasm";
 setBackend(backend);
 
@@ -117,7 +122,7 @@ const { version } = JSON.parse(readFileSync(new URL("../../../package.json", imp
 
 serve({
   about: `${version}, ${backend === "js" ? "plain JavaScript" : `${runtime().binary} binary`}`,
-  prepare(work: Work): Job {
+  prepare(work: Work): Job | Promise<Job> {
     switch (work.kind) {
       case "gemm":
         return gemm(work);
@@ -127,6 +132,8 @@ serve({
         return train(work);
       case "infer":
         return infer(work);
+      case "op":
+        return op(work);
       case "ceiling":
         throw new Error("a library has no ceiling");
     }

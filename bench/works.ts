@@ -53,6 +53,16 @@ export interface InferWork {
   readonly batch: number;
 }
 
+/** A call of an op on a bench size of its row in test/cases, forward or with its gradients too; see ops.ts. */
+export interface OpWork {
+  readonly kind: "op";
+  /** Name of the row. */
+  readonly row: string;
+  /** Name of the bench size. */
+  readonly size: string;
+  readonly backward: boolean;
+}
+
 /** Multiply-adds on registers alone. */
 export interface CeilingWork {
   readonly kind: "ceiling";
@@ -68,7 +78,7 @@ export type Work = {
   readonly tolerance: number;
   /** Measure the time from the start of a new process to the first result, instead of runs in a warm one. */
   readonly fresh?: true;
-} & (GemmWork | ConvWork | TrainWork | InferWork | CeilingWork);
+} & (GemmWork | ConvWork | TrainWork | InferWork | OpWork | CeilingWork);
 
 const lenet: Model = {
   input: [1, 28, 28],

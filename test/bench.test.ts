@@ -31,6 +31,13 @@ describe("the comparison of outputs", () => {
       /^output 0 is 1\.00\d+ at 0; expected 1/,
     );
   });
+  test("knows infinities", () => {
+    const want = [Float32Array.of(1, -Infinity)];
+    expect(differenceOf([Float32Array.of(1, -Infinity)], want, 1e-5)).toBeNull();
+    expect(differenceOf([Float32Array.of(1.01, -Infinity)], want, 1e-5)).not.toBeNull();
+    expect(differenceOf([Float32Array.of(1, Infinity)], want, 1e-5)).not.toBeNull();
+    expect(differenceOf([Float32Array.of(1, 3)], want, 1e-5)).not.toBeNull();
+  });
   test("refuses NaN and other lengths", () => {
     expect(differenceOf([Float32Array.of(NaN, -100)], reference, 1e-5)).not.toBeNull();
     expect(differenceOf([Float32Array.of(1)], reference, 1e-5)).toBe("output 0 has 1 values; expected 2");

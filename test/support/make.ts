@@ -24,6 +24,11 @@ export function dtypeOf(spec: InputSpec): DType {
   return spec.dtype ?? "float32";
 }
 
+/** Whether tests check the derivative with respect to an input. */
+export function wantsGrad(spec: InputSpec | null): boolean {
+  return spec !== null && (spec.grad ?? dtypeOf(spec) === "float32");
+}
+
 /** The values of an input, already rounded to its dtype, so that the oracle sees what the library sees. */
 export function valuesOf(spec: InputSpec, random: () => number): Nd {
   const dtype = dtypeOf(spec);

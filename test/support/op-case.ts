@@ -32,6 +32,18 @@ export interface ErrorSample<Options = unknown> {
   readonly message: readonly string[];
 }
 
+/** One call that `npm run bench` times. */
+export interface BenchSize<Options = unknown> {
+  /** One of its own in the row. */
+  readonly name: string;
+  readonly inputs: readonly (InputSpec | null)[];
+  readonly options?: Options;
+  /** Floating-point operations of a call; a multiply-add counts two. */
+  readonly flops?: number;
+  /** Bytes that a call must read and write at least, where those are what takes the time; 0 for a view. */
+  readonly bytes?: number;
+}
+
 /**
  * The one row of data that tests and benches of an op are made from. The runner drives each sample on both back ends with contiguous
  * and with permuted inputs: values against `oracle` in float64, gradients against central differences of `oracle`, wasm against js,
@@ -53,14 +65,8 @@ export interface OpCase<Options = unknown> {
   readonly atol?: number;
   readonly gradRtol?: number;
   readonly gradAtol?: number;
-  /** Sizes for `npm run bench`: inputs, and how many floating-point operations (or bytes moved) one call makes. */
-  readonly bench?: readonly {
-    readonly name: string;
-    readonly inputs: readonly (InputSpec | null)[];
-    readonly options?: Options;
-    readonly flops?: number;
-    readonly bytes?: number;
-  }[];
+  /** Sizes for `npm run bench`. */
+  readonly bench?: readonly BenchSize<Options>[];
 }
 
 /** Keeps the types of one row while rows of different options share a list. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { getBackend, memory, QuadlaneError, scope, setBackend, type Tensor } from "../../src/node.js";
 import { expectClose } from "./compare.js";
-import { dtypeOf, generatorOf, type LayoutKind, seedOf, tensorOf, valuesOf } from "./make.js";
+import { dtypeOf, generatorOf, type LayoutKind, seedOf, tensorOf, valuesOf, wantsGrad } from "./make.js";
 import type { Nd } from "./nd.js";
-import type { InputSpec, OpCase, Sample } from "./op-case.js";
+import type { OpCase, Sample } from "./op-case.js";
 
 const BACKENDS = ["js", "wasm"] as const;
 const LAYOUTS: readonly LayoutKind[] = ["contiguous", "permuted", "offset"];
@@ -27,10 +27,6 @@ interface Expectation {
 }
 
 const list = <T extends object>(x: T | readonly T[]): readonly T[] => (Array.isArray(x) ? x : [x as T]);
-
-function wantsGrad(spec: Maybe<InputSpec>): boolean {
-  return spec !== null && (spec.grad ?? dtypeOf(spec) === "float32");
-}
 
 function expectation(row: OpCase<never>, sample: Sample<never>): Expectation {
   const random = generatorOf(seedOf(`${row.name}/${sample.name}`));
