@@ -2,7 +2,8 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import type { OpCase } from "./support/op-case.js";
+import * as js from "../src/backend/js/index.js";
+import { loadRows } from "./support/rows.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -139,9 +140,7 @@ describe("every op", async () => {
   const load = async (f: string): Promise<object> => (await import(join(root, f))) as object;
   const modules = await Promise.all(sources.filter((f) => f.startsWith("src/ops/")).map(load));
   const ops = modules.flatMap((m) => Object.values(m).filter(isOp));
-  const rows = (await Promise.all(filesBelow("test/cases").map(load))).flatMap(
-    (m) => (m as { cases: readonly OpCase<never>[] }).cases,
-  );
+  const rows = await loadRows();
 
   test("has a name of its own", () => {
     const names = ops.map((o) => o.name);
@@ -164,13 +163,45 @@ describe("every op", async () => {
     expect(ops.map((o) => o.name).filter((n) => !covered.has(n))).toEqual([]);
   });
 
+  test("has a bench size, in one of its rows", () => {
+    const timed = new Set(rows.filter((r) => (r.bench ?? []).length > 0).flatMap((r) => r.ops));
+    expect(ops.map((o) => o.name).filter((n) => !timed.has(n))).toEqual([]);
+  });
+
   test("named by a row exists", () => {
     const known = new Set(ops.map((o) => o.name));
     expect(rows.flatMap((r) => r.ops).filter((n) => !known.has(n))).toEqual([]);
   });
 });
 
+describe("the rows", async () => {
+  const rows = await loadRows();
+
+  test("have names of their own, and so have the bench sizes of each", () => {
+    const repeated = (names: readonly string[]): string[] => names.filter((n, i) => names.indexOf(n) !== i);
+    expect(repeated(rows.map((r) => r.name))).toEqual([]);
+    expect(rows.filter((r) => repeated((r.bench ?? []).map((b) => b.name)).length > 0)).toEqual([]);
+  });
+
+  test("say of every bench size how much work it is", () => {
+    const silent = rows.flatMap((r) =>
+      (r.bench ?? []).filter((b) => b.flops === undefined && b.bytes === undefined).map((b) => `${r.name}/${b.name}`),
+    );
+    expect(silent).toEqual([]);
+  });
+});
+
 describe("the kernel binaries", () => {
+  test.each(["simd", "relaxed", "debug"])(
+    "%s exports what the JavaScript back end exports, and nothing else",
+    (name) => {
+      if (name === "relaxed" && !relaxedRuns()) return;
+      const module = new WebAssembly.Module(readFileSync(join(root, `build/kernels.${name}.wasm`)));
+      const kernels = WebAssembly.Module.exports(module).map((e) => e.name);
+      expect(kernels.sort()).toEqual(Object.keys(js).sort());
+    },
+  );
+
   test.each(["simd", "relaxed"])("%s stays within 200 KB and imports nothing but the memory", (name) => {
     const file = join(root, `build/kernels.${name}.wasm`);
     expect(statSync(file).size).toBeLessThanOrEqual(200 * 1024);

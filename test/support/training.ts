@@ -15,7 +15,7 @@ import {
 export interface Task<M extends nn.Module, B> {
   /** Makes the model; the random stream begins anew before. */
   build(): M;
-  /** One batch a step, all of the same sizes, and as many as there are steps. */
+  /** One batch a step, at least as many as there are steps, all of the same sizes. */
   batches(): Iterable<B>;
   loss(model: M, batch: B): Tensor;
   /** Rate of Adam. */
@@ -60,6 +60,11 @@ export function train<M extends nn.Module, B>(task: Task<M, B>, steps: number, b
   } finally {
     setBackend(before);
   }
+}
+
+/** One pass over a loader after the other, as many as it takes. */
+export function* endless<B>(loader: Iterable<B>): IterableIterator<B> {
+  for (;;) yield* loader;
 }
 
 /** Mean of the last losses: one batch says little. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { data, functional as F, Generator, nn, type Tensor, tensor } from "../../src/node.js";
-import { expectSameCourse, finalLoss, type Task, train } from "../support/training.js";
+import { endless, expectSameCourse, finalLoss, type Task, train } from "../support/training.js";
 
 const IMAGES = 6400;
 const SIZE = 28;
@@ -58,7 +58,7 @@ const dataset = segmented();
 
 const task = (batchSize: number): Task<UNet, readonly [x: Tensor, y: Tensor]> => ({
   build: () => new UNet(),
-  batches: () => new data.DataLoader(dataset, { batchSize, shuffle: true }),
+  batches: () => endless(new data.DataLoader(dataset, { batchSize, shuffle: true, dropLast: true })),
   loss: (model, [x, y]) => F.crossEntropy(model.forward(x), y),
   lr: 0.01,
 });
