@@ -1,9 +1,9 @@
 import * as ops from "../ops/compare.js";
 import { cast } from "../ops/copy.js";
+import { absOp, map } from "../ops/unary.js";
 import { noGrad } from "../scoping.js";
 import type { Tensor } from "../tensor.js";
 import { float, type Operand, promoted } from "./operand.js";
-import { abs } from "./unary.js";
 
 /** a = b as bool, with broadcasting; NaN equals nothing. */
 export function eq(a: Operand, b: Operand): Tensor {
@@ -44,12 +44,12 @@ export function isnan(x: Tensor): Tensor {
 
 /** True where x is ∞ or −∞; nowhere for int32 and bool. */
 export function isinf(x: Tensor): Tensor {
-  return noGrad(() => eq(abs(float(x)), Infinity));
+  return noGrad(() => eq(map(absOp, float(x)), Infinity));
 }
 
 /** True where x is neither NaN nor infinite; everywhere for int32 and bool. */
 export function isfinite(x: Tensor): Tensor {
-  return noGrad(() => lt(abs(float(x)), Infinity));
+  return noGrad(() => lt(map(absOp, float(x)), Infinity));
 }
 
 /** Both are true, with broadcasting; what is no bool counts as true unless it is 0. */
