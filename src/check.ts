@@ -3,10 +3,9 @@ import { formatShape, sameShape } from "./shape.js";
 import type { DType, Shape, Spec } from "./types.js";
 
 /** Refuses options that nobody reads, by name. */
-export function checkOptions(op: string, options: object | undefined, known: readonly string[]): void {
-  if (options === undefined) return;
+export function checkOptions(op: string, options: object, known: readonly string[]): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new ArgumentError(op, `options are ${describe(options)}; expected an object`);
+    throw new ArgumentError(op, `options are ${describe(options)}; expected an object with ${known.join(", ")}`);
   }
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) {

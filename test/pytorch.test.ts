@@ -143,4 +143,18 @@ describe.each<Backend>(["js", "wasm"])("as in PyTorch, on %s", (backend) => {
   test("softmin is refused under its own name", () => {
     scope(() => expect(() => F.softmin(ints(1), { dim: 0 })).toThrow("Softmin: input [1] is int32"));
   });
+
+  test("options that cannot be left out are asked for by name", () => {
+    scope(() => {
+      const cumsum = F.cumsum as (x: Tensor) => Tensor;
+      expect(() => cumsum(tensor([1]))).toThrow("cumsum: options are undefined; expected an object with dim");
+    });
+  });
+
+  test("a bag of embeddings names itself when an index is out of range", () => {
+    scope(() => {
+      const input = tensor([[0, 5]], { dtype: "int32" });
+      expect(() => F.embeddingBag(input, tensor([[1], [2]]))).toThrow("EmbeddingBag: an index is 5");
+    });
+  });
 });

@@ -1,4 +1,4 @@
-import { checkDType, checkOneOf, checkOptions } from "../check.js";
+import { checkDType, checkInteger, checkOneOf, checkOptions, checkRank } from "../check.js";
 import { makeTensor } from "../creation.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { constant, reshape } from "../ops/copy.js";
@@ -60,9 +60,11 @@ export function embeddingBag(
       `perSampleWeights ${formatShape(perSampleWeights.shape)} with mode "${mode}"; expected ${formatShape(input.shape)} and "sum"`,
     );
   }
+  checkRank("EmbeddingBag", "weight", weight.shape, 2);
   const bags = bagsOf(input, offsets, includeLastOffset);
   const padding = paddingRow(lookup.paddingIdx ?? null, weight.shape[0] ?? 0);
   const indices = input.data();
+  for (const i of indices) checkInteger("EmbeddingBag", "an index", i, 0, weight.size(0) - 1);
   const kept = [...indices.keys()].filter((i) => indices[i] !== padding);
   const bagOf = kept.map((i) => bags.of[i]!);
   const positions = integers(kept);
