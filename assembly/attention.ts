@@ -45,7 +45,7 @@ function productsBytes(l: i32, s: i32, e: i32, ev: i32): usize {
   return (max(scores, max(rows, columns)) + 63) & ~63;
 }
 
-@inline function room(m: i32, n: i32, k: i32): usize { return max(productBytes(m, n, k), productBytes(m, min(n, 4), k)); }
+function room(m: i32, n: i32, k: i32): usize { return max(productBytes(m, n, k), productBytes(m, min(n, 4), k)); }
 
 /** Bytes of work space of both kernels: the products', a sum for each row, two tiles. */
 export function attention_scratch_bytes(l: i32, s: i32, e: i32, ev: i32): i32 {

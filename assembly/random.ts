@@ -4,14 +4,14 @@
 // 64-bit number in two words. So any part of a draw can be made anywhere: a part that starts at a multiple of four words passes its
 // own counter. Only exact operations are used, in the order of the JavaScript back end: both give the same bits.
 
-import { put } from "./lib/loops";
+import { mapWith, put, zip } from "./lib/loops";
 
 const M0: i32 = 0xd2511f53;
 const M1: i32 = 0xcd9e8d57;
 const W0: i32 = 0x9e3779b9;
 const W1: i32 = 0xbb67ae85;
 
-/** y[i] = op(word i, x[i], a, b). Four blocks at once, one a lane; then transposed, so that a vector is one block. */
+/** y[i] = op(word i, x[i], a, b); y may be x. Four blocks at once, one a lane; then transposed, so that a vector is one block. */
 @inline function stream<Op>(y: usize, x: usize, n: i32, k0: i32, k1: i32, c0: i32, c1: i32, c2: i32, c3: i32, a: v128, b: v128): void {
   const m0 = i32x4.splat(M0);
   const m1 = i32x4.splat(M1);
@@ -67,7 +67,7 @@ function putBlock<Op>(y: usize, x: usize, words: v128, left: i32, a: v128, b: v1
 }
 
 @unmanaged class Uniform {
-  @inline v(w: v128, x: v128, low: v128, high: v128): v128 {
+  @inline v(w: v128, low: v128, high: v128): v128 {
     const v = f32x4.add(f32x4.mul(unit(w), f32x4.sub(high, low)), low);
     // Rounding may reach the bound that does not belong to the range.
     return v128.bitselect(v, low, f32x4.lt(v, high));
@@ -75,7 +75,7 @@ function putBlock<Op>(y: usize, x: usize, words: v128, left: i32, a: v128, b: v1
 }
 
 @unmanaged class Randint {
-  @inline v(w: v128, x: v128, low: v128, span: v128): v128 {
+  @inline v(w: v128, low: v128, span: v128): v128 {
     const p = i64x2.extmul_low_i32x4_u(w, span);
     const q = i64x2.extmul_high_i32x4_u(w, span);
     return i32x4.add(v128.shuffle<i32>(p, q, 1, 3, 5, 7), low);
@@ -83,7 +83,7 @@ function putBlock<Op>(y: usize, x: usize, words: v128, left: i32, a: v128, b: v1
 }
 
 @unmanaged class Bernoulli {
-  @inline v(w: v128, p: v128, a: v128, b: v128): v128 { return v128.and(f32x4.lt(unit(w), p), f32x4.splat(1)); }
+  @inline v(w: v128, p: v128): v128 { return v128.and(f32x4.lt(unit(w), p), f32x4.splat(1)); }
 }
 
 @unmanaged class Dropout {
@@ -162,29 +162,33 @@ function putBlock<Op>(y: usize, x: usize, words: v128, left: i32, a: v128, b: v1
   return f64x2.add(f64x2.mul(p, z), f64x2.splat(c));
 }
 
-/** The words themselves, with all four words of the first counter given; c2 and c3 stay as they are. */
+/** The words themselves, which most kernels here begin with and then change in place, with all four words of the first counter given; c2 and c3 stay as they are. */
 export function philox_i32(y: usize, n: i32, k0: i32, k1: i32, c0: i32, c1: i32, c2: i32, c3: i32): void {
   stream<Words>(y, y, n, k0, k1, c0, c1, c2, c3, i32x4.splat(0), i32x4.splat(0));
 }
 
 /** Uniform in [low, high), from the upper 24 bits of each word. */
 export function uniform_f32(y: usize, n: i32, k0: i32, k1: i32, c0: i32, c1: i32, low: f32, high: f32): void {
-  stream<Uniform>(y, y, n, k0, k1, c0, c1, 0, 0, f32x4.splat(low), f32x4.splat(high));
+  philox_i32(y, n, k0, k1, c0, c1, 0, 0);
+  mapWith<Uniform>(y, y, n, f32x4.splat(low), f32x4.splat(high));
 }
 
 /** Normal by Box and Muller in float64, from two words each pair: √(−2 log u₁)·(cos 2πu₂, sin 2πu₂). */
 export function normal_f32(y: usize, n: i32, k0: i32, k1: i32, c0: i32, c1: i32, mean: f64, std: f64): void {
+  // Not from words in place: the last value may need a word of a pair that y has no room for.
   stream<Normal>(y, y, n, k0, k1, c0, c1, 0, 0, f64x2.splat(mean), f64x2.splat(std));
 }
 
 /** Integers low + ⌊word·span/2^32⌋; span is an unsigned word. */
 export function randint_i32(y: usize, n: i32, k0: i32, k1: i32, c0: i32, c1: i32, low: i32, span: i32): void {
-  stream<Randint>(y, y, n, k0, k1, c0, c1, 0, 0, i32x4.splat(low), i32x4.splat(span));
+  philox_i32(y, n, k0, k1, c0, c1, 0, 0);
+  mapWith<Randint>(y, y, n, i32x4.splat(low), i32x4.splat(span));
 }
 
-/** y[i] = 1 with probability p[i], else 0. */
+/** y[i] = 1 with probability p[i], else 0; y is not p. */
 export function bernoulli_f32(y: usize, p: usize, n: i32, k0: i32, k1: i32, c0: i32, c1: i32): void {
-  stream<Bernoulli>(y, p, n, k0, k1, c0, c1, 0, 0, i32x4.splat(0), i32x4.splat(0));
+  philox_i32(y, n, k0, k1, c0, c1, 0, 0);
+  zip<Bernoulli>(y, y, p, n);
 }
 
 /** y[i] = scale·x[i] where the upper 31 bits of word i reach the threshold (an unsigned word), else 0·x[i]. Its own gradient. */

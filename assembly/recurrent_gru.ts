@@ -4,9 +4,8 @@
 // Letters and the order of rows are those of lib/recurrent.ts; H hidden size. A reversed layer walks the steps from the last to the first.
 
 import { put } from "./lib/loops";
-import { sigmoid, tanh } from "./lib/math";
-import { accumulate, addProduct, assign, at, prepare, rowsAt, weightsBytes } from "./lib/recurrent";
-import { madd } from "./lib/simd";
+import { accumulate, addProduct, assign, at, mix, prepare, rowsAt, scale, weightsBytes } from "./lib/recurrent";
+import { sigmoid_f32, tanh_f32 } from "./transcendental";
 
 /** Bytes of work space for both kernels. */
 export function gru_scratch_bytes(steps: i32, n: i32, hidden: i32): i32 {
@@ -39,27 +38,17 @@ export function gru_f32(y: usize, h: usize, gates: usize, candidate: usize, befo
   }
 }
 
-/** One row: h ← h', the gates in place, and candidate ← u_n if somebody wants it. */
+/** One row: h ← h', the gates in place, and candidate ← u_n if somebody wants it; u is used up. */
 function cell(h: usize, gates: usize, candidate: usize, u: usize, hidden: i32): void {
   const step = <usize>hidden << 2;
-  for (let left = hidden; left > 0; left -= 4) {
-    const r = sigmoid(f32x4.add(v128.load(gates), v128.load(u)));
-    const z = sigmoid(f32x4.add(v128.load(gates + step), v128.load(u + step)));
-    const un = v128.load(u + 2 * step);
-    const n = tanh(madd(r, un, v128.load(gates + 2 * step)));
-    const v = madd(z, f32x4.sub(v128.load(h), n), n);
-    put(gates, r, left);
-    put(gates + step, z, left);
-    put(gates + 2 * step, n, left);
-    if (candidate != 0) {
-      put(candidate, un, left);
-      candidate += 16;
-    }
-    put(h, v, left);
-    h += 16;
-    gates += 16;
-    u += 16;
-  }
+  accumulate(gates, u, 2 * hidden);
+  sigmoid_f32(gates, gates, 2 * hidden);
+  u += 2 * step;
+  if (candidate != 0) assign(candidate, u, hidden);
+  scale(u, gates, hidden);
+  accumulate(gates + 2 * step, u, hidden);
+  tanh_f32(gates + 2 * step, gates + 2 * step, hidden);
+  mix(h, gates, hidden);
 }
 
 /**

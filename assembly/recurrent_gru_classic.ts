@@ -4,9 +4,8 @@
 // Letters and the order of rows are those of lib/recurrent.ts; H hidden size. A reversed layer walks the steps from the last to the first.
 
 import { put } from "./lib/loops";
-import { sigmoid, tanh } from "./lib/math";
-import { accumulate, addProduct, assign, at, prepare, rowsAt, weightsBytes } from "./lib/recurrent";
-import { madd } from "./lib/simd";
+import { accumulate, addProduct, assign, at, mix, prepare, rowsAt, scale, weightsBytes } from "./lib/recurrent";
+import { sigmoid_f32, tanh_f32 } from "./transcendental";
 
 /** Bytes of work space for both kernels. */
 export function gru_classic_scratch_bytes(steps: i32, n: i32, hidden: i32): i32 {
@@ -36,7 +35,11 @@ export function gru_classic_f32(y: usize, h: usize, gates: usize, before: usize,
     addProduct(g, width, h, hidden, m, both);
     for (let r = 0; r < m; r++) openGates(at(reset, r * hidden), at(g, r * width), at(h, r * hidden), hidden);
     addProduct(at(g, two), width, reset, hidden, m, candidate);
-    for (let r = 0; r < m; r++) mix(at(h, r * hidden), at(g, r * width), hidden);
+    for (let r = 0; r < m; r++) {
+      const fresh = at(g, r * width + two);
+      tanh_f32(fresh, fresh, hidden);
+      mix(at(h, r * hidden), at(g, r * width), hidden);
+    }
     assign(at(y, row * hidden), h, m * hidden);
     if (!reverse) row += m;
   }
@@ -44,29 +47,9 @@ export function gru_classic_f32(y: usize, h: usize, gates: usize, before: usize,
 
 /** One row: r and z in place, and reset ← r h. */
 function openGates(reset: usize, gates: usize, h: usize, hidden: i32): void {
-  const step = <usize>hidden << 2;
-  for (let left = hidden; left > 0; left -= 4) {
-    const r = sigmoid(v128.load(gates));
-    const z = sigmoid(v128.load(gates + step));
-    put(gates, r, left);
-    put(gates + step, z, left);
-    put(reset, f32x4.mul(r, v128.load(h)), left);
-    reset += 16;
-    gates += 16;
-    h += 16;
-  }
-}
-
-/** One row: n in place, and h ← h'. */
-function mix(h: usize, gates: usize, hidden: i32): void {
-  const step = <usize>hidden << 2;
-  for (let left = hidden; left > 0; left -= 4) {
-    const n = tanh(v128.load(gates + 2 * step));
-    put(gates + 2 * step, n, left);
-    put(h, madd(v128.load(gates + step), f32x4.sub(v128.load(h), n), n), left);
-    h += 16;
-    gates += 16;
-  }
+  sigmoid_f32(gates, gates, 2 * hidden);
+  assign(reset, h, hidden);
+  scale(reset, gates, hidden);
 }
 
 /** dx [R, 3H] the gradient of x; dh [N, H] that of h0. dy [R, H] and dhn [N, H] are those of y and h, or 0 for none. */

@@ -4,9 +4,10 @@
 // walks the steps from the last to the first.
 
 import { put } from "./lib/loops";
-import { sigmoid, tanh } from "./lib/math";
-import { accumulate, addProduct, assign, at, prepare, rowsAt, weightsBytes } from "./lib/recurrent";
+import { tanh } from "./lib/math";
+import { accumulate, addProduct, assign, at, prepare, rowsAt, scale, weightsBytes } from "./lib/recurrent";
 import { madd } from "./lib/simd";
+import { sigmoid_f32, tanh_f32 } from "./transcendental";
 
 /** Bytes of work space for both kernels; proj is 0 without a projection. */
 export function lstm_scratch_bytes(steps: i32, n: i32, hidden: i32, proj: i32): i32 {
@@ -53,29 +54,22 @@ export function lstm_f32(y: usize, h: usize, c: usize, gates: usize, hBefore: us
   }
 }
 
-/** One row: h ← σ(o) tanh(c'), c ← c', and the gates in place. */
+/** One row: h ← σ(o) tanh(c'), c ← c', and the gates in place. A row stays in the first-level cache, so several walks cost little. */
 function cell(h: usize, c: usize, gates: usize, hidden: i32): void {
   const step = <usize>hidden << 2;
+  const state = c;
+  const output = gates + 3 * step;
+  sigmoid_f32(gates, gates, 2 * hidden);
+  tanh_f32(gates + 2 * step, gates + 2 * step, hidden);
+  sigmoid_f32(output, output, hidden);
   for (let left = hidden; left > 0; left -= 4) {
-    const pf = gates + step;
-    const pg = pf + step;
-    const po = pg + step;
-    const i = sigmoid(v128.load(gates));
-    const f = sigmoid(v128.load(pf));
-    const g = tanh(v128.load(pg));
-    const o = sigmoid(v128.load(po));
-    const v = madd(f, v128.load(c), f32x4.mul(i, g));
-    const u = f32x4.mul(o, tanh(v));
-    put(gates, i, left);
-    put(pf, f, left);
-    put(pg, g, left);
-    put(po, o, left);
+    const v = madd(v128.load(gates + step), v128.load(c), f32x4.mul(v128.load(gates), v128.load(gates + 2 * step)));
     put(c, v, left);
-    put(h, u, left);
     gates += 16;
     c += 16;
-    h += 16;
   }
+  tanh_f32(h, state, hidden);
+  scale(h, output, hidden);
 }
 
 /**

@@ -1,10 +1,7 @@
 // Sums, products and running sums of the middle dimension of x [outer, n, inner]; y is [outer, inner] unless said.
 
-import { fold, sum } from "./lib/reduce";
+import { fold, Itself, sum } from "./lib/reduce";
 
-@unmanaged class Itself {
-  @inline v(x: v128, _m: v128): v128 { return x; }
-}
 @unmanaged class AddI32 {
   @inline init(): v128 { return i32x4.splat(0); }
   @inline v(a: v128, x: v128): v128 { return i32x4.add(a, x); }

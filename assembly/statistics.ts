@@ -1,18 +1,9 @@
 // Variance, norms and log-sum-exp of the middle dimension of x [outer, n, inner]; y is [outer, inner].
 
 import { mapWith, zip } from "./lib/loops";
-import { fold, sum, sumColumns, sumRow } from "./lib/reduce";
+import { fold, Itself, SquaredDifference, sum, sumColumns, sumRow } from "./lib/reduce";
 import { maxAndLogSum } from "./lib/softmax";
 
-@unmanaged class Itself {
-  @inline v(x: v128, _m: v128): v128 { return x; }
-}
-@unmanaged class SquaredDifference {
-  @inline v(x: v128, m: v128): v128 {
-    const d = f32x4.sub(x, m);
-    return f32x4.mul(d, d);
-  }
-}
 @unmanaged class Abs {
   @inline v(x: v128, _m: v128): v128 { return f32x4.abs(x); }
 }
@@ -35,8 +26,8 @@ export function var_f32(y: usize, x: usize, work: usize, outer: i32, n: i32, inn
   const count = f32x4.splat(<f32>n);
   for (let o = 0; o < outer; o++) {
     if (inner == 1) {
-      const mean = <f32>(sumRow<Itself>(x, n, count) / <f64>n);
-      store<f32>(y, <f32>sumRow<SquaredDifference>(x, n, f32x4.splat(mean)) / divisor);
+      const mean = <f32>(sumRow<Itself>(x, n, 0) / <f64>n);
+      store<f32>(y, <f32>sumRow<SquaredDifference>(x, n, mean) / divisor);
     } else {
       sumColumns<Itself>(work, x, n, inner, 0);
       mapWith<Divide>(work, work, inner, count, count);

@@ -7,6 +7,7 @@ import { KC, multiply, packColumns, packTransposed, panelBytes, panelsBytes, STA
 import { axpyRows, dotRows, FEW_ROWS } from "./gemv";
 import { addRow, interleaveColumns, interleavedBytes, interleaveRows, rowBytes } from "./interleave";
 import { put } from "./loops";
+import { madd } from "./simd";
 
 /** The address of element i. */
 @inline export function at(p: usize, i: i32): usize { return p + (<usize>i << 2); }
@@ -26,6 +27,25 @@ export function accumulate(y: usize, x: usize, n: i32): void {
     put(y, f32x4.add(v128.load(y), v128.load(x)), n);
     y += 16;
     x += 16;
+  }
+}
+
+/** y *= x. */
+export function scale(y: usize, x: usize, n: i32): void {
+  for (; n > 0; n -= 4) {
+    put(y, f32x4.mul(v128.load(y), v128.load(x)), n);
+    y += 16;
+    x += 16;
+  }
+}
+
+/** One row of a GRU with the gates (r, z, n): h ← (1 − z) n + z h. */
+export function mix(h: usize, gates: usize, hidden: i32): void {
+  const z = gates + (<usize>hidden << 2);
+  const n = z + (<usize>hidden << 2);
+  for (let i: usize = 0, left = hidden; left > 0; i += 16, left -= 4) {
+    const v = v128.load(n + i);
+    put(h + i, madd(v128.load(z + i), f32x4.sub(v128.load(h + i), v), v), left);
   }
 }
 

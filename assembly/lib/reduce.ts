@@ -72,9 +72,20 @@ export const COLUMNS: i32 = 1024;
   }
 }
 
-/** Σ op.v(x, m) over a row of n floats. */
-@inline export function sumRow<Op>(x: usize, n: i32, m: v128): f64 {
+@unmanaged export class Itself {
+  @inline v(x: v128, _m: v128): v128 { return x; }
+}
+@unmanaged export class SquaredDifference {
+  @inline v(x: v128, m: v128): v128 {
+    const d = f32x4.sub(x, m);
+    return f32x4.mul(d, d);
+  }
+}
+
+/** Σ op.v(x, mean) over a row of n floats. One copy for each op, as of `sumColumns`: sums, variances and norms share theirs. */
+export function sumRow<Op>(x: usize, n: i32, mean: f32): f64 {
   const op = changetype<Op>(0);
+  const m = f32x4.splat(mean);
   let total = f64x2.splat(0);
   while (n >= 16) {
     let a = f32x4.splat(0);
@@ -172,7 +183,7 @@ export const COLUMNS: i32 = 1024;
 }
 
 /** y = Σ op.v(x, m) over n rows in `inner` columns; m holds a number for each column, or is 0. */
-@inline export function sumColumns<Op>(y: usize, x: usize, n: i32, inner: i32, m: usize): void {
+export function sumColumns<Op>(y: usize, x: usize, n: i32, inner: i32, m: usize): void {
   const step = <usize>inner << 2;
   let j = 0;
   for (; j + 16 <= inner; j += 16) {
@@ -189,7 +200,7 @@ export const COLUMNS: i32 = 1024;
 @inline export function sum<Op>(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
   const step = <usize>inner << 2;
   for (let o = 0; o < outer; o++) {
-    if (inner == 1) store<f32>(y, <f32>sumRow<Op>(x, n, f32x4.splat(0)));
+    if (inner == 1) store<f32>(y, <f32>sumRow<Op>(x, n, 0));
     else sumColumns<Op>(y, x, n, inner, 0);
     y += step;
     x += step * <usize>n;
