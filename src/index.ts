@@ -26,6 +26,7 @@ export * as safetensors from "./io/safetensors.js";
 export * as models from "./models/index.js";
 export * as nn from "./nn/index.js";
 export * as optim from "./optim/index.js";
+export { Profile, type ProfileRow, profile } from "./profile.js";
 export { defaultGenerator, Generator, type GeneratorState, manualSeed, type Seed } from "./random.js";
 export { type MemoryStats, memory } from "./runtime/arena.js";
 export type { Scope } from "./runtime/scope.js";

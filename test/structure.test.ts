@@ -36,7 +36,7 @@ const LAYERS = [
   ["src/layout.ts"],
   ["src/tape.ts"],
   ["src/autograd.ts"],
-  ["src/random.ts"],
+  ["src/random.ts", "src/profile.ts"],
   ["src/ops/"],
   ["src/creation.ts", "src/scoping.ts", "src/init.ts", "src/sampling.ts"],
   ["src/functional/"],

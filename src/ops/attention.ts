@@ -177,6 +177,7 @@ export const attentionOp = defineOp<Operands, readonly [y: Tensor, stats: Tensor
       );
     });
   },
+  flops: ([q, k, v], [y]) => scoreFlops(k, y, q.size(-1) + v.size(-1)),
   saves: { inputs: [0, 1, 2, 3, 4], outs: [0, 1] },
   backward: ([g], operands, [y, stats], attrs) => {
     const [q, k, v, bias] = operands;
@@ -185,6 +186,11 @@ export const attentionOp = defineOp<Operands, readonly [y: Tensor, stats: Tensor
     return [part(0, q), part(1, k), part(2, v), bias && attrs.biasGrad ? part(3, bias) : null, null];
   },
 });
+
+/** Of products in which every score takes part in `features` multiply-adds, those that a mask leaves out included. */
+function scoreFlops(k: Tensor, y: Tensor, features: number): number {
+  return 2 * numel(y.shape.slice(0, -1)) * k.size(-2) * features;
+}
 
 /** The gradients of q, k, v and, if it is wanted, of the bias; all at the broadcast leading dimensions. */
 export const attentionGradOp = defineOp<
@@ -225,6 +231,7 @@ export const attentionGradOp = defineOp<
       );
     });
   },
+  flops: ([, y, , q, k, v]) => scoreFlops(k, y, 3 * q.size(-1) + 2 * v.size(-1)),
   backward: notDifferentiable("the fused gradient is not recorded; compose attention from matmul and softmax instead"),
 });
 

@@ -2,7 +2,7 @@ import { K } from "../backend/index.js";
 import { checkDType, checkInteger, checkOneOf, checkRank, checkTuple } from "../check.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { arena, NULL } from "../runtime/arena.js";
-import { formatShape } from "../shape.js";
+import { formatShape, numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Ptr, Shape, Sizes, Spec } from "../types.js";
 import type { FusedActivation } from "./matmul.js";
@@ -140,6 +140,7 @@ export const convOp = defineOp<Operands, One, ConvAttrs & { activation: FusedAct
     const relu = attrs.activation === "relu" ? 1 : 0;
     K.conv_f32(y.ptr, x.ptr, weight.ptr, bias?.ptr ?? NULL, call.geometry, call.scratch, ...call.counts, relu);
   },
+  flops: ([, weight], [y]) => convFlops(weight, y),
   saves: ({ activation }) => ({ inputs: [0, 1], outs: activation === "relu" ? [0] : [] }),
   backward: ([g], [x, weight, bias], [y], { activation, ...attrs }) => {
     // Shared by the three thunks, made by the first of them.
@@ -156,6 +157,11 @@ export const convOp = defineOp<Operands, One, ConvAttrs & { activation: FusedAct
   },
 });
 
+/** Every element of y, the side with the outputs, is a sum over the taps of one output channel; so it is for the gradients. */
+export function convFlops(weight: Tensor, y: Tensor): number {
+  return 2 * y.numel * numel(weight.shape.slice(1));
+}
+
 /** Σ over all dimensions but the channels: the gradient of the bias. */
 export function channelSum(g: Tensor, rank: number): Tensor {
   const spatial = g.shape.map((_, d) => d).slice(-rank);
@@ -170,6 +176,7 @@ export const convInputGradOp = defineOp<readonly [Tensor, Tensor], One, ConvAttr
   forward: ([dx], [g, weight], attrs) => {
     runInputGrad(dx, g, weight, attrs);
   },
+  flops: ([g, weight]) => convFlops(weight, g),
   backward: ([gg], [g, weight], _, attrs) => [
     () => conv(gg, weight, null, attrs),
     () => convWeightGrad(g, gg, weight.shape, attrs),
@@ -190,6 +197,7 @@ export const convWeightGradOp = defineOp<readonly [Tensor, Tensor], One, ConvAtt
     const call = prepare(x.shape, dw.shape, g.shape, attrs, weightGradFloats);
     K.conv_weight_grad_f32(dw.ptr, g.ptr, x.ptr, call.geometry, call.scratch, ...call.counts);
   },
+  flops: ([g], [dw]) => convFlops(dw, g),
   backward: ([gg], [g, x], _, attrs) => [() => conv(x, gg, null, attrs), () => convInputGrad(g, gg, x.shape, attrs)],
 });
 

@@ -11,6 +11,7 @@ import {
   checkConvOperands,
   conv,
   convAttrs,
+  convFlops,
   convWeightGrad,
   runInputGrad,
 } from "./conv.js";
@@ -121,6 +122,7 @@ export const convTransposeOp = defineOp<
       0,
     );
   },
+  flops: ([x, weight]) => convFlops(weight, x),
   saves: { inputs: [0, 1] },
   backward: ([g], [x, weight, bias], _, attrs) => [
     () => conv(g, weight, null, attrs),

@@ -143,6 +143,7 @@ export const matmulOp = defineOp<Binary, One>({
   },
   strided: true,
   forward: ([c], [a, b]) => product(c, a, b, PLAIN),
+  flops: ([a], [c]) => 2 * c.numel * a.shape[a.ndim - 1]!,
   backward: ([g], [a, b]) => [
     () => sumTo(matmul(g, transpose(b, -1, -2)), a.shape),
     () => sumTo(matmul(transpose(a, -1, -2), g), b.shape),
@@ -230,6 +231,7 @@ export const linearOp = defineOp<LinearInputs, One, LinearAttrs>({
     if (input !== x) input.dispose();
     if (bias !== b) bias?.dispose();
   },
+  flops: ([, w], [y]) => 2 * y.numel * w.shape[1]!,
   saves: ({ activation }) => ({ inputs: [0, 1], outs: activation === "relu" ? [0] : [] }),
   backward: ([g], [x, w, b], [y], { activation }) => {
     // Shared by the three thunks, made by the first of them.

@@ -1,7 +1,8 @@
 import { materialize } from "../layout.js";
+import { profiler } from "../profile.js";
 import { type BackwardRule, isGradEnabled, record, type Thunk } from "../tape.js";
 import { adopt, type Layout, Tensor } from "../tensor.js";
-import type { Spec } from "../types.js";
+import { bytesOf, type Spec } from "../types.js";
 
 /** The tensors an op takes, in order; null for an optional one that is absent. */
 export type Inputs = readonly (Tensor | null)[];
@@ -31,6 +32,8 @@ export interface OpDefinition<I extends Inputs, O extends readonly Tensor[], A> 
   view?(inputs: I, attrs: A): Layout | readonly Layout[];
   /** True if `forward` reads `strides` itself. */
   readonly strided?: boolean;
+  /** Floating-point operations of one run, a multiply-add counts two: for profiles, where products dominate. */
+  flops?(inputs: I, outs: O, attrs: A): number;
   /** Which inputs and outputs the gradient reads. Default: every input, no output. */
   readonly saves?: Saves | ((attrs: A) => Saves);
   /**
@@ -72,11 +75,33 @@ export function once<T>(compute: () => T): () => T {
   };
 }
 
+/** Runs an op: see `run`. The one place where a profile looks on. */
+export function apply<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, inputs: I, attrs: A): O {
+  if (profiler === null) return run(op, inputs, attrs);
+  const start = performance.now();
+  const outs = run(op, inputs, attrs);
+  profiler.note(
+    op.name,
+    performance.now() - start,
+    op.flops?.(inputs, outs, attrs) ?? null,
+    bytesMoved(op, inputs, outs),
+  );
+  return outs;
+}
+
+function bytesMoved<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, inputs: I, outs: O): number {
+  if (op.view !== undefined) return 0;
+  // An expanded operand is read as often as it is repeated, but there is no more of it than its storage holds.
+  const bytesOfAll = (sum: number, t: Tensor | null): number =>
+    t === null ? sum : sum + Math.min(t.numel * bytesOf(t.dtype), t.storage.bytes);
+  return outs.reduce(bytesOfAll, inputs.reduce(bytesOfAll, 0));
+}
+
 /**
- * Runs an op: the one place where allocation, ownership and the tape meet.
+ * Where allocation, ownership and the tape meet.
  * Order: inputs alive, checks, allocation, kernels, tape, scope. If a check throws, nothing has happened.
  */
-export function apply<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, inputs: I, attrs: A): O {
+function run<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, inputs: I, attrs: A): O {
   for (const t of inputs) t?.assertAlive(op.name);
   const specs = op.infer(inputs as SpecsOf<I>, attrs);
   const outs = op.view === undefined ? compute(op, specs, inputs, attrs) : viewOf(op, inputs, attrs);

@@ -106,6 +106,11 @@ export function withShare(kept: Tensor, [x, weight, , bias]: Operands, use: (gat
 
 export type Operands = readonly [x: Tensor, weightIh: Tensor, weightHh: Tensor, bias: Maybe, ...others: Maybe[]];
 
+/** Operations of the products of every row of `rows` with some matrices. */
+export function productFlops(rows: Tensor, ...matrices: readonly Maybe[]): number {
+  return 2 * rows.size(0) * matrices.reduce((sum, m) => sum + (m?.numel ?? 0), 0);
+}
+
 /** aᵀ b: a weight's gradient from all rows of all steps. */
 export function overRows(a: Tensor, b: Tensor): Tensor {
   return matmul(transpose(a, 0, 1), b);

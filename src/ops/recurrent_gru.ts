@@ -12,6 +12,7 @@ import {
   NO_SECOND,
   type OpAttrs,
   overRows,
+  productFlops,
   ptr,
   recorded,
   release,
@@ -48,6 +49,7 @@ export const gruOp = defineOp<
       K.gru_f32(y.ptr, h.ptr, ...saved, ...given, ...work, rows, steps, batch, hidden, +reverse);
     });
   },
+  flops: ([x, weightIh, weightHh]) => productFlops(x, weightIh, weightHh),
   saves: { inputs: [0, 1, 2], outs: [2, 3, 4] },
   backward: ([dy, dh], inputs, [, , gates, candidate, before], attrs) => {
     const [, , weightHh, , biasHh, h0] = inputs;
@@ -73,6 +75,7 @@ export const gruGradOp = defineOp<
     const given = [ptr(dy), ptr(dhn), gates.ptr, candidate.ptr, before.ptr, weightHh.ptr] as const;
     K.gru_grad_f32(dshare.ptr, dhidden.ptr, dh.ptr, ...given, ...work, rows, steps, batch, hidden, +reverse);
   },
+  flops: ([, , gates, , , weightHh]) => productFlops(gates, weightHh),
   backward: NO_SECOND,
 });
 
@@ -98,6 +101,7 @@ export const gruClassicOp = defineOp<
       K.gru_classic_f32(y.ptr, h.ptr, ...given, ...work, rows, steps, batch, hidden, +reverse);
     });
   },
+  flops: ([x, weightIh, weightHh]) => productFlops(x, weightIh, weightHh),
   saves: { inputs: [0, 1, 2], outs: [2, 3] },
   backward: ([dy, dh], inputs, [, , gates, before], attrs) => {
     const all = once(() => apply(gruClassicGradOp, [dy, dh, gates, before, inputs[2]], attrs));
@@ -128,6 +132,7 @@ export const gruClassicGradOp = defineOp<
     const given = [ptr(dy), ptr(dhn), gates.ptr, before.ptr, weightHh.ptr] as const;
     K.gru_classic_grad_f32(dshare.ptr, dh.ptr, ...given, ...work, rows, steps, batch, hidden, +reverse);
   },
+  flops: ([, , gates, , weightHh]) => productFlops(gates, weightHh),
   backward: NO_SECOND,
 });
 

@@ -10,6 +10,7 @@ import {
   NO_SECOND,
   type OpAttrs,
   overRows,
+  productFlops,
   ptr,
   recorded,
   release,
@@ -50,6 +51,7 @@ export const lstmOp = defineOp<
       K.lstm_f32(y.ptr, h.ptr, c.ptr, ...saved, ...given, ...work, ...counts);
     });
   },
+  flops: ([x, weightIh, weightHh, , projection]) => productFlops(x, weightIh, weightHh, projection),
   saves: { inputs: [0, 1, 2, 4], outs: [3, 4, 5, 6] },
   backward: ([dy, dh, dc], inputs, [, , , gates, hBefore, cBefore, full], attrs) => {
     const [, , weightHh, , projection, h0, c0] = inputs;
@@ -89,6 +91,7 @@ export const lstmGradOp = defineOp<
     const counts = [gates.size(0), steps, batch, hidden, proj, +reverse] as const;
     K.lstm_grad_f32(dshare.ptr, dh.ptr, dc.ptr, ptr(dproj), ...given, ...work, ...counts);
   },
+  flops: ([, , , gates, , weightHh, projection]) => productFlops(gates, weightHh, projection),
   backward: NO_SECOND,
 });
 

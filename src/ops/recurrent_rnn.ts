@@ -10,6 +10,7 @@ import {
   NO_SECOND,
   type OpAttrs,
   overRows,
+  productFlops,
   ptr,
   recorded,
   release,
@@ -40,6 +41,7 @@ export const rnnOp = defineOp<
     const given = [weightHh.ptr, ptr(h0)] as const;
     K.rnn_f32(y.ptr, h.ptr, ptr(before), ...given, ...work, rows, steps, batch, hidden, +reverse, +relu);
   },
+  flops: ([x, weightIh, weightHh]) => productFlops(x, weightIh, weightHh),
   saves: { inputs: [0, 1, 2], outs: [0, 2] },
   backward: ([dy, dh], inputs, [y, , before], attrs) => {
     const all = once(() => apply(rnnGradOp, [dy, dh, y, inputs[2]], attrs));
@@ -63,6 +65,7 @@ export const rnnGradOp = defineOp<
     const given = [ptr(dy), ptr(dhn), y.ptr, weightHh.ptr] as const;
     K.rnn_grad_f32(dshare.ptr, dh.ptr, ...given, ...work, rows, steps, batch, hidden, +reverse, +relu);
   },
+  flops: ([, , y, weightHh]) => productFlops(y, weightHh),
   backward: NO_SECOND,
 });
 
