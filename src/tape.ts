@@ -70,10 +70,11 @@ export class TapeNode implements GradFn {
     this.retained = outs.map(() => null);
     this.edges = inputs.map(edgeOf);
     for (const edge of this.edges) if (edge !== null && "node" in edge) edge.node.retain();
-    this.inputs = inputs.map(
-      (t, i) => t && save(t, keeps.inputs === "all" || keeps.inputs.includes(i), `input ${i} of ${name}`),
+    const all = keeps.inputs === "all" ? null : keeps.inputs;
+    this.inputs = inputs.map((t, i) =>
+      t === null ? null : all === null || all.includes(i) ? save(t) : saveShape(t, `input ${i} of ${name}`),
     );
-    this.outs = outs.map((t, i) => save(t, keeps.outs.includes(i), `output ${i} of ${name}`));
+    this.outs = outs.map((t, i) => (keeps.outs.includes(i) ? save(t) : saveShape(t, `output ${i} of ${name}`)));
   }
 
   retain(): void {
@@ -135,10 +136,15 @@ export function edgeOf(t: Tensor | null): Edge {
   return t.gradSlot === null ? null : { slot: t.gradSlot, spec: { shape: t.shape, dtype: t.dtype } };
 }
 
-/** A value for the backward pass; one that is not kept still tells its shape, and says what happened if it is read. */
-function save(t: Tensor, keep: boolean, what: string): Saved {
-  const tensor = t.alias(t, keep ? t.origin : `${what}, which its \`saves\` does not list,`);
-  if (!keep) tensor.dispose();
+/** A value for the backward pass. */
+function save(t: Tensor): Saved {
+  return { tensor: t.alias(), version: t.storage.version };
+}
+
+/** One that is not kept still tells its shape, and says what happened if it is read. */
+function saveShape(t: Tensor, what: string): Saved {
+  const tensor = t.alias(t, `${what}, which its \`saves\` does not list,`);
+  tensor.dispose();
   return { tensor, version: t.storage.version };
 }
 

@@ -35,6 +35,8 @@ export class Tensor implements Owned, Spec {
   readonly offset: number;
   /** Number of elements. */
   readonly numel: number;
+  /** True if walking the tensor row-major touches consecutive elements. Dimensions of size 1 have no say. */
+  readonly isContiguous: boolean;
   scope: Scope | null = null;
   /** The op that made this tensor, if the tape recorded it. */
   gradFn: GradFn | null = null;
@@ -54,6 +56,7 @@ export class Tensor implements Owned, Spec {
     this.strides = layout.strides;
     this.offset = layout.offset;
     this.numel = numel(layout.shape);
+    this.isContiguous = isContiguous(layout.shape, layout.strides);
   }
 
   /** A new tensor with its own, uninitialised block. It belongs to nobody yet: see `adopt`. */
@@ -82,10 +85,6 @@ export class Tensor implements Owned, Spec {
 
   get disposed(): boolean {
     return this.dead;
-  }
-
-  get isContiguous(): boolean {
-    return isContiguous(this.shape, this.strides);
   }
 
   /** Size of one dimension (negative counts from the end), or the whole shape. */

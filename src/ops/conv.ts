@@ -72,7 +72,7 @@ function paddingOf(
 
 /**
  * Checks dtypes, ranks, channels and bias. The channels of x are those of the weight's dimension 1 in every group, for a transposed
- * convolution all of its dimension 0; the outputs are the other one. Returns the outputs' number and what messages say for context.
+ * convolution all of its dimension 0; the outputs are the other one. Returns the outputs' number, and `context` for further messages.
  */
 export function checkConvOperands(
   op: string,
@@ -81,7 +81,7 @@ export function checkConvOperands(
   bias: Spec | null,
   { stride, groups }: ConvAttrs,
   transposed: boolean,
-): { outChannels: number; context: string } {
+): { outChannels: number; context: () => string } {
   const rank = stride.length;
   checkDType(op, "input", x, "float32");
   checkDType(op, "weight", weight, "float32");
@@ -90,21 +90,21 @@ export function checkConvOperands(
   const [all, perGroup] = weight.shape as readonly [number, number, ...number[]];
   const [inChannels, outChannels] = transposed ? [all, perGroup * groups] : [perGroup * groups, all];
   const channels = x.shape[x.shape.length - rank - 1]!;
-  const context = `weight ${formatShape(weight.shape)}, groups ${groups}, input ${formatShape(x.shape)}`;
+  const context = (): string => `weight ${formatShape(weight.shape)}, groups ${groups}, input ${formatShape(x.shape)}`;
   if (channels !== inChannels) {
-    throw new ShapeError(op, `input has ${channels} channels; expected ${inChannels} (${context})`);
+    throw new ShapeError(op, `input has ${channels} channels; expected ${inChannels} (${context()})`);
   }
   if (all % groups !== 0) {
     const what = transposed ? "input" : "output";
     throw new ShapeError(
       op,
-      `weight has ${all} ${what} channels; expected a multiple of groups ${groups} (${context})`,
+      `weight has ${all} ${what} channels; expected a multiple of groups ${groups} (${context()})`,
     );
   }
   if (bias !== null) {
     checkDType(op, "bias", bias, "float32");
     if (bias.shape.length !== 1 || bias.shape[0] !== outChannels) {
-      throw new ShapeError(op, `bias has shape ${formatShape(bias.shape)}; expected [${outChannels}] (${context})`);
+      throw new ShapeError(op, `bias has shape ${formatShape(bias.shape)}; expected [${outChannels}] (${context()})`);
     }
   }
   return { outChannels, context };
@@ -115,20 +115,30 @@ function inferConv(x: Spec, weight: Spec, bias: Spec | null, attrs: ConvAttrs): 
   const rank = stride.length;
   const op = `Conv${rank}d`;
   const { outChannels, context } = checkConvOperands(op, x, weight, bias, attrs, false);
-  const kernel = weight.shape.slice(2);
-  const size = x.shape.slice(-rank);
-  const padded = size.map((n, d) => n + padding[d]![0] + padding[d]![1]);
-  const reach = kernel.map((k, d) => dilation[d]! * (k - 1) + 1);
-  if (kernel.some((k) => k === 0) || reach.some((r, d) => r > padded[d]!)) {
-    const spans = dilation.some((d) => d !== 1) ? ` (dilation ${formatShape(dilation)}: ${formatShape(reach)})` : "";
-    throw new ShapeError(
-      op,
-      `kernel ${formatShape(kernel)}${spans} does not fit into the padded input ${formatShape(padded)}; ` +
-        `expected sizes from 1 to the input's (${context})`,
-    );
+  const shape = x.shape.slice();
+  const lead = shape.length - rank;
+  shape[lead - 1] = outChannels;
+  for (let d = 0; d < rank; d++) {
+    const kernel = weight.shape[d + 2]!;
+    const reach = dilation[d]! * (kernel - 1) + 1;
+    const padded = x.shape[lead + d]! + padding[d]![0] + padding[d]![1];
+    if (kernel === 0 || reach > padded) throw misfit(op, x, weight, attrs, context());
+    shape[lead + d] = Math.floor((padded - reach) / stride[d]!) + 1;
   }
-  const out = padded.map((n, d) => Math.floor((n - reach[d]!) / stride[d]!) + 1);
-  return [{ shape: [...x.shape.slice(0, -rank - 1), outChannels, ...out], dtype: "float32" }];
+  return [{ shape, dtype: "float32" }];
+}
+
+/** A kernel of no size, or larger than the input with its padding. */
+function misfit(op: string, x: Spec, weight: Spec, { padding, dilation }: ConvAttrs, context: string): ShapeError {
+  const kernel = weight.shape.slice(2);
+  const padded = x.shape.slice(-kernel.length).map((n, d) => n + padding[d]![0] + padding[d]![1]);
+  const reach = kernel.map((k, d) => dilation[d]! * (k - 1) + 1);
+  const spans = dilation.some((d) => d !== 1) ? ` (dilation ${formatShape(dilation)}: ${formatShape(reach)})` : "";
+  return new ShapeError(
+    op,
+    `kernel ${formatShape(kernel)}${spans} does not fit into the padded input ${formatShape(padded)}; ` +
+      `expected sizes from 1 to the input's (${context})`,
+  );
 }
 
 /** y = act(conv(x, w) + b). x [N, C, I…] or [C, I…], w [O, C/G, K…], b [O] or null → y [N, O, Q…] or [O, Q…]. */
@@ -137,8 +147,10 @@ export const convOp = defineOp<Operands, One, ConvAttrs & { activation: FusedAct
   infer: ([x, weight, bias], attrs) => inferConv(x, weight, bias, attrs),
   forward: ([y], [x, weight, bias], attrs) => {
     const call = prepare(x.shape, weight.shape, y.shape, attrs, forwardFloats);
+    const [n, groups, inputs, outputs] = call.counts;
     const relu = attrs.activation === "relu" ? 1 : 0;
-    K.conv_f32(y.ptr, x.ptr, weight.ptr, bias?.ptr ?? NULL, call.geometry, call.scratch, ...call.counts, relu);
+    const b = bias?.ptr ?? NULL;
+    K.conv_f32(y.ptr, x.ptr, weight.ptr, b, call.geometry, call.scratch, n, groups, inputs, outputs, relu);
   },
   flops: ([, weight], [y]) => convFlops(weight, y),
   saves: ({ activation }) => ({ inputs: [0, 1], outs: activation === "relu" ? [0] : [] }),
@@ -186,7 +198,8 @@ export const convInputGradOp = defineOp<readonly [Tensor, Tensor], One, ConvAttr
 /** The kernel call of `convInputGradOp`. */
 export function runInputGrad(dx: Tensor, g: Tensor, weight: Tensor, attrs: ConvAttrs): void {
   const call = prepare(dx.shape, weight.shape, g.shape, attrs, inputGradFloats);
-  K.conv_input_grad_f32(dx.ptr, g.ptr, weight.ptr, call.geometry, call.scratch, ...call.counts);
+  const [n, groups, inputs, outputs] = call.counts;
+  K.conv_input_grad_f32(dx.ptr, g.ptr, weight.ptr, call.geometry, call.scratch, n, groups, inputs, outputs);
 }
 
 /** dw, the adjoint of conv in w: dw[o, c, k] = Σ over images and outputs of g[o, q] · x[c, q·stride − padding + k·dilation]. */
@@ -195,7 +208,8 @@ export const convWeightGradOp = defineOp<readonly [Tensor, Tensor], One, ConvAtt
   infer: (_, { weightShape }) => [{ shape: weightShape, dtype: "float32" }],
   forward: ([dw], [g, x], attrs) => {
     const call = prepare(x.shape, dw.shape, g.shape, attrs, weightGradFloats);
-    K.conv_weight_grad_f32(dw.ptr, g.ptr, x.ptr, call.geometry, call.scratch, ...call.counts);
+    const [n, groups, inputs, outputs] = call.counts;
+    K.conv_weight_grad_f32(dw.ptr, g.ptr, x.ptr, call.geometry, call.scratch, n, groups, inputs, outputs);
   },
   flops: ([g], [dw]) => convFlops(dw, g),
   backward: ([gg], [g, x], _, attrs) => [() => conv(x, gg, null, attrs), () => convInputGrad(g, gg, x.shape, attrs)],
@@ -208,7 +222,8 @@ export function conv(
   attrs: ConvAttrs,
   activation: FusedActivation = "none",
 ): Tensor {
-  return apply(convOp, [x, weight, bias], { ...attrs, activation })[0];
+  const { stride, padding, dilation, groups } = attrs;
+  return apply(convOp, [x, weight, bias], { stride, padding, dilation, groups, activation })[0];
 }
 
 function convInputGrad(g: Tensor, weight: Tensor, inputShape: Shape, attrs: ConvAttrs): Tensor {
@@ -250,25 +265,34 @@ export function prepare(
   floats: (sizes: SpatialSizes) => number,
 ): Call {
   const rank = attrs.stride.length;
-  const triple = (values: Shape, fill: number): Triple => [
-    values.at(-3) ?? fill,
-    values.at(-2) ?? fill,
-    values.at(-1)!,
-  ];
-  const before = attrs.padding.map(([n]) => n);
   const sizes: SpatialSizes = {
-    input: triple(input.slice(-rank), 1),
-    kernel: triple(weight.slice(2), 1),
-    output: triple(output.slice(-rank), 1),
-    stride: triple(attrs.stride, 1),
-    padding: triple(before, 0),
-    dilation: triple(attrs.dilation, 1),
+    input: triple(input, rank, 1),
+    kernel: triple(weight, rank, 1),
+    output: triple(output, rank, 1),
+    stride: triple(attrs.stride, rank, 1),
+    padding: triple(
+      attrs.padding.map((p) => p[0]),
+      rank,
+      0,
+    ),
+    dilation: triple(attrs.dilation, rank, 1),
     counts: [input.length === rank + 1 ? 1 : input[0]!, attrs.groups, weight[1]!, weight[0]! / attrs.groups],
   };
   const geometry = arena.scratch(GEOMETRY_BYTES + 4 * floats(sizes));
-  const { kernel, stride, padding, dilation } = sizes;
-  arena.i32.set([sizes.input, kernel, sizes.output, stride, padding, dilation].flat(), geometry >>> 2);
+  const to = arena.i32;
+  let at = geometry >>> 2;
+  for (const part of [sizes.input, sizes.kernel, sizes.output, sizes.stride, sizes.padding, sizes.dilation]) {
+    to[at++] = part[0];
+    to[at++] = part[1];
+    to[at++] = part[2];
+  }
   return { geometry, scratch: (geometry + GEOMETRY_BYTES) as Ptr, counts: sizes.counts };
+}
+
+/** The last `rank` values, as of three dimensions. */
+function triple(values: Shape, rank: number, fill: number): Triple {
+  const n = values.length;
+  return [rank > 2 ? values[n - 3]! : fill, rank > 1 ? values[n - 2]! : fill, values[n - 1]!];
 }
 
 /** The kernels' own records, the work space of a matrix product, and what aligning the parts of the work space costs. */
@@ -293,9 +317,10 @@ function placesFloats([depth, height, width]: Triple): number {
 
 /** A copy of one group's input with its padding. */
 function inputFloats({ kernel, output, stride, dilation, counts }: SpatialSizes): number {
-  const reach = output.map((q, d) => (q - 1) * stride[d]! + (kernel[d]! - 1) * dilation[d]! + 1);
+  const depth = (output[0] - 1) * stride[0] + (kernel[0] - 1) * dilation[0] + 1;
+  const rows = (output[1] - 1) * stride[1] + (kernel[1] - 1) * dilation[1] + 1;
   const columns = output[2] + Math.floor(((kernel[2] - 1) * dilation[2]) / stride[2]);
-  return counts[2] * reach[0]! * reach[1]! * Math.min(stride[2], (kernel[2] - 1) * dilation[2] + 1) * columns;
+  return counts[2] * depth * rows * Math.min(stride[2], (kernel[2] - 1) * dilation[2] + 1) * columns;
 }
 
 function forwardFloats(sizes: SpatialSizes): number {

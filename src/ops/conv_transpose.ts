@@ -86,7 +86,7 @@ function inferTransposed(x: Spec, weight: Spec, bias: Spec | null, attrs: ConvAt
   const kernel = weight.shape.slice(2);
   const out = sizesOf(x.shape, kernel, attrs);
   if ([...kernel, ...x.shape.slice(-rank)].includes(0) || out.some((n) => n < 1)) {
-    throw new ShapeError(op, `output would be ${formatShape(out)}; expected sizes ≥ 1 (${context})`);
+    throw new ShapeError(op, `output would be ${formatShape(out)}; expected sizes ≥ 1 (${context()})`);
   }
   return [{ shape: [...x.shape.slice(0, -rank - 1), outChannels, ...out], dtype: "float32" }];
 }

@@ -49,6 +49,11 @@ function rowsOf({ shape, strides }: Operand): Rows | null {
 /** c = act(a · b + bias), c contiguous. An operand is copied only if neither of its directions is contiguous, or both are transposed. */
 function product(c: Operand, a: Operand, b: Operand, epilogue: Epilogue): void {
   if (numel(c.shape) === 0) return;
+  const [rowsA, rowsB] = [rowsOf(a), rowsOf(b)];
+  if (rowsA !== null && rowsB !== null && !(rowsA.transposed && rowsB.transposed)) {
+    inPlaceProduct(c, a, b, rowsA, rowsB, epilogue);
+    return;
+  }
   const copies: Tensor[] = [];
   const copy = (x: Operand): Operand => {
     const y = Tensor.allocate(x.shape, "float32", "matmul");
@@ -57,27 +62,32 @@ function product(c: Operand, a: Operand, b: Operand, epilogue: Epilogue): void {
     return y;
   };
   try {
-    let left = rowsOf(a) === null ? copy(a) : a;
-    let right = rowsOf(b) === null ? copy(b) : b;
+    let left = rowsA === null ? copy(a) : a;
+    let right = rowsB === null ? copy(b) : b;
     if (rowsOf(left)!.transposed && rowsOf(right)!.transposed) {
       if (numel(left.shape) <= numel(right.shape)) left = copy(left);
       else right = copy(right);
     }
-    inPlaceProduct(c, left, right, epilogue);
+    inPlaceProduct(c, left, right, rowsOf(left)!, rowsOf(right)!, epilogue);
   } finally {
     for (const t of copies) t.dispose();
   }
 }
 
 /** In as few kernel calls as the layouts of the leading dimensions allow. */
-function inPlaceProduct(c: Operand, a: Operand, b: Operand, { bias, relu }: Epilogue): void {
-  const [m, n] = c.shape.slice(-2) as [number, number];
+function inPlaceProduct(c: Operand, a: Operand, b: Operand, left: Rows, right: Rows, { bias, relu }: Epilogue): void {
+  const rank = c.shape.length;
+  const m = c.shape[rank - 2]!;
+  const n = c.shape[rank - 1]!;
   const k = a.shape[a.shape.length - 1]!;
-  const [left, right] = [rowsOf(a)!, rowsOf(b)!];
   const kernel = left.transposed ? K.gemm_tn_f32 : right.transposed ? K.gemm_nt_f32 : K.gemm_nn_f32;
   const scratch = arena.scratch(K.gemm_scratch_bytes(m, n, k));
   const start = bias === NULL ? START.zero : START.column;
   const low = relu ? 0 : -Infinity;
+  if (rank === 2) {
+    kernel(c.ptr, a.ptr, b.ptr, bias, scratch, 1, m, n, k, 0, 0, 0, n, left.ld, right.ld, start, low, Infinity);
+    return;
+  }
   const lead = c.shape.slice(0, -2);
   const steps = (x: Operand): number[] => broadcastStrides(x.shape.slice(0, -2), x.strides.slice(0, -2), lead);
   const { shape, strides } = collapse(lead, [steps(c), steps(a), steps(b)]);
@@ -213,13 +223,15 @@ export const linearOp = defineOp<LinearInputs, One, LinearAttrs>({
         throw new ShapeError("Linear", `bias has shape ${formatShape(b.shape)}; expected [${out}]`);
       }
     }
-    return [{ shape: [...x.shape.slice(0, -1), out], dtype: "float32" }];
+    const shape = x.shape.slice();
+    shape[shape.length - 1] = out;
+    return [{ shape, dtype: "float32" }];
   },
   strided: true,
   forward: ([y], [x, w, b], { activation }) => {
     const [n, k] = w.shape as [number, number];
-    const flat = [numel(x.shape.slice(0, -1)), k];
-    const strides = viewStrides(x, flat);
+    const flat = x.ndim === 2 ? x.shape : [numel(x.shape.slice(0, -1)), k];
+    const strides = x.ndim === 2 ? x.strides : viewStrides(x, flat);
     const input = strides === null ? materialize(x) : x;
     const bias = b === null || b.isContiguous ? b : materialize(b);
     product(

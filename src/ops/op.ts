@@ -105,7 +105,7 @@ function run<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, 
   for (const t of inputs) t?.assertAlive(op.name);
   const specs = op.infer(inputs as SpecsOf<I>, attrs);
   const outs = op.view === undefined ? compute(op, specs, inputs, attrs) : viewOf(op, inputs, attrs);
-  if (isGradEnabled() && typeof op.backward === "function" && inputs.some((t) => t?.requiresGrad)) {
+  if (isGradEnabled() && typeof op.backward === "function" && anyRequiresGrad(inputs)) {
     const { backward } = op;
     const saves = typeof op.saves === "function" ? op.saves(attrs) : op.saves;
     // The tape hands back what it was given, in the same order; the op's own types describe it again.
@@ -116,6 +116,11 @@ function run<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, 
   return outs;
 }
 
+function anyRequiresGrad(inputs: Inputs): boolean {
+  for (const t of inputs) if (t?.requiresGrad) return true;
+  return false;
+}
+
 function compute<I extends Inputs, O extends readonly Tensor[], A>(
   op: Op<I, O, A>,
   specs: readonly Spec[],
@@ -123,32 +128,32 @@ function compute<I extends Inputs, O extends readonly Tensor[], A>(
   attrs: A,
 ): O {
   const made: Tensor[] = [];
-  const copies: Tensor[] = [];
+  // The inputs with copies in place of those that do not lie in order; null while there is none.
+  let ordered: (Tensor | null)[] | null = null;
   try {
     for (const { shape, dtype } of specs) made.push(Tensor.allocate(shape, dtype, op.name));
-    const operands = op.strided
-      ? inputs
-      : inputs.map((t) => (t === null || t.isContiguous ? t : remember(materialize(t), copies)));
+    for (let i = 0; i < inputs.length && !op.strided; i++) {
+      const t = inputs[i] ?? null;
+      if (t === null || t.isContiguous) continue;
+      ordered ??= inputs.slice();
+      ordered[i] = materialize(t);
+    }
     const outs = asTuple<O>(made);
-    op.forward!(outs, operands as I, attrs);
+    op.forward!(outs, (ordered ?? inputs) as I, attrs);
     return outs;
   } catch (error) {
     for (const t of made) t.dispose();
     throw error;
   } finally {
-    for (const copy of copies) copy.dispose();
+    if (ordered !== null) for (const [i, t] of ordered.entries()) if (t !== inputs[i]) t?.dispose();
   }
-}
-
-function remember(t: Tensor, list: Tensor[]): Tensor {
-  list.push(t);
-  return t;
 }
 
 function viewOf<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, inputs: I, attrs: A): O {
   const layouts = op.view!(inputs, attrs);
-  const list = "shape" in layouts ? [layouts] : layouts;
-  return asTuple<O>(list.map((layout) => inputs[0]!.alias(layout, op.name)));
+  const x = inputs[0]!;
+  if ("shape" in layouts) return asTuple<O>([x.alias(layouts, op.name)]);
+  return asTuple<O>(layouts.map((layout) => x.alias(layout, op.name)));
 }
 
 /** A list made from an op's own specs, as the tuple that the op declares. */
