@@ -302,6 +302,13 @@ export const cases = [
     run: ([g, x, weight]) => apply(ops.preluGradOp, [g as Tensor, x as Tensor, weight as Tensor], undefined)[0],
     oracle: ([g, x, weight]) => preluOracle(g!, x!, weight!),
     samples: PRELU_INPUTS.map(([name, x, weight]) => ({ name, inputs: [x, { ...x, grad: false }, weight] })),
+    bench: [
+      {
+        name: "1M",
+        inputs: [{ shape: [16, 64, 32, 32] }, { shape: [16, 64, 32, 32], grad: false }, { shape: [64] }],
+        bytes: 12 << 20,
+      },
+    ],
   }),
 
   row<{ lower?: number; upper?: number }>(
@@ -336,6 +343,7 @@ export const cases = [
     },
     oracle: ([g, x]) => rreluOracle(g!, x!),
     samples: [{ name: "tail", inputs: [{ shape: [3, 7] }, { shape: [3, 7], grad: false }] }],
+    bench: [{ name: "1M", inputs: [{ shape: [1 << 20] }, { shape: [1 << 20], grad: false }], bytes: 12 << 20 }],
   }),
 
   opCase<{ dim?: number }>({

@@ -139,6 +139,7 @@ export const cases = [
     run: ([a, b]) => apply(maximumShareOp, [a as Tensor, b as Tensor], undefined)[0],
     oracle: ([a, b]) => broadcastOracle(a!, b!, (x, y) => (x < y ? 0 : x === y ? 0.5 : 1)),
     samples: [{ ...SPECIAL, name: "special" }],
+    bench: [{ name: "1M", inputs: [{ shape: [1 << 20] }, { shape: [1 << 20] }], bytes: 12 << 20 }],
   }),
   opCase<unknown>({
     name: "neg",

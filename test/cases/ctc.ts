@@ -184,6 +184,7 @@ export const cases = [
           ints([16], ...new Array<number>(16).fill(20)),
         ],
         options: {},
+        bytes: 100 * 16 * 40 * 4,
       },
     ],
   }),

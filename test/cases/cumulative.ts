@@ -28,5 +28,8 @@ export const cases = [
       { name: "int32", inputs: [{ shape: [2], dtype: "int32" }], options: { dim: 0 }, message: ["cumprod", "int32"] },
       { name: "no such dim", inputs: [{ shape: [2] }], options: { dim: 1 }, message: ["cumprod", "dim"] },
     ],
+    bench: [
+      { name: "1M", inputs: [{ shape: [1024, 1024], low: 0.9, high: 1.1 }], options: { dim: 1 }, bytes: 8 << 20 },
+    ],
   }),
 ];

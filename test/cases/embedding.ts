@@ -86,5 +86,13 @@ export const cases = [
       { name: "no classes", inputs: [at([0], [])], options: {}, message: ["oneHot", "numClasses"] },
       { name: "floats", inputs: [{ shape: [2] }], options: {}, message: ["oneHot", "int32"] },
     ],
+    bench: [
+      {
+        name: "2048 of 1000",
+        inputs: [{ shape: [2048], dtype: "int32", high: 1000 }],
+        options: { numClasses: 1000 },
+        bytes: 2048 * 4004,
+      },
+    ],
   }),
 ];

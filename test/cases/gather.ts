@@ -179,6 +179,14 @@ export const cases = [
         message: ["scatter", "int32"],
       },
     ],
+    bench: [
+      {
+        name: "1M into rows of 1024",
+        inputs: [{ shape: [1024, 1024] }, { shape: [1024, 1024], dtype: "int32", high: 1024 }, { shape: [1024, 1024] }],
+        options: { dim: 1 },
+        bytes: 16 << 20,
+      },
+    ],
   }),
   opCase<AlongDim & { value: number }>({
     name: "scatter of a number",
@@ -281,6 +289,14 @@ export const cases = [
         inputs: [{ shape: [3] }, at([1], [3]), { shape: [1] }],
         options: { dim: 0, reduce: "amax" },
         message: ["scatterReduce", "3"],
+      },
+    ],
+    bench: [
+      {
+        name: "1M into rows of 1024",
+        inputs: [{ shape: [1024, 1024] }, { shape: [1024, 1024], dtype: "int32", high: 1024 }, { shape: [1024, 1024] }],
+        options: { dim: 1, reduce: "amax" },
+        bytes: 20 << 20,
       },
     ],
   }),

@@ -238,6 +238,7 @@ export const cases = [
       { name: "singular", inputs: [SINGULAR], forwardOnly: true },
     ],
     errors: [{ name: "a vector", inputs: [{ shape: [3] }], message: ["det", "[3]"] }],
+    bench: [{ name: "256 of 8x8", inputs: [regular(256, 8)], flops: 256 * (2 / 3) * 8 ** 3 }],
   }),
   opCase<unknown>({
     name: "linalg.lstsq",
@@ -303,5 +304,6 @@ export const cases = [
       { name: "wide", inputs: [{ shape: [2, 4] }], forwardOnly: true },
     ],
     errors: [{ name: "a vector", inputs: [{ shape: [3] }], message: ["qr", "[3]"] }],
+    bench: [{ name: "256x32", inputs: [{ shape: [256, 32] }], flops: 2 * (2 * 256 - (2 / 3) * 32) * 32 ** 2 }],
   }),
 ];

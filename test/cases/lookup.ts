@@ -117,6 +117,18 @@ export const cases = [
         message: ["index", "2", "3"],
       },
     ],
+    bench: [
+      {
+        name: "1M places of two dimensions",
+        inputs: [
+          { shape: [1024, 1024] },
+          { shape: [1 << 20], dtype: "int32", high: 1024 },
+          { shape: [1 << 20], dtype: "int32", high: 1024 },
+        ],
+        options: { layout: [0, 0] },
+        bytes: 16 << 20,
+      },
+    ],
   }),
   opCase<unknown>({
     name: "index with a mask",

@@ -209,7 +209,7 @@ export const cases = [
       },
     ],
     bench: [
-      { name: "128x10", inputs: [{ shape: [128, 10] }, classes([128], 10), null], options: {} },
+      { name: "128x10", inputs: [{ shape: [128, 10] }, classes([128], 10), null], options: {}, bytes: 128 * 44 },
       {
         name: "2048x1000",
         inputs: [{ shape: [2048, 1000] }, classes([2048], 1000), null],
@@ -253,7 +253,14 @@ export const cases = [
     oracle: (inputs, options) => classOracle(inputs, options, true),
     samples: SAMPLES,
     errors: REFUSED("NLLLoss"),
-    bench: [{ name: "2048x1000", inputs: [{ shape: [2048, 1000] }, classes([2048], 1000), null], options: {} }],
+    bench: [
+      {
+        name: "2048x1000",
+        inputs: [{ shape: [2048, 1000] }, classes([2048], 1000), null],
+        options: {},
+        bytes: 2048 * 8,
+      },
+    ],
   }),
   opCase<unknown>({
     name: "nll_grad",

@@ -91,5 +91,6 @@ export const cases = [
       { name: "nothing to search", inputs: [bool([0, 2])] },
       { name: "a scalar", inputs: [bool([], [1])] },
     ],
+    bench: [{ name: "half of 1M", inputs: [{ shape: [1024, 1024], dtype: "bool" }], bytes: 5 << 20 }],
   }),
 ];

@@ -1,9 +1,10 @@
-import { functional as F, type Tensor, tensor } from "../../src/node.js";
+import { functional as F, type Tensor } from "../../src/node.js";
 import { type FixedWindows, maxPool, maxPoolGatherOp } from "../../src/ops/maxpool.js";
 import { apply } from "../../src/ops/op.js";
 import { Nd } from "../support/nd.js";
 import { opCase, type Sample } from "../support/op-case.js";
 import { POOL2D_SAMPLES, type PoolOptions, poolOracle } from "../support/windows.js";
+import { at } from "./gather.js";
 
 /** NaN is above everything. */
 function maximum(values: readonly number[]): number {
@@ -108,6 +109,9 @@ export const cases = [
     run: ([x], options) => F.maxPool2d(x as Tensor, { ...options, returnIndices: true }),
     oracle: ([x], options) => [two(x!, options), poolOracle(x!, 2, options, placeOf)],
     samples: samples.map((s) => ({ ...s, forwardOnly: true })),
+    bench: [
+      { name: "LeNet", inputs: [{ shape: [64, 6, 24, 24] }], options: { kernelSize: 2 }, bytes: 64 * 6 * 24 * 24 * 6 },
+    ],
   }),
   opCase<Options>({
     name: "maxPool1d",
@@ -160,42 +164,43 @@ export const cases = [
       },
     ],
   }),
-  opCase<{ indices: number[]; size: number[] }>({
+  opCase<{ size: number[] }>({
     name: "maxUnpool2d",
     ops: ["max_unpool", "max_unpool_grad"],
-    run: ([x], { indices, size }) => {
-      const index = tensor(Int32Array.from(indices), { shape: (x as Tensor).shape });
-      try {
-        return F.maxUnpool2d(x as Tensor, index, { kernelSize: 2, outputSize: size });
-      } finally {
-        index.dispose();
-      }
-    },
-    oracle: ([x], { indices, size }) => {
+    run: ([x, index], { size }) => F.maxUnpool2d(x as Tensor, index as Tensor, { kernelSize: 2, outputSize: size }),
+    oracle: ([x, index], { size }) => {
       const lead = x!.shape.slice(0, -2);
       const out = new Nd([...lead, ...size]);
       const [n, m] = [x!.shape.at(-1)! * x!.shape.at(-2)!, size[0]! * size[1]!];
       x!.data.forEach((v, i) => {
-        out.data[Math.floor(i / n) * m + indices[i]!] = v;
+        out.data[Math.floor(i / n) * m + index!.data[i]!] = v;
       });
       return out;
     },
     samples: [
-      { name: "two planes", inputs: [{ shape: [2, 1, 2] }], options: { indices: [0, 7, 5, 3], size: [2, 4] } },
-      { name: "odd size", inputs: [{ shape: [1, 1, 1, 2] }], options: { indices: [9, 2], size: [2, 5] } },
+      { name: "two planes", inputs: [{ shape: [2, 1, 2] }, at([2, 1, 2], [0, 7, 5, 3])], options: { size: [2, 4] } },
+      { name: "odd size", inputs: [{ shape: [1, 1, 1, 2] }, at([1, 1, 1, 2], [9, 2])], options: { size: [2, 5] } },
     ],
     errors: [
       {
         name: "an index outside",
-        inputs: [{ shape: [1, 1, 2] }],
-        options: { indices: [0, 8], size: [2, 4] },
+        inputs: [{ shape: [1, 1, 2] }, at([1, 1, 2], [0, 8])],
+        options: { size: [2, 4] },
         message: ["MaxUnpool2d", "8", "7"],
       },
       {
         name: "a size that pooling cannot have had",
-        inputs: [{ shape: [1, 1, 2] }],
-        options: { indices: [0, 1], size: [2, 6] },
+        inputs: [{ shape: [1, 1, 2] }, at([1, 1, 2], [0, 1])],
+        options: { size: [2, 6] },
         message: ["MaxUnpool2d", "outputSize", "6"],
+      },
+    ],
+    bench: [
+      {
+        name: "LeNet",
+        inputs: [{ shape: [64, 6, 12, 12] }, { shape: [64, 6, 12, 12], dtype: "int32", high: 576 }],
+        options: { size: [24, 24] },
+        bytes: 64 * 6 * 12 * 12 * 24,
       },
     ],
   }),
@@ -219,5 +224,13 @@ export const cases = [
       inputs: [{ shape: [2, 7, 13] }, { shape: [2, 7, 13], grad: false }],
       options: { ...windows, dilation: [1, 1], ceilMode: false },
     })),
+    bench: [
+      {
+        name: "LeNet",
+        inputs: [{ shape: [64, 6, 24, 24] }, { shape: [64, 6, 24, 24], grad: false }],
+        options: { kernel: [2, 2], stride: [2, 2], padding: [0, 0], dilation: [1, 1], ceilMode: false },
+        bytes: 64 * 6 * 24 * 24 * 9,
+      },
+    ],
   }),
 ];

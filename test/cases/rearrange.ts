@@ -111,6 +111,9 @@ export const cases = [
       { name: "shifts without dims", inputs: [{ shape: [2] }], options: { shifts: [1, 1] }, message: ["roll", "2"] },
       { name: "half a shift", inputs: [{ shape: [2] }], options: { shifts: 0.5, dims: 0 }, message: ["roll", "0.5"] },
     ],
+    bench: [
+      { name: "1M", inputs: [{ shape: [1024, 1024] }], options: { shifts: [100, 100], dims: [0, 1] }, bytes: 8 << 20 },
+    ],
   }),
   opCase<{ repeats: number[] }>({
     name: "repeat",

@@ -119,6 +119,14 @@ export const cases = [
         message: ["indexCopy", "[1, 2]"],
       },
     ],
+    bench: [
+      {
+        name: "4096 rows of 256",
+        inputs: [{ shape: [4096, 256] }, { shape: [4096], dtype: "int32", high: 4096 }, { shape: [4096, 256] }],
+        options: { dim: 0 },
+        bytes: 12 << 20,
+      },
+    ],
   }),
   opCase<AlongDim & { alpha?: number }>({
     name: "indexAdd",
@@ -153,6 +161,14 @@ export const cases = [
         message: ["indexAdd", "int32"],
       },
     ],
+    bench: [
+      {
+        name: "4096 rows of 256",
+        inputs: [{ shape: [4096, 256] }, { shape: [4096], dtype: "int32", high: 4096 }, { shape: [4096, 256] }],
+        options: { dim: 0 },
+        bytes: 12 << 20,
+      },
+    ],
   }),
   opCase<AlongDim & { value: number }>({
     name: "indexFill",
@@ -174,6 +190,14 @@ export const cases = [
         inputs: [{ shape: [3] }, at([1], [3])],
         options: { dim: 0, value: 0 },
         message: ["indexFill", "3"],
+      },
+    ],
+    bench: [
+      {
+        name: "4096 rows of 256",
+        inputs: [{ shape: [4096, 256] }, { shape: [4096], dtype: "int32", high: 4096 }],
+        options: { dim: 0, value: 1 },
+        bytes: 8 << 20,
       },
     ],
   }),

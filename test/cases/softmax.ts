@@ -118,6 +118,14 @@ function gradRow(op: typeof softmaxGradOp, f: (g: number[], y: number[]) => numb
       inputs: [{ shape }, { shape }],
       options: { dim: (dim + Math.max(shape.length, 1)) % Math.max(shape.length, 1) },
     })),
+    bench: [
+      {
+        name: "512x512",
+        inputs: [{ shape: [512, 512] }, { shape: [512, 512], low: 0 }],
+        options: { dim: 1 },
+        bytes: 512 * 512 * 12,
+      },
+    ],
   });
 }
 

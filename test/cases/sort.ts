@@ -162,6 +162,7 @@ export const cases = [
       },
     ],
     errors: [{ name: "of nothing", inputs: [{ shape: [2, 0] }], options: { dim: 1 }, message: ["median", "empty"] }],
+    bench: [{ name: "1024 rows of 1024", inputs: [{ shape: [1024, 1024] }], options: { dim: 1 }, bytes: 4 << 20 }],
   }),
   opCase<unknown>({
     name: "median of everything",
@@ -196,6 +197,7 @@ export const cases = [
       { name: "bool", inputs: [{ shape: [7], dtype: "bool" }] },
       { name: "nothing", inputs: [{ shape: [0], dtype: "int32" }] },
     ],
+    bench: [{ name: "1000 values in 1M", inputs: [{ shape: [1 << 20], dtype: "int32", high: 1000 }], bytes: 8 << 20 }],
   }),
   opCase<{ right?: boolean; side?: "left" | "right" }>({
     name: "searchsorted",
@@ -256,6 +258,17 @@ export const cases = [
         inputs: [{ shape: [3] }, { shape: [3], dtype: "int32" }],
         options: {},
         message: ["searchsorted", "int32"],
+      },
+    ],
+    bench: [
+      {
+        name: "1M in 1000",
+        inputs: [
+          { shape: [1000], values: Array.from({ length: 1000 }, (_, i) => i / 1000), grad: false },
+          { shape: [1 << 20], grad: false },
+        ],
+        options: {},
+        bytes: 8 << 20,
       },
     ],
   }),

@@ -167,6 +167,9 @@ export const cases = [
       { name: "size 0", inputs: [{ shape: [7] }], options: { splitSizeOrSections: 0 }, message: ["split", "0"] },
       { name: "a scalar", inputs: [{ shape: [] }], options: { splitSizeOrSections: 1 }, message: ["split", "rank"] },
     ],
+    bench: [
+      { name: "8 columns", inputs: [{ shape: [1024, 1024] }], options: { splitSizeOrSections: 128, dim: 1 }, bytes: 0 },
+    ],
   }),
   opCase<{ splitSizeOrSections: number[]; dim: number }>({
     name: "split with an unused part",
@@ -250,6 +253,7 @@ export const cases = [
         message: ["diagonal", "1"],
       },
     ],
+    bench: [{ name: "1024x1024", inputs: [{ shape: [1024, 1024] }], options: {}, bytes: 0 }],
   }),
   opCase<{ diagonal?: number }>({
     name: "diag",
