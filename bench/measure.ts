@@ -131,7 +131,7 @@ function rowOf(work: Work, { participant, flops, timings }: Contestant): Row {
     threads: participant.threads,
     ms,
     gflops: flops === undefined ? null : flops / ms / 1e6,
-    ...(work.bytes === undefined ? {} : { gbs: work.bytes / ms / 1e6 }),
+    ...(work.bytes === undefined || work.bytes === 0 ? {} : { gbs: work.bytes / ms / 1e6 }),
     runs: timings.reduce((sum, t) => sum + t.runs, 0),
   };
 }

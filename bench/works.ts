@@ -72,7 +72,7 @@ export type Work = {
   readonly name: string;
   /** Floating-point operations of one run; a multiply-add counts two. The ceiling finds out itself, a cold start has no rate. */
   readonly flops?: number;
-  /** Bytes that one run must read and write at least: for works that are bound by memory. */
+  /** Bytes that one run must read and write at least: for works that are bound by memory; 0 for a view. */
   readonly bytes?: number;
   /** Two implementations agree if |a − b| ≤ tolerance · (largest |a|). */
   readonly tolerance: number;
