@@ -37,6 +37,11 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return true;
 }
 
+/** The same shape with another size in one dimension. */
+export function withSize(shape: Shape, dim: number, size: number): number[] {
+  return shape.map((n, d) => (d === dim ? size : n));
+}
+
 export function formatShape(shape: Shape): string {
   return `[${shape.join(", ")}]`;
 }
@@ -105,11 +110,17 @@ export function resolveShape(op: string, requested: Shape, count: number): numbe
   const shape = requested.slice();
   if (unknown >= 0) {
     if (known === 0 || count % known !== 0) {
-      throw new ShapeError(op, `cannot give ${count} elements the shape ${formatShape(requested)}`);
+      throw new ShapeError(
+        op,
+        `cannot give ${count} elements the shape ${formatShape(requested)}; expected a product that divides them`,
+      );
     }
     shape[unknown] = count / known;
   } else if (known !== count) {
-    throw new ShapeError(op, `cannot give ${count} elements the shape ${formatShape(requested)}, which has ${known}`);
+    throw new ShapeError(
+      op,
+      `cannot give ${count} elements the shape ${formatShape(requested)}, which has ${known}; expected as many`,
+    );
   }
   return shape;
 }

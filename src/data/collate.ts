@@ -77,7 +77,10 @@ function collateAny(samples: readonly unknown[], where: string): unknown {
       ]),
     );
   }
-  throw new ArgumentError("collate", `${where} is ${kindOf(first)}, which has no batch; pass a collate function`);
+  throw new ArgumentError(
+    "collate",
+    `${where} is ${kindOf(first)}, which has no batch; expected a collate function for it`,
+  );
 }
 
 /** A new tensor in the innermost scope. */

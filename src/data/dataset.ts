@@ -28,7 +28,8 @@ export class TensorDataset<T extends readonly Tensor[]> implements Dataset<{ [N 
     const [first] = tensors;
     if (first === undefined) throw new ArgumentError("TensorDataset", "got no tensor; expected at least one");
     tensors.forEach((t, i) => {
-      if (!(t instanceof Tensor)) throw new ArgumentError("TensorDataset", `argument ${i} is no Tensor`);
+      if (!(t instanceof Tensor))
+        throw new ArgumentError("TensorDataset", `argument ${i} is no Tensor; expected a Tensor`);
       if (t.ndim === 0 || t.shape[0] !== first.shape[0]) {
         throw new ShapeError(
           "TensorDataset",

@@ -1,10 +1,10 @@
-import { checkInteger, checkNumber, checkOptions } from "../check.js";
 import { DTypeError } from "../errors.js";
 import { sub } from "../ops/arithmetic.js";
 import * as ops from "../ops/loss.js";
 import { absOp, map } from "../ops/unary.js";
 import { formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { CROSS_ENTROPY, NLL, REDUCTION, readOptions } from "./loss_options.js";
 
 export type { Reduction } from "../ops/loss.js";
 
@@ -25,8 +25,6 @@ export interface CrossEntropyOptions extends NLLLossOptions {
   readonly labelSmoothing?: number;
 }
 
-const INT_MIN = -(2 ** 31);
-
 /**
  * Cross-entropy between scores (logits) and classes: loss = −w_t·ln softmax(x)_t for a class index t, −Σ w_c·t_c·ln softmax(x)_c for
  * probabilities t. With labelSmoothing s the target is (1 − s)·t + s/classes.
@@ -36,13 +34,9 @@ const INT_MIN = -(2 ** 31);
  */
 export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const op = "CrossEntropyLoss";
-  checkOptions(op, options, ["weight", "ignoreIndex", "reduction", "labelSmoothing"]);
-  const reduction = ops.checkReduction(op, options.reduction ?? "mean");
-  const ignoreIndex = checkInteger(op, "ignoreIndex", options.ignoreIndex ?? -100, INT_MIN);
-  const smoothing = checkNumber(op, "labelSmoothing", options.labelSmoothing ?? 0, 0, 1);
-  const weight = options.weight ?? null;
+  const { weight, ignoreIndex, labelSmoothing, reduction } = readOptions(op, options, CROSS_ENTROPY);
   if (target.dtype === "float32") {
-    const loss = ops.crossEntropyProbabilities(input, target, weight, smoothing);
+    const loss = ops.crossEntropyProbabilities(input, target, weight, labelSmoothing);
     return ops.reduced(loss, reduction);
   }
   if (target.dtype === "bool") {
@@ -51,7 +45,7 @@ export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntrop
       `target ${formatShape(target.shape)} is bool; expected int32 classes or float32 probabilities`,
     );
   }
-  const loss = ops.crossEntropyIndices(input, target, weight, ignoreIndex, smoothing);
+  const loss = ops.crossEntropyIndices(input, target, weight, ignoreIndex, labelSmoothing);
   return reduction === "mean"
     ? ops.reduced(loss, reduction, ops.targetWeight(target, weight, ignoreIndex))
     : ops.reduced(loss, reduction);
@@ -64,10 +58,7 @@ export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntrop
  */
 export function nllLoss(input: Tensor, target: Tensor, options: NLLLossOptions = {}): Tensor {
   const op = "NLLLoss";
-  checkOptions(op, options, ["weight", "ignoreIndex", "reduction"]);
-  const reduction = ops.checkReduction(op, options.reduction ?? "mean");
-  const ignoreIndex = checkInteger(op, "ignoreIndex", options.ignoreIndex ?? -100, INT_MIN);
-  const weight = options.weight ?? null;
+  const { weight, ignoreIndex, reduction } = readOptions(op, options, NLL);
   const loss = ops.nll(input, target, weight, ignoreIndex);
   return reduction === "mean"
     ? ops.reduced(loss, reduction, ops.targetWeight(target, weight, ignoreIndex))
@@ -79,15 +70,13 @@ export function nllLoss(input: Tensor, target: Tensor, options: NLLLossOptions =
  * one shape.
  */
 export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  checkOptions("MSELoss", options, ["reduction"]);
-  const reduction = ops.checkReduction("MSELoss", options.reduction ?? "mean");
+  const { reduction } = readOptions("MSELoss", options, REDUCTION);
   return ops.reduced(ops.squaredDifference(input, target), reduction);
 }
 
 /** Mean absolute error: loss = |x − t|; the gradient at 0 is 0. Errors: ShapeError unless input and target have one shape. */
 export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  checkOptions("L1Loss", options, ["reduction"]);
-  const reduction = ops.checkReduction("L1Loss", options.reduction ?? "mean");
+  const { reduction } = readOptions("L1Loss", options, REDUCTION);
   ops.checkSameShape("L1Loss", input, target);
   return ops.reduced(map(absOp, sub(input, target)), reduction);
 }

@@ -89,6 +89,8 @@ export type GANObjective = "minimax" | "nonSaturating" | "leastSquares" | "wasse
 
 const OBJECTIVES: readonly GANObjective[] = ["minimax", "nonSaturating", "leastSquares", "wasserstein"];
 
+export const NLL = { weight: factors, ignoreIndex: integer(-100, -(2 ** 31)), ...REDUCTION };
+export const CROSS_ENTROPY = { ...NLL, labelSmoothing: number(0, 0, 1) };
 export const BCE = { weight: factors, ...REDUCTION };
 export const BCE_WITH_LOGITS = { weight: factors, posWeight: factors, ...REDUCTION };
 export const SMOOTH_L1 = { beta: number(1, 0), ...REDUCTION };

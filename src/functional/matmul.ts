@@ -1,4 +1,4 @@
-import { checkNumber, checkOneOf, checkOptions, checkRank } from "../check.js";
+import { checkNumber, checkOneOf, checkOperand, checkOptions, checkRank } from "../check.js";
 import { ShapeError } from "../errors.js";
 import { add, affine } from "../ops/arithmetic.js";
 import { reshape } from "../ops/copy.js";
@@ -86,7 +86,10 @@ function addProduct(op: string, input: Tensor, a: Tensor, b: Tensor, options: Ad
   const alpha = checkNumber(op, "alpha", options.alpha ?? 1);
   const shape = [...a.shape.slice(0, -1), b.shape[b.ndim - 1]!];
   if (!sameShape(broadcastShapes(op, input.shape, shape), shape)) {
-    throw new ShapeError(op, `input ${formatShape(input.shape)} does not broadcast to ${formatShape(shape)}`);
+    throw new ShapeError(
+      op,
+      `input has shape ${formatShape(input.shape)}; expected one that broadcasts to ${formatShape(shape)}`,
+    );
   }
   const product = scaled(ops.matmul(a, b, op), alpha);
   return beta === 0 ? product : add(scaled(input, beta), product);
@@ -132,9 +135,7 @@ export function bilinear(x1: Tensor, x2: Tensor, weight: Tensor, bias: Tensor | 
   };
   checkInput("first input", x1, in1);
   checkInput("second input", x2, in2);
-  if (bias !== null && !sameShape(bias.shape, [out])) {
-    throw new ShapeError("Bilinear", `bias has shape ${formatShape(bias.shape)}; expected [${out}]`);
-  }
+  checkOperand("Bilinear", "bias", bias, [out], `weight ${formatShape(weight.shape)}`);
   const perOutput = ops.linear(x2, reshape(weight, [out * in1, in2]), null);
   const y = ops.matmul(reshape(perOutput, [...lead, out, in1]), reshape(x1, [...lead, in1, 1]));
   const product = reshape(y, [...lead, out]);

@@ -168,7 +168,11 @@ export function serialize(
 ): Uint8Array {
   const list: [string, Tensor][] = [...(tensors instanceof Map ? tensors : Object.entries(tensors))];
   for (const [name, t] of list) {
-    if (name === METADATA) throw new ArgumentError("safetensors", `the name ${METADATA} is reserved for metadata`);
+    if (name === METADATA)
+      throw new ArgumentError(
+        "safetensors",
+        `a tensor is called ${METADATA}, which is reserved for metadata; expected another name`,
+      );
     if (!(t instanceof Tensor)) throw new ArgumentError("safetensors", `"${name}" is no tensor; expected a Tensor`);
     t.assertAlive("safetensors");
   }

@@ -2,7 +2,7 @@ import { AutogradError, ShapeError } from "../errors.js";
 import { copyInto, narrow } from "../ops/copy.js";
 import { indexSelect } from "../ops/rows.js";
 import { noGrad } from "../scoping.js";
-import { formatShape, sameShape } from "../shape.js";
+import { formatShape, sameShape, withSize } from "../shape.js";
 import { isGradEnabled } from "../tape.js";
 import { adoptUnscoped, Tensor } from "../tensor.js";
 
@@ -57,7 +57,8 @@ export class KeyValueCache {
   /** All keys and values so far. Errors: ShapeError if there are none. */
   all(): [keys: Tensor, values: Tensor] {
     const { keys, values, count } = this;
-    if (keys === null || values === null) throw new ShapeError("KeyValueCache", "there are no keys and values yet");
+    if (keys === null || values === null)
+      throw new ShapeError("KeyValueCache", "there are no keys and values yet; expected a call with both first");
     return [narrow(keys, POSITIONS, 0, count), narrow(values, POSITIONS, 0, count)];
   }
 
@@ -89,12 +90,11 @@ export class KeyValueCache {
 
 /** Writes `added` behind the first `count` positions of `store`, or of a larger copy of it, and returns which. */
 function put(what: string, store: Tensor | null, added: Tensor, count: number): Tensor {
-  const resized = (t: Tensor, n: number): number[] => t.shape.map((s, d) => (d === POSITIONS ? n : s));
   const n = added.size(POSITIONS);
-  if (store !== null && !sameShape(resized(store, n), added.shape)) {
+  if (store !== null && !sameShape(withSize(store.shape, POSITIONS, n), added.shape)) {
     throw new ShapeError(
       "KeyValueCache",
-      `${what} have shape ${formatShape(added.shape)}; expected ${formatShape(resized(store, n))} as before`,
+      `${what} have shape ${formatShape(added.shape)}; expected ${formatShape(withSize(store.shape, POSITIONS, n))} as before`,
     );
   }
   return noGrad(() => {
@@ -102,7 +102,7 @@ function put(what: string, store: Tensor | null, added: Tensor, count: number): 
     let to = store;
     if (to === null || count + n > room) {
       const larger = Math.max(FIRST_ROOM, 2 * room, count + n);
-      to = adoptUnscoped(Tensor.allocate(resized(added, larger), "float32", "KeyValueCache"));
+      to = adoptUnscoped(Tensor.allocate(withSize(added.shape, POSITIONS, larger), "float32", "KeyValueCache"));
       if (store !== null) {
         copyInto(narrow(to, POSITIONS, 0, count), narrow(store, POSITIONS, 0, count));
         store.dispose();

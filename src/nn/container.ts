@@ -94,7 +94,10 @@ export class ModuleList<M extends Module = Module> extends Module {
 
   /** Errors: always; a list says nothing about the order of its modules. */
   forward(): never {
-    throw new ArgumentError("ModuleList", "forward is not defined; call the modules one by one, or use Sequential");
+    throw new ArgumentError(
+      "ModuleList",
+      "forward is not defined; expected calls of its modules one by one, or Sequential",
+    );
   }
 }
 
@@ -153,6 +156,6 @@ export class ModuleDict<M extends Module = Module> extends Module {
 
   /** Errors: always; a dictionary says nothing about the order of its modules. */
   forward(): never {
-    throw new ArgumentError("ModuleDict", "forward is not defined; call the modules by name");
+    throw new ArgumentError("ModuleDict", "forward is not defined; expected calls of its modules by name");
   }
 }

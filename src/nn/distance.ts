@@ -1,4 +1,4 @@
-import { checkOptions } from "../check.js";
+import { checkInteger, checkNumber, checkOptions } from "../check.js";
 import * as F from "../functional/distance.js";
 import type { Tensor } from "../tensor.js";
 import { Module } from "./module.js";
@@ -11,8 +11,8 @@ export class CosineSimilarity extends Module {
   constructor(options: F.CosineSimilarityOptions = {}) {
     super();
     checkOptions("CosineSimilarity", options, ["dim", "eps"]);
-    this.dim = options.dim ?? 1;
-    this.eps = options.eps ?? 1e-8;
+    this.dim = checkInteger("CosineSimilarity", "dim", options.dim ?? 1, -(2 ** 31));
+    this.eps = checkNumber("CosineSimilarity", "eps", options.eps ?? 1e-8, 0);
   }
 
   forward(x1: Tensor, x2: Tensor): Tensor {
@@ -29,8 +29,8 @@ export class PairwiseDistance extends Module {
   constructor(options: F.PairwiseDistanceOptions = {}) {
     super();
     checkOptions("PairwiseDistance", options, ["p", "eps", "keepdim"]);
-    this.p = options.p ?? 2;
-    this.eps = options.eps ?? 1e-6;
+    this.p = checkNumber("PairwiseDistance", "p", options.p ?? 2);
+    this.eps = checkNumber("PairwiseDistance", "eps", options.eps ?? 1e-6);
     this.keepdim = options.keepdim ?? false;
   }
 

@@ -1,4 +1,4 @@
-import { checkInteger, checkOneOf, checkOptions } from "../check.js";
+import { checkInteger, checkNumber, checkOneOf, checkOptions } from "../check.js";
 import { ShapeError } from "../errors.js";
 import * as F from "../functional/embedding.js";
 import { type EmbeddingBagOptions, embeddingBag } from "../functional/embedding_bag.js";
@@ -33,8 +33,9 @@ export class Embedding extends Module {
     checkInteger("Embedding", "numEmbeddings", numEmbeddings, 0);
     checkInteger("Embedding", "embeddingDim", embeddingDim, 0);
     this.paddingIdx = paddingRow(options.paddingIdx ?? null, numEmbeddings);
-    this.maxNorm = options.maxNorm ?? null;
-    this.normType = options.normType ?? 2;
+    const { maxNorm = null, normType = 2 } = options;
+    this.maxNorm = maxNorm === null ? null : checkNumber("Embedding", "maxNorm", maxNorm, 0);
+    this.normType = checkNumber("Embedding", "normType", normType, 0);
     this.scaleGradByFreq = options.scaleGradByFreq ?? false;
     this.weight = uninitialised([numEmbeddings, embeddingDim], "Embedding");
     this.resetParameters();

@@ -1,4 +1,4 @@
-import { checkDType, checkInteger, checkNumber, checkOptions, checkRank } from "../check.js";
+import { checkDType, checkInteger, checkNumber, checkOptions, checkRank, checkTuple } from "../check.js";
 import { zeros } from "../creation.js";
 import { ShapeError } from "../errors.js";
 import { ge } from "../functional/compare.js";
@@ -231,8 +231,8 @@ export class Flatten extends Module {
   constructor(options: FlattenModuleOptions = {}) {
     super();
     checkOptions("Flatten", options, ["startDim", "endDim"]);
-    this.startDim = options.startDim ?? 1;
-    this.endDim = options.endDim ?? -1;
+    this.startDim = checkInteger("Flatten", "startDim", options.startDim ?? 1, -(2 ** 31));
+    this.endDim = checkInteger("Flatten", "endDim", options.endDim ?? -1, -(2 ** 31));
   }
 
   forward(x: Tensor): Tensor {
@@ -247,6 +247,8 @@ export class Unflatten extends Module {
     readonly sizes: Shape,
   ) {
     super();
+    checkInteger("Unflatten", "dim", dim, -(2 ** 31));
+    checkTuple("Unflatten", "sizes", sizes, sizes.length, -1);
   }
 
   forward(x: Tensor): Tensor {

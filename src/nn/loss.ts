@@ -1,37 +1,41 @@
-import { checkOptions } from "../check.js";
 import * as F from "../functional/index.js";
+import { CROSS_ENTROPY, NLL, REDUCTION, readOptions } from "../functional/loss_options.js";
 import { materialize } from "../layout.js";
-import { checkReduction, type Reduction } from "../ops/loss.js";
+import type { Reduction } from "../ops/loss.js";
 import type { Tensor } from "../tensor.js";
 import { Module } from "./module.js";
 import { Buffer } from "./parameter.js";
 
-/** Losses without other options. */
-abstract class PlainLoss extends Module {
+/** loss = (x − t)²; see `functional.mseLoss`. */
+export class MSELoss extends Module {
   readonly reduction: Reduction;
   constructor(options: F.LossOptions = {}) {
     super();
-    checkOptions(new.target.name, options, ["reduction"]);
-    this.reduction = checkReduction(new.target.name, options.reduction ?? "mean");
+    const { reduction } = readOptions("MSELoss", options, REDUCTION);
+    this.reduction = reduction;
   }
-}
 
-/** loss = (x − t)²; see `functional.mseLoss`. */
-export class MSELoss extends PlainLoss {
   forward(input: Tensor, target: Tensor): Tensor {
     return F.mseLoss(input, target, { reduction: this.reduction });
   }
 }
 
 /** loss = |x − t|; see `functional.l1Loss`. */
-export class L1Loss extends PlainLoss {
+export class L1Loss extends Module {
+  readonly reduction: Reduction;
+  constructor(options: F.LossOptions = {}) {
+    super();
+    const { reduction } = readOptions("L1Loss", options, REDUCTION);
+    this.reduction = reduction;
+  }
+
   forward(input: Tensor, target: Tensor): Tensor {
     return F.l1Loss(input, target, { reduction: this.reduction });
   }
 }
 
 /** A copy of weights as part of the module's state. */
-export function weightBuffer(weight: Tensor | null | undefined): Buffer | null {
+export function weightBuffer(weight: Tensor | null): Buffer | null {
   return weight ? new Buffer(materialize(weight)) : null;
 }
 
@@ -42,10 +46,10 @@ export class NLLLoss extends Module {
   readonly reduction: Reduction;
   constructor(options: F.NLLLossOptions = {}) {
     super();
-    checkOptions("NLLLoss", options, ["weight", "ignoreIndex", "reduction"]);
-    this.reduction = checkReduction("NLLLoss", options.reduction ?? "mean");
-    this.ignoreIndex = options.ignoreIndex ?? -100;
-    this.weight = weightBuffer(options.weight);
+    const { weight, ignoreIndex, reduction } = readOptions("NLLLoss", options, NLL);
+    this.weight = weightBuffer(weight);
+    this.ignoreIndex = ignoreIndex;
+    this.reduction = reduction;
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
@@ -62,11 +66,11 @@ export class CrossEntropyLoss extends Module {
   readonly labelSmoothing: number;
   constructor(options: F.CrossEntropyOptions = {}) {
     super();
-    checkOptions("CrossEntropyLoss", options, ["weight", "ignoreIndex", "reduction", "labelSmoothing"]);
-    this.reduction = checkReduction("CrossEntropyLoss", options.reduction ?? "mean");
-    this.ignoreIndex = options.ignoreIndex ?? -100;
-    this.labelSmoothing = options.labelSmoothing ?? 0;
-    this.weight = weightBuffer(options.weight);
+    const all = readOptions("CrossEntropyLoss", options, CROSS_ENTROPY);
+    this.weight = weightBuffer(all.weight);
+    this.ignoreIndex = all.ignoreIndex;
+    this.labelSmoothing = all.labelSmoothing;
+    this.reduction = all.reduction;
   }
 
   forward(input: Tensor, target: Tensor): Tensor {

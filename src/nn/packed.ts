@@ -3,6 +3,7 @@ import { tensor } from "../creation.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { cat, constant, narrow, reshape, select } from "../ops/copy.js";
 import { indexCopy, indexSelect } from "../ops/rows.js";
+import { startsOf } from "../ops/view.js";
 import { formatShape, sameShape } from "../shape.js";
 import { Tensor } from "../tensor.js";
 
@@ -172,7 +173,7 @@ function sortLengths(op: string, lengths: number[], enforceSorted: boolean): Ord
   if (enforceSorted) {
     throw new ArgumentError(
       op,
-      `lengths [${lengths.join(", ")}] are not in descending order; sort them, or pass enforceSorted: false`,
+      `lengths [${lengths.join(", ")}] are not in descending order; expected that, or enforceSorted: false`,
     );
   }
   const sorted = [...lengths.keys()].sort((a, b) => lengths[b]! - lengths[a]!);
@@ -215,14 +216,6 @@ function packedRows({ lengths, sorted }: Order, place: (n: number, t: number) =>
     }
   }
   return rows;
-}
-
-function startsOf(lengths: readonly number[]): number[] {
-  let at = 0;
-  return lengths.map((n) => {
-    at += n;
-    return at - n;
-  });
 }
 
 /** Calls `use` with indices as a tensor. */

@@ -6,7 +6,7 @@ import { broadcastShapes, broadcastStrides, collapse, contiguousStrides, formatS
 import type { Tensor } from "../tensor.js";
 import type { Ptr } from "../types.js";
 import { type BroadcastKernel, inferBroadcast, runBroadcast } from "./arithmetic.js";
-import { constant } from "./copy.js";
+import { zero } from "./copy.js";
 import { apply, defineOp, notDifferentiable, type Op } from "./op.js";
 import { sumTo } from "./reduce.js";
 
@@ -103,8 +103,8 @@ export const whereOp = defineOp<readonly [Tensor, Tensor, Tensor], One>({
   saves: { inputs: [0] },
   backward: ([g], [c, a, b]) => [
     null,
-    () => sumTo(where(c, g, constant([], 0)), a.shape),
-    () => sumTo(where(c, constant([], 0), g), b.shape),
+    () => sumTo(where(c, g, zero()), a.shape),
+    () => sumTo(where(c, zero(), g), b.shape),
   ],
 });
 

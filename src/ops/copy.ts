@@ -48,14 +48,20 @@ export const viewOp = defineOp<Unary, One, { shape: Shape }>({
   name: "reshape",
   infer: ([x], { shape }) => {
     if (numel(shape) !== numel(x.shape)) {
-      throw new ShapeError("reshape", `input ${formatShape(x.shape)} cannot have the shape ${formatShape(shape)}`);
+      throw new ShapeError(
+        "reshape",
+        `input has shape ${formatShape(x.shape)}; expected as many elements as ${formatShape(shape)}`,
+      );
     }
     return [{ shape, dtype: x.dtype }];
   },
   view: ([x], { shape }) => {
     const strides = viewStrides(x, shape);
     if (strides === null)
-      throw new ShapeError("reshape", `no view of ${formatShape(x.shape)} has the shape ${formatShape(shape)}`);
+      throw new ShapeError(
+        "reshape",
+        `no view of ${formatShape(x.shape)} has the shape ${formatShape(shape)}; expected another layout`,
+      );
     return { shape, strides, offset: x.offset };
   },
   saves: { inputs: [] },
@@ -321,6 +327,11 @@ export function constant(shape: Shape, value: number, dtype: DType = "float32"):
   const y = Tensor.allocate(shape, dtype, "constant");
   fill(y, value);
   return adopt(y);
+}
+
+/** The scalar 0. */
+export function zero(): Tensor {
+  return constant([], 0);
 }
 
 const scratch = new DataView(new ArrayBuffer(4));

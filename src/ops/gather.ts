@@ -3,7 +3,7 @@ import { checkDType } from "../check.js";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
 import { copyStrided } from "../layout.js";
 import { arena } from "../runtime/arena.js";
-import { formatShape, normalizeDim, numel, sameShape } from "../shape.js";
+import { formatShape, normalizeDim, numel, sameShape, withSize } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape, Spec } from "../types.js";
 import { div, mul } from "./arithmetic.js";
@@ -101,7 +101,7 @@ export const gatherOp = defineOp<Indexed, One, { dim: number }>({
 /** Adjoint of gather: what was read more than once sums up. */
 export const gatherGradOp = defineOp<Indexed, One, { dim: number; size: number }>({
   name: "gather_grad",
-  infer: ([g], { dim, size }) => [{ shape: g.shape.map((n, d) => (d === dim ? size : n)), dtype: g.dtype }],
+  infer: ([g], { dim, size }) => [{ shape: withSize(g.shape, dim, size), dtype: g.dtype }],
   forward: ([y], [g, index], { dim, size }) => {
     fill(y, 0);
     const { outer, n, inner } = around(g.shape, dim);

@@ -51,7 +51,7 @@ export const choleskyOp = defineOp<Unary, One>({
   forward: ([l], [a]) => {
     const n = a.size(-1);
     const failed = K.cholesky_f32(l.ptr, a.ptr, batchOf(a), n, arena.scratch(n * n * DOUBLE));
-    refuse("cholesky", failed, a, "is not positive-definite");
+    refuse("cholesky", failed, a, "is not positive-definite; expected all of them to be");
   },
   saves: { inputs: [], outs: [0] },
   backward: ([g], _, [l]) => [
@@ -76,7 +76,12 @@ export const solveOp = defineOp<Binary, One, { op: string }>({
   forward: ([x], [a, b], { op }) => {
     const [n, k] = [b.size(-2), b.size(-1)];
     const scratch = arena.scratch(n * (n + k) * DOUBLE);
-    refuse(op, K.solve_f32(x.ptr, a.ptr, b.ptr, batchOf(a), n, k, scratch), a, "is singular");
+    refuse(
+      op,
+      K.solve_f32(x.ptr, a.ptr, b.ptr, batchOf(a), n, k, scratch),
+      a,
+      "is singular; expected regular matrices",
+    );
   },
   saves: { inputs: [0], outs: [0] },
   backward: ([g], [a], [x]) => {
@@ -145,7 +150,12 @@ export const lstsqOp = defineOp<Binary, One>({
   forward: ([x], [a, b]) => {
     const [m, n, k] = [a.size(-2), a.size(-1), b.size(-1)];
     const scratch = arena.scratch((m * (n + k) + 3 * Math.max(m, n, k)) * DOUBLE);
-    refuse("lstsq", K.lstsq_f32(x.ptr, a.ptr, b.ptr, batchOf(a), m, n, k, scratch), a, "has not full rank");
+    refuse(
+      "lstsq",
+      K.lstsq_f32(x.ptr, a.ptr, b.ptr, batchOf(a), m, n, k, scratch),
+      a,
+      "has not full rank; expected linearly independent columns",
+    );
   },
   saves: { outs: [0] },
   backward: ([g], [a, b], [x]) => {
@@ -203,7 +213,7 @@ export const qrOp = defineOp<Unary, readonly [q: Tensor, r: Tensor]>({
       if (r.size(-2) !== r.size(-1)) {
         throw new ShapeError(
           "qr",
-          `r has shape ${formatShape(r.shape)}; the gradient needs at least as many rows as columns`,
+          `R has shape ${formatShape(r.shape)}; expected at least as many rows as columns for a gradient`,
         );
       }
       // (gQ + Q S) R⁻ᵀ, where S has the lower triangle of M = R gRᵀ − gQᵀ Q on both sides of its diagonal.

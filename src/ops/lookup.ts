@@ -125,7 +125,10 @@ export function indexPut(x: Tensor, indices: readonly Index[], values: Tensor, a
 /** `expand` with the caller's name in the message. */
 function stretch(op: string, what: string, x: Tensor, shape: Shape): Tensor {
   if (!sameShape(broadcastShapes(op, x.shape, shape), shape)) {
-    throw new ShapeError(op, `${what} ${formatShape(x.shape)} cannot stretch to ${formatShape(shape)}`);
+    throw new ShapeError(
+      op,
+      `${what} has shape ${formatShape(x.shape)}; expected one that broadcasts to ${formatShape(shape)}`,
+    );
   }
   return expand(x, shape);
 }

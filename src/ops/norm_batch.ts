@@ -30,7 +30,7 @@ export function normScratch(channels: number, positions: number): Ptr {
 }
 
 /** [N, C, S] of an input [N, C, …]. */
-function sizesOf(shape: Shape): [n: number, c: number, s: number] {
+export function channelSizes(shape: Shape): [n: number, c: number, s: number] {
   return [shape[0]!, shape[1]!, numel(shape.slice(2))];
 }
 
@@ -54,14 +54,14 @@ export const batchNormOp = defineOp<
   name: "batch_norm",
   infer: ([x, weight, bias], { op }) => {
     const shape = inferBatchNorm(op, x, weight, bias);
-    const [n, , s] = sizesOf(x.shape);
+    const [n, , s] = channelSizes(x.shape);
     if (n * s === 1) {
       throw new ShapeError(op, `input ${formatShape(x.shape)} has one value per channel; expected more in training`);
     }
     return [x, { shape, dtype: "float32" }, { shape, dtype: "float32" }];
   },
   forward: ([y, mean, variance], [x, weight, bias], { eps }) => {
-    const [n, c, s] = sizesOf(x.shape);
+    const [n, c, s] = channelSizes(x.shape);
     const [w, b] = [weight?.ptr ?? NULL, bias?.ptr ?? NULL];
     K.batch_norm_f32(y.ptr, mean.ptr, variance.ptr, x.ptr, w, b, normScratch(c, s), n, c, s, eps);
   },
@@ -83,7 +83,7 @@ export const batchNormEvalOp = defineOp<
     return [x];
   },
   forward: ([y], [x, weight, bias, mean, variance], { eps }) => {
-    const [n, c, s] = sizesOf(x.shape);
+    const [n, c, s] = channelSizes(x.shape);
     const [w, b] = [weight?.ptr ?? NULL, bias?.ptr ?? NULL];
     K.batch_norm_eval_f32(y.ptr, x.ptr, w, b, mean.ptr, variance.ptr, normScratch(c, s), n, c, s, eps);
   },
@@ -104,7 +104,7 @@ export const batchNormGradOp = defineOp<
   name: "batch_norm_grad",
   infer: ([g, , , mean]) => [g, mean, mean],
   forward: ([dx, dweight, dbias], [g, x, weight, mean, variance], { eps, batchStats }) => {
-    const [n, c, s] = sizesOf(x.shape);
+    const [n, c, s] = channelSizes(x.shape);
     const w = weight?.ptr ?? NULL;
     const work = normScratch(c, s);
     const [dw, db, flag] = [dweight.ptr, dbias.ptr, batchStats ? 1 : 0];
@@ -167,7 +167,7 @@ export function batchNorm(
   attrs: BatchNormAttrs,
 ): Tensor {
   const [y, mean, variance] = apply(batchNormOp, [x, weight, bias], attrs);
-  const [n, , s] = sizesOf(x.shape);
+  const [n, , s] = channelSizes(x.shape);
   if (running !== null && n * s > 0) moveRunning(running, mean, variance, momentum, n * s);
   mean.dispose();
   variance.dispose();

@@ -7,7 +7,7 @@ import { withGradMode } from "../tape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape, Spec } from "../types.js";
 import { affine } from "./arithmetic.js";
-import { moveRunning, normScratch, type RunningStats } from "./norm_batch.js";
+import { channelSizes, moveRunning, normScratch, type RunningStats } from "./norm_batch.js";
 import { apply, defineOp, notDifferentiable, once } from "./op.js";
 import { sumOp } from "./reduce.js";
 
@@ -29,7 +29,7 @@ export interface GroupNormAttrs {
 }
 
 function groupSizes(shape: Shape, groups: number): Sizes {
-  return [shape[0]!, shape[1]!, numel(shape.slice(2)), groups];
+  return [...channelSizes(shape), groups];
 }
 
 function runForward([y, mean, variance]: Results, [x, weight, bias]: Operands, sizes: Sizes, eps: number): void {

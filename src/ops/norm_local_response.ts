@@ -2,9 +2,9 @@ import { K } from "../backend/index.js";
 import { checkDType } from "../check.js";
 import { ShapeError } from "../errors.js";
 import { arena } from "../runtime/arena.js";
-import { formatShape, numel } from "../shape.js";
+import { formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import type { Shape } from "../types.js";
+import { channelSizes } from "./norm_batch.js";
 import { apply, defineOp, notDifferentiable } from "./op.js";
 
 export interface LocalResponseNormAttrs {
@@ -13,11 +13,6 @@ export interface LocalResponseNormAttrs {
   readonly alpha: number;
   readonly beta: number;
   readonly k: number;
-}
-
-/** [N, C, S] of an input [N, C, …]. */
-function sizesOf(shape: Shape): [n: number, c: number, s: number] {
-  return [shape[0]!, shape[1]!, numel(shape.slice(2))];
 }
 
 /** x → y, and d with y = x / d^beta, which only the gradient sees. */
@@ -35,7 +30,7 @@ export const localResponseNormOp = defineOp<readonly [Tensor], readonly [y: Tens
       return [x, x];
     },
     forward: ([y, d], [x], { size, alpha, beta, k }) => {
-      K.local_response_norm_f32(y.ptr, d.ptr, x.ptr, ...sizesOf(x.shape), size, alpha, beta, k);
+      K.local_response_norm_f32(y.ptr, d.ptr, x.ptr, ...channelSizes(x.shape), size, alpha, beta, k);
     },
     saves: { outs: [0, 1] },
     backward: ([g], [x], [y, d], attrs) => [() => apply(localResponseNormGradOp, [g!, x, y, d], attrs)[0]],
@@ -50,7 +45,7 @@ export const localResponseNormGradOp = defineOp<
   name: "local_response_norm_grad",
   infer: ([g]) => [g],
   forward: ([dx], [g, x, y, d], { size, alpha, beta }) => {
-    const [n, c, s] = sizesOf(x.shape);
+    const [n, c, s] = channelSizes(x.shape);
     const work = arena.scratch(4 * c * s + 16);
     K.local_response_norm_grad_f32(dx.ptr, g.ptr, x.ptr, y.ptr, d.ptr, work, n, c, s, size, alpha, beta);
   },

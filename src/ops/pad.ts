@@ -2,7 +2,7 @@ import { K } from "../backend/index.js";
 import { checkDType } from "../check.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { copyStrided } from "../layout.js";
-import { formatShape, numel } from "../shape.js";
+import { formatShape, numel, withSize } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { bytesOf, type Ptr, type Shape, type Spec } from "../types.js";
 import { fill } from "./copy.js";
@@ -60,7 +60,10 @@ export const padConstantOp = defineOp<Unary, One, ConstantAttrs>({
   infer: ([x], { pads, op }) => {
     const shape = x.shape.map((n, d) => n + pads[d]![0] + pads[d]![1]);
     if (shape.some((n) => n < 0)) {
-      throw new ShapeError(op, `pads ${formatPads(pads)} leave ${formatShape(shape)} of ${formatShape(x.shape)}`);
+      throw new ShapeError(
+        op,
+        `pads ${formatPads(pads)} leave ${formatShape(shape)} of ${formatShape(x.shape)}; expected sizes ≥ 0`,
+      );
     }
     return [{ shape, dtype: x.dtype }];
   },
@@ -113,7 +116,7 @@ function paddedSpec(x: Spec, { dim, before, after, mode, op }: RepeatAttrs): Spe
         `for ${mode} and no negative size`,
     );
   }
-  return { shape: x.shape.map((s, d) => (d === dim ? size : s)), dtype: x.dtype };
+  return { shape: withSize(x.shape, dim, size), dtype: x.dtype };
 }
 
 /** y = x, continued beyond the ends of one dimension with its own elements. */
@@ -128,7 +131,7 @@ export const padRepeatOp = defineOp<Unary, One, RepeatAttrs>({
 /** Adjoint: each element gathers the gradients of the places that repeat it. */
 export const padRepeatGradOp = defineOp<Unary, One, RepeatAttrs & { size: number }>({
   name: "pad_repeat_grad",
-  infer: ([g], { dim, size }) => [{ shape: g.shape.map((n, d) => (d === dim ? size : n)), dtype: "float32" }],
+  infer: ([g], { dim, size }) => [{ shape: withSize(g.shape, dim, size), dtype: "float32" }],
   forward: ([dx], [g], attrs) => K.pad_grad_f32(dx.ptr, g.ptr, ...sizesOf(dx.shape, g.shape, attrs)),
   saves: { inputs: [] },
   backward: ([gg], _, __, { size, ...attrs }) => [() => padRepeat(gg, attrs)],

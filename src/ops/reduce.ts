@@ -152,7 +152,10 @@ export const expandOp = defineOp<Unary, One, { shape: Shape }>({
   name: "expand",
   infer: ([x], { shape }) => {
     if (shape.length < x.shape.length || !sameShape(broadcastShapes("expand", x.shape, shape), shape)) {
-      throw new ShapeError("expand", `input ${formatShape(x.shape)} does not stretch to ${formatShape(shape)}`);
+      throw new ShapeError(
+        "expand",
+        `input has shape ${formatShape(x.shape)}; expected one that broadcasts to ${formatShape(shape)}`,
+      );
     }
     return [{ shape, dtype: x.dtype }];
   },

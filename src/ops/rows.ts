@@ -2,9 +2,9 @@ import { K } from "../backend/index.js";
 import { checkDType, checkRank } from "../check.js";
 import { DTypeError, ShapeError } from "../errors.js";
 import { copyStrided } from "../layout.js";
-import { formatShape, normalizeDim, sameShape } from "../shape.js";
+import { formatShape, normalizeDim, sameShape, withSize } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import type { Shape, Spec } from "../types.js";
+import type { Spec } from "../types.js";
 import { affine } from "./arithmetic.js";
 import { bitsFor, copyInto, fill } from "./copy.js";
 import { around, checkIndices } from "./gather.js";
@@ -20,10 +20,6 @@ function checkVector(op: string, x: Spec, index: Spec): void {
   if (x.shape.length === 0) throw new ShapeError(op, "input is a scalar; expected rank ≥ 1");
 }
 
-function resized(shape: Shape, dim: number, size: number): number[] {
-  return shape.map((n, d) => (d === dim ? size : n));
-}
-
 /** The given indices of one dimension, in that order and as often as they appear. */
 export function indexSelect(x: Tensor, index: Tensor, dim: number): Tensor {
   return apply(indexSelectOp, [x, index], { dim: normalizeDim("indexSelect", dim, x.ndim) })[0];
@@ -33,7 +29,7 @@ export const indexSelectOp = defineOp<Indexed, One, { dim: number }>({
   name: "indexSelect",
   infer: ([x, index], { dim }) => {
     checkVector("indexSelect", x, index);
-    return [{ shape: resized(x.shape, dim, index.shape[0]!), dtype: x.dtype }];
+    return [{ shape: withSize(x.shape, dim, index.shape[0]!), dtype: x.dtype }];
   },
   forward: ([y], [x, index], { dim }) => {
     const { outer, n, inner } = around(x.shape, dim);
@@ -51,7 +47,7 @@ export const indexSelectOp = defineOp<Indexed, One, { dim: number }>({
 /** Adjoint of indexSelect: slices that were read more than once sum up, in the order of the index. */
 export const indexSelectGradOp = defineOp<Indexed, One, { dim: number; size: number }>({
   name: "indexSelect_grad",
-  infer: ([g], { dim, size }) => [{ shape: resized(g.shape, dim, size), dtype: g.dtype }],
+  infer: ([g], { dim, size }) => [{ shape: withSize(g.shape, dim, size), dtype: g.dtype }],
   forward: ([y], [g, index], { dim, size }) => {
     fill(y, 0);
     const { outer, n, inner } = around(g.shape, dim);
@@ -64,7 +60,7 @@ export const indexSelectGradOp = defineOp<Indexed, One, { dim: number; size: num
 function inferUpdate(op: string, x: Spec, index: Spec, src: Spec, dim: number): Spec[] {
   checkVector(op, x, index);
   if (src.dtype !== x.dtype) throw new DTypeError(op, `source is ${src.dtype}; expected ${x.dtype}, as the input`);
-  const want = resized(x.shape, dim, index.shape[0]!);
+  const want = withSize(x.shape, dim, index.shape[0]!);
   if (!sameShape(src.shape, want)) {
     throw new ShapeError(
       op,

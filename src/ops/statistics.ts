@@ -4,7 +4,7 @@ import { arena } from "../runtime/arena.js";
 import type { Tensor } from "../tensor.js";
 import { affine, div, mul, sub } from "./arithmetic.js";
 import { compare, eqOp, where } from "./compare.js";
-import { cast, constant } from "./copy.js";
+import { cast, zero } from "./copy.js";
 import { defineOp } from "./op.js";
 import { countOf, expandReduced, type ReduceAttrs, type ReduceKernel, reducedShape, runReduce, sum } from "./reduce.js";
 import { expOp, powScalar } from "./transcendental.js";
@@ -60,10 +60,6 @@ export const stdOp = defineOp<Unary, One, VarAttrs>({
 /** a/b, 0 where b is 0. */
 function overNonzero(a: Tensor, b: Tensor): Tensor {
   return where(compare(eqOp, b, zero()), zero(), div(a, b));
-}
-
-function zero(): Tensor {
-  return constant([], 0);
 }
 
 const logsumexpKernel: ReduceKernel = (y, x, outer, n, inner) =>

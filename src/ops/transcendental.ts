@@ -4,7 +4,7 @@ import { broadcastShapes } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { affine, div, mul, neg } from "./arithmetic.js";
 import { compare, eqOp, leOp, logicalAnd, where } from "./compare.js";
-import { clone, constant } from "./copy.js";
+import { clone, constant, zero } from "./copy.js";
 import { apply, defineOp } from "./op.js";
 import { expand } from "./reduce.js";
 import { elementwise, elementwiseGrad, map, reciprocalOp, rsqrtOp, sqrtOp, squareOp, zip } from "./unary.js";
@@ -96,10 +96,6 @@ export const powOp = defineOp<readonly [Tensor, Tensor], readonly [Tensor]>({
     },
   ],
 });
-
-function zero(): Tensor {
-  return constant([], 0);
-}
 
 /** a^b, with broadcasting. */
 export function pow(a: Tensor, b: Tensor): Tensor {

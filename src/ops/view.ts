@@ -1,6 +1,6 @@
 import { ArgumentError, ShapeError } from "../errors.js";
 import { copyStrided, rowMajor } from "../layout.js";
-import { checkSize, formatShape, normalizeDim, normalizeDims, resolveShape } from "../shape.js";
+import { checkSize, formatShape, normalizeDim, normalizeDims, resolveShape, withSize } from "../shape.js";
 import type { Layout, Tensor } from "../tensor.js";
 import { bytesOf, type Ptr, type Shape } from "../types.js";
 import { fill, narrow, permute, reshape, viewOp, viewStrides } from "./copy.js";
@@ -15,7 +15,7 @@ export function view(x: Tensor, shape: Shape): Tensor {
   if (viewStrides(x, to) === null) {
     throw new ShapeError(
       "view",
-      `the layout of input ${formatShape(x.shape)} (strides [${x.strides.join(", ")}]) has no view of shape ${formatShape(to)}; use reshape`,
+      `the layout of input ${formatShape(x.shape)} (strides [${x.strides.join(", ")}]) has no view of shape ${formatShape(to)}; expected one that has (reshape makes a copy)`,
     );
   }
   return apply(viewOp, [x], { shape: to })[0];
@@ -79,8 +79,8 @@ export function splitSizes(op: string, x: Tensor, sizes: readonly number[], dim:
   return apply(splitOp, [x], { sizes, dim: d });
 }
 
-/** Where each part of a split begins. */
-function startsOf(sizes: readonly number[]): number[] {
+/** Where each of several parts begins, given their sizes. */
+export function startsOf(sizes: readonly number[]): number[] {
   let at = 0;
   return sizes.map((n) => {
     at += n;
@@ -88,17 +88,13 @@ function startsOf(sizes: readonly number[]): number[] {
   });
 }
 
-function resized(shape: Shape, dim: number, size: number): number[] {
-  return shape.map((n, d) => (d === dim ? size : n));
-}
-
 export const splitOp = defineOp<Unary, readonly Tensor[], SplitAttrs>({
   name: "split",
-  infer: ([x], { sizes, dim }) => sizes.map((n) => ({ shape: resized(x.shape, dim, n), dtype: x.dtype })),
+  infer: ([x], { sizes, dim }) => sizes.map((n) => ({ shape: withSize(x.shape, dim, n), dtype: x.dtype })),
   view: ([x], { sizes, dim }) => {
     const starts = startsOf(sizes);
     return sizes.map((n, i) => ({
-      shape: resized(x.shape, dim, n),
+      shape: withSize(x.shape, dim, n),
       strides: x.strides,
       offset: x.offset + starts[i]! * x.strides[dim]!,
     }));

@@ -207,7 +207,8 @@ export abstract class Optimizer<O extends LearningRate = LearningRate> {
           `parameter ${i} ${formatShape(p.shape)} was made by ${p.origin}; expected a leaf`,
         );
       }
-      if (seen.has(p)) throw new ArgumentError(name, `parameter ${i} ${formatShape(p.shape)} is there twice`);
+      if (seen.has(p))
+        throw new ArgumentError(name, `parameter ${i} ${formatShape(p.shape)} is there twice; expected it once`);
       seen.add(p);
     });
     this.paramGroups.push({ ...all, params: list });
