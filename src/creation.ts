@@ -6,7 +6,7 @@ import { checkSize, formatShape, numel, resolveShape } from "./shape.js";
 import { adopt, adoptUnscoped, newDataArray, Tensor } from "./tensor.js";
 import type { DataArray, DType, NestedArray, Shape } from "./types.js";
 
-export const DTYPES: readonly DType[] = ["float32", "int32", "bool"];
+const DTYPES: readonly DType[] = ["float32", "int32", "bool"];
 
 /** What `tensor()` takes: one number or boolean, nested arrays of them, or a typed array. */
 export type TensorData = NestedArray | ArrayLike<number> | BigInt64Array;

@@ -4,7 +4,7 @@ import { type Layout, Tensor } from "./tensor.js";
 import { bytesOf, type DType, type Ptr } from "./types.js";
 
 /** How many dimensions the strided kernels walk. */
-export const KERNEL_RANK = 4;
+const KERNEL_RANK = 4;
 
 /** Pads collapsed sizes and strides at the front to the rank of the kernels. */
 export function padTo4(values: readonly number[], fill: number): [number, number, number, number] {

@@ -24,9 +24,6 @@ export type DataArray = Float32Array | Int32Array | Uint8Array;
 /** Nested arrays of numbers or booleans, as `tensor()` takes and `tolist()` gives them. */
 export type NestedArray = number | boolean | readonly NestedArray[];
 
-/** Whatever a function returns or a loader yields: tensors inside arrays and plain objects are found. */
-export type Nested<T> = T | readonly Nested<T>[] | { readonly [key: string]: Nested<T> };
-
 /** Bytes of one element. */
 export function bytesOf(dtype: DType): number {
   return dtype === "bool" ? 1 : 4;

@@ -141,7 +141,7 @@ export interface SqueezeExcitationOptions {
 
 /**
  * y = x ⊙ σ(W₂ relu(W₁ mean(x) + b₁) + b₂): a gate for each channel from the means of all (Hu et al., Squeeze-and-Excitation Networks,
- * 2018, Figure 1). x and y [N, inputChannels, H, W]; W₁ and W₂ are 1×1 convolutions to squeezeChannels and back. Keys: `fc1.…`,
+ * 2018, Figure 1). Shapes: x and y [N, inputChannels, H, W]; W₁ and W₂ are 1×1 convolutions to squeezeChannels and back. Keys: `fc1.…`,
  * `fc2.…`.
  */
 export class SqueezeExcitation extends Module {

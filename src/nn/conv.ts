@@ -47,9 +47,9 @@ abstract class Convolution extends ConvolutionBase {
 }
 
 /**
- * Convolution over one dimension; see `functional.conv1d`. x [N, inChannels, L] or [inChannels, L] → y [N, outChannels, L'] or
+ * Convolution over one dimension; see `functional.conv1d`. Shapes: x [N, inChannels, L] or [inChannels, L] → y [N, outChannels, L'] or
  * [outChannels, L'].
- * weight [outChannels, inChannels / groups, k] and bias [outChannels] begin uniform in ±1/√(inChannels / groups · k).
+ * State: weight [outChannels, inChannels / groups, k] and bias [outChannels] begin uniform in ±1/√(inChannels / groups · k).
  * Errors: ArgumentError if groups does not divide both channel counts, or for an option out of range.
  */
 export class Conv1d extends Convolution {
@@ -59,9 +59,9 @@ export class Conv1d extends Convolution {
 }
 
 /**
- * Convolution over two dimensions; see `functional.conv2d`. x [N, inChannels, H, W] or [inChannels, H, W] → y [N, outChannels, H', W'] or
+ * Convolution over two dimensions; see `functional.conv2d`. Shapes: x [N, inChannels, H, W] or [inChannels, H, W] → y [N, outChannels, H', W'] or
  * [outChannels, H', W'].
- * weight [outChannels, inChannels / groups, kH, kW] and bias [outChannels] begin uniform in ±1/√(inChannels / groups · kH · kW).
+ * State: weight [outChannels, inChannels / groups, kH, kW] and bias [outChannels] begin uniform in ±1/√(inChannels / groups · kH · kW).
  * Errors: ArgumentError if groups does not divide both channel counts, or for an option out of range.
  */
 export class Conv2d extends Convolution {
@@ -71,9 +71,9 @@ export class Conv2d extends Convolution {
 }
 
 /**
- * Convolution over three dimensions; see `functional.conv3d`. x [N, inChannels, D, H, W] or [inChannels, D, H, W] → y [N, outChannels, D',
+ * Convolution over three dimensions; see `functional.conv3d`. Shapes: x [N, inChannels, D, H, W] or [inChannels, D, H, W] → y [N, outChannels, D',
  * H', W'] or [outChannels, D', H', W'].
- * weight [outChannels, inChannels / groups, kD, kH, kW] and bias [outChannels] begin uniform in ±1/√(inChannels / groups · kD · kH · kW).
+ * State: weight [outChannels, inChannels / groups, kD, kH, kW] and bias [outChannels] begin uniform in ±1/√(inChannels / groups · kD · kH · kW).
  * Errors: ArgumentError if groups does not divide both channel counts, or for an option out of range.
  */
 export class Conv3d extends Convolution {

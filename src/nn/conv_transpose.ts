@@ -62,9 +62,9 @@ abstract class TransposedConvolution extends ConvolutionBase {
 }
 
 /**
- * Transposed convolution over one dimension; see `functional.convTranspose1d`. x [N, inChannels, L] or [inChannels, L] →
+ * Transposed convolution over one dimension; see `functional.convTranspose1d`. Shapes: x [N, inChannels, L] or [inChannels, L] →
  * y [N, outChannels, L'] or [outChannels, L'].
- * weight [inChannels, outChannels / groups, k] and bias [outChannels] begin uniform in ±1/√(outChannels / groups · k).
+ * State: weight [inChannels, outChannels / groups, k] and bias [outChannels] begin uniform in ±1/√(outChannels / groups · k).
  * Errors: ArgumentError if groups does not divide both channel counts, outputPadding is not below stride or dilation, or an option is
  * out of range.
  */

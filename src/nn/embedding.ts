@@ -74,7 +74,7 @@ export class Embedding extends Module {
 export type EmbeddingBagModuleOptions = Omit<EmbeddingBagOptions, "perSampleWeights">;
 
 /**
- * One vector a bag of indices: the sum, mean (default) or maximum of their rows; see `functional.embeddingBag`. weight
+ * One vector a bag of indices: the sum, mean (default) or maximum of their rows; see `functional.embeddingBag`. State: weight
  * [numEmbeddings, embeddingDim] begins as in `Embedding`.
  */
 export class EmbeddingBag extends Module {

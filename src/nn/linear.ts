@@ -20,8 +20,8 @@ export interface LinearModuleOptions {
 }
 
 /**
- * y = x Wᵀ + b; see `functional.linear`. x [..., inFeatures], y [..., outFeatures], weight [outFeatures, inFeatures], bias
- * [outFeatures]; both begin uniform in ±1/√inFeatures.
+ * y = x Wᵀ + b; see `functional.linear`. Shapes: x [..., inFeatures], y [..., outFeatures]. State: weight [outFeatures, inFeatures],
+ * bias [outFeatures]; both begin uniform in ±1/√inFeatures.
  */
 export class Linear extends Module {
   readonly weight: Parameter;
@@ -59,7 +59,7 @@ function drawUniform(t: Tensor, fan: number): void {
 }
 
 /**
- * y = x1ᵀ W x2 + b; see `functional.bilinear`. x1 [..., in1Features], x2 [..., in2Features], y [..., outFeatures], weight
+ * y = x1ᵀ W x2 + b; see `functional.bilinear`. Shapes: x1 [..., in1Features], x2 [..., in2Features], y [..., outFeatures]. State: weight
  * [outFeatures, in1Features, in2Features], bias [outFeatures]; both begin uniform in ±1/√in1Features.
  */
 export class Bilinear extends Module {

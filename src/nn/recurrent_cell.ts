@@ -87,7 +87,7 @@ export interface RnnCellOptions extends CellOptions {
 
 /**
  * One step of an RNN: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu instead of tanh.
- * x [N, inputSize] and h, h' [N, hiddenSize], or without N; h may be null for zeros. Errors: ShapeError for other shapes.
+ * Shapes: x [N, inputSize] and h, h' [N, hiddenSize], or without N; h may be null for zeros. Errors: ShapeError for other shapes.
  */
 export class RNNCell extends Cell {
   readonly nonlinearity: "tanh" | "relu";
@@ -108,7 +108,7 @@ export class RNNCell extends Cell {
 
 /**
  * One step of an LSTM: [h', c'] from x and [h, c]; see `LSTM`.
- * x [N, inputSize], all others [N, hiddenSize], or all without N; the state may be null for zeros. Errors: ShapeError for other shapes.
+ * Shapes: x [N, inputSize], all others [N, hiddenSize], or all without N; the state may be null for zeros. Errors: ShapeError for other shapes.
  */
 export class LSTMCell extends Cell {
   constructor(inputSize: number, hiddenSize: number, options: CellOptions = {}) {
@@ -131,7 +131,7 @@ export interface GruCellOptions extends CellOptions {
 
 /**
  * One step of a GRU: h' from x and h; see `GRU`.
- * x [N, inputSize] and h, h' [N, hiddenSize], or without N; h may be null for zeros. Errors: ShapeError for other shapes.
+ * Shapes: x [N, inputSize] and h, h' [N, hiddenSize], or without N; h may be null for zeros. Errors: ShapeError for other shapes.
  * PyTorch: resetAfter, as in `GRU`.
  */
 export class GRUCell extends Cell {

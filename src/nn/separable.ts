@@ -22,7 +22,7 @@ function depthwise(
 }
 
 /**
- * Convolves every channel by itself: `Conv1d` with as many groups as channels. x [N, C, L] or [C, L] → y [N, C·multiplier, L'] or
+ * Convolves every channel by itself: `Conv1d` with as many groups as channels. Shapes: x [N, C, L] or [C, L] → y [N, C·multiplier, L'] or
  * [C·multiplier, L']; outputs c·multiplier to (c + 1)·multiplier − 1 are channel c's.
  */
 export class DepthwiseConv1d extends Conv1d {
@@ -33,7 +33,7 @@ export class DepthwiseConv1d extends Conv1d {
 }
 
 /**
- * Convolves every channel by itself: `Conv2d` with as many groups as channels. x [N, C, H, W] or [C, H, W] → y [N, C·multiplier, H', W']
+ * Convolves every channel by itself: `Conv2d` with as many groups as channels. Shapes: x [N, C, H, W] or [C, H, W] → y [N, C·multiplier, H', W']
  * or [C·multiplier, H', W']; outputs c·multiplier to (c + 1)·multiplier − 1 are channel c's.
  */
 export class DepthwiseConv2d extends Conv2d {
@@ -71,7 +71,7 @@ abstract class SeparableConv<Conv extends Conv1d | Conv2d> extends Module {
 
 /**
  * Depthwise separable convolution over one dimension: y = pointwise(depthwise(x)), the first of `kernelSize` over each channel by itself
- * and without a bias, the second of size 1 over all channels. x [N, inChannels, L] or [inChannels, L].
+ * and without a bias, the second of size 1 over all channels. Shape: x [N, inChannels, L] or [inChannels, L].
  * Parameters: depthwise.weight [inChannels·multiplier, 1, k], pointwise.weight [outChannels, inChannels·multiplier, 1], pointwise.bias.
  */
 export class SeparableConv1d extends SeparableConv<Conv1d> {

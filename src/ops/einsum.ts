@@ -26,7 +26,7 @@ interface Equation {
  * The labels of every dimension. A letter is its own label; the dimensions of an ellipsis are "0", "1", … counted from the right, so
  * that those of different operands align as in broadcasting.
  */
-export function parseEquation(equation: string, shapes: readonly Shape[]): Equation {
+function parseEquation(equation: string, shapes: readonly Shape[]): Equation {
   const [left, right, ...rest] = equation.replaceAll(" ", "").split("->");
   const terms = left!.split(",");
   if (rest.length > 0) throw new ArgumentError("einsum", `equation "${equation}" has several arrows; expected one`);

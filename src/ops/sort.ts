@@ -124,14 +124,10 @@ export function median(x: Tensor, dim: number, keepdim: boolean): readonly [valu
   return picked(x, index, dim, keepdim);
 }
 
-export interface UniqueAttrs {
-  readonly count: number;
-}
-
 export const uniqueOp = defineOp<
   readonly [x: Tensor, order: Tensor],
   readonly [values: Tensor, inverse: Tensor, counts: Tensor],
-  UniqueAttrs
+  { count: number }
 >({
   name: "unique",
   infer: ([x], { count }) => [
