@@ -15,8 +15,10 @@ interface Entry {
 
 interface Section {
   readonly title: string;
-  /** Folder or file below src/. */
-  readonly source: string;
+  /** Folder below src/, or files. */
+  readonly source: string | readonly string[];
+  /** The file below src/ that says which names are public; a folder's is its index. None: all that is exported. */
+  readonly index?: string;
   readonly kind: "class" | "function";
   /** Where PyTorch may have the same name, the likeliest first. */
   readonly namespaces: readonly string[];
@@ -25,6 +27,14 @@ interface Section {
 }
 
 const SECTIONS: readonly Section[] = [
+  {
+    title: "Tensors from nothing",
+    source: ["creation.ts", "sampling.ts"],
+    index: "index.ts",
+    kind: "function",
+    namespaces: ["torch"],
+    prefix: "",
+  },
   { title: "Modules", source: "nn", kind: "class", namespaces: ["torch.nn"], prefix: "nn." },
   {
     title: "Functions",
@@ -35,12 +45,40 @@ const SECTIONS: readonly Section[] = [
   },
   {
     title: "Image kernels",
-    source: "functional/kernels.ts",
+    source: ["functional/kernels.ts"],
     kind: "function",
     namespaces: [],
     prefix: "functional.kernels.",
   },
-  { title: "Initialisers", source: "nn/init.ts", kind: "function", namespaces: ["torch.nn.init"], prefix: "nn.init." },
+  {
+    title: "Linear algebra",
+    source: ["functional/linalg.ts"],
+    kind: "function",
+    namespaces: ["torch.linalg"],
+    prefix: "linalg.",
+  },
+  {
+    title: "Utilities for modules",
+    source: ["nn/bptt.ts", "nn/gradients.ts", "nn/parametrize.ts", "nn/receptive.ts"],
+    kind: "function",
+    namespaces: ["torch.nn.utils"],
+    prefix: "nn.utils.",
+  },
+  {
+    title: "Sequences of different lengths",
+    source: ["nn/packed.ts"],
+    index: "nn/utils_rnn.ts",
+    kind: "function",
+    namespaces: ["torch.nn.utils.rnn"],
+    prefix: "nn.utils.rnn.",
+  },
+  {
+    title: "Initialisers",
+    source: ["nn/init.ts"],
+    kind: "function",
+    namespaces: ["torch.nn.init"],
+    prefix: "nn.init.",
+  },
   {
     title: "Optimizers",
     source: "optim",
@@ -65,20 +103,28 @@ export function findRoot(): string {
 
 /** The classes or functions that a file exports, with their docstrings. */
 export function entriesOf(text: string, kind: Section["kind"]): Entry[] {
-  const pattern = new RegExp(`/\\*\\*((?:[^*]|\\*(?!/))*)\\*/\\s*export (?:abstract )?${kind} (\\w+)`, "g");
+  const pattern = new RegExp(`/\\*\\*((?:[^*]|\\*(?!/))*)\\*/\\s*export (?:abstract )?${kind}\\*? (\\w+)`, "g");
   return [...text.matchAll(pattern)].map(([, comment, name]) => {
     const words = comment!
       .replace(/^\s*\* ?/gm, "")
       .replace(/\s+/g, " ")
       .trim();
-    const difference = /(?:^|\. )PyTorch: (.+?\.)(?= |$)/.exec(words)?.[1] ?? "";
+    const difference = /(?:^|\.\)? )PyTorch: (.+?\.)(?= |$)/.exec(words)?.[1] ?? "";
     return { name: name!, summary: firstSentence(words), difference };
   });
 }
 
+/** Up to a full stop or a colon before a capital, but for those within brackets. */
 function firstSentence(text: string): string {
-  const end = /[.:](?= [A-Z`]|$)/.exec(text);
-  return (end === null ? text : text.slice(0, end.index)).trim();
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i]!;
+    if ("([{".includes(c)) depth++;
+    if (")]}".includes(c)) depth--;
+    const ends = ".:".includes(c) || text.slice(i - 1, i + 1) === ".)";
+    if (depth === 0 && ends && /^(?: [A-Z`]|$)/.test(text.slice(i + 1))) return text.slice(0, c === ")" ? i + 1 : i);
+  }
+  return text;
 }
 
 function snake(name: string): string {
@@ -102,18 +148,21 @@ export function modulesPage(root: string): string {
   const lines = [
     "# Modules and functions",
     "",
-    "Every public module, function, initialiser and optimizer, with its counterpart in PyTorch 1.13. Options have PyTorch's names in",
-    "camelCase; what differs is said in the last column. Generated from the sources by `npm run docs`.",
+    "Every public module, function, initialiser and optimizer, with its counterpart in PyTorch 1.13. Functions take tensors one by one and",
+    "everything else in one object of options; modules take PyTorch's parameters without a default one by one. Names are PyTorch's in",
+    "camelCase, and string values are PyTorch's own. Indices and classes are int32. What else differs is said in the last column.",
+    "Generated from the sources by `npm run docs`.",
   ];
   for (const section of SECTIONS) {
     lines.push("", `## ${section.title}`, "", "| name | what it is | PyTorch | difference |", "|---|---|---|---|");
-    const path = join(root, "src", section.source);
-    const files = section.source.endsWith(".ts")
-      ? [path]
-      : readdirSync(path)
-          .filter((f) => f.endsWith(".ts") && f !== "index.ts")
-          .map((f) => join(path, f));
-    const entries = files.flatMap((f) => entriesOf(readFileSync(f, "utf8"), section.kind));
+    const { source } = section;
+    const files =
+      typeof source === "string"
+        ? readdirSync(join(root, "src", source))
+            .filter((f) => f.endsWith(".ts") && f !== "index.ts")
+            .map((f) => `${source}/${f}`)
+        : source;
+    const entries = files.flatMap((f) => entriesOf(readFileSync(join(root, "src", f), "utf8"), section.kind));
     const exported = publicNames(join(root, "src"), section);
     for (const e of entries.filter((x) => exported(x.name)).sort((a, b) => a.name.localeCompare(b.name, "en"))) {
       const like = counterpart(e.name, section, known);
@@ -123,11 +172,12 @@ export function modulesPage(root: string): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** Tells whether a name is public: exported by the folder's index, by name or with its whole file. A namespace has its own section. */
-function publicNames(source: string, section: Section): (name: string) => boolean {
-  if (section.source.endsWith(".ts")) return () => true;
-  const folder = join(source, section.source);
-  const index = readFileSync(join(folder, "index.ts"), "utf8");
+/** Tells whether a name is public: exported by the index, by name or with its whole file. A namespace has its own section. */
+function publicNames(src: string, section: Section): (name: string) => boolean {
+  const file = typeof section.source === "string" ? `${section.source}/index.ts` : section.index;
+  if (file === undefined) return () => true;
+  const folder = dirname(join(src, file));
+  const index = readFileSync(join(src, file), "utf8");
   const names = new Set<string>();
   for (const [, list] of index.matchAll(/export \{([^}]*)\} from/g)) {
     for (const item of list!.split(",")) names.add(item.replace("type ", "").trim().split(" as ").at(-1)!);

@@ -30,7 +30,19 @@ export { Profile, type ProfileRow, profile } from "./profile.js";
 export { defaultGenerator, Generator, type GeneratorState, manualSeed, type Seed } from "./random.js";
 export { type MemoryStats, memory } from "./runtime/arena.js";
 export type { Scope } from "./runtime/scope.js";
-export * from "./sampling.js";
+export {
+  bernoulli,
+  type GeneratorOption,
+  type MultinomialOptions,
+  multinomial,
+  normal,
+  rand,
+  randint,
+  randn,
+  randperm,
+  type SamplingOptions,
+  uniform,
+} from "./sampling.js";
 export { enableGrad, noGrad, scope } from "./scoping.js";
 export { isGradEnabled } from "./tape.js";
 export { type NestedValues, Tensor } from "./tensor.js";

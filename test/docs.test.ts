@@ -13,4 +13,10 @@ describe("docs/modules.md", () => {
     const text = "/**\n * y = x. More.\n * PyTorch: another name. Errors: none.\n */\nexport class A extends B {}";
     expect(entriesOf(text, "class")).toEqual([{ name: "A", summary: "y = x", difference: "another name." }]);
   });
+
+  test("does not end a sentence within brackets, but behind them", () => {
+    const text = "/** One step. (Zeiler, ADADELTA: A Method, 2012.) Errors: none. */\nexport function* f() {}";
+    const summary = "One step. (Zeiler, ADADELTA: A Method, 2012.)";
+    expect(entriesOf(text, "function")).toEqual([{ name: "f", summary, difference: "" }]);
+  });
 });

@@ -199,3 +199,8 @@ test("products with a summand and outer products are methods too", () => {
   ]);
   expect(tensor([NaN, Infinity, 1]).isfinite().tolist()).toEqual([false, false, true]);
 });
+
+test('norm takes PyTorch\'s "fro", and no other word', () => {
+  expect(tensor([3, 4]).norm("fro").item()).toBe(5);
+  expect(() => tensor([3, 4]).norm("max" as never)).toThrow('norm: p is "max"; expected a number');
+});

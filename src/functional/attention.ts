@@ -27,6 +27,7 @@ const OPTIONS = ["attnMask", "isCausal", "scale", "dropoutP", "training", "gener
  * Gradients: q, k, v and a float32 mask. Errors: feature counts, lengths or a mask that do not fit; a mask of another dtype.
  * PyTorch: refuses a mask together with isCausal; here both hold.
  * Source: Vaswani et al., Attention Is All You Need, 2017; computed by tiles as in Dao et al., FlashAttention, 2022.
+ * PyTorch: from 2.0 on.
  */
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
   const op = "scaledDotProductAttention";

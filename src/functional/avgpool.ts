@@ -87,7 +87,7 @@ export function lpPool2d(x: Tensor, options: LPPoolOptions): Tensor {
   return lpPool("LPPool2d", 2, x, options);
 }
 
-/** y = (Σ xᵖ)^(1/p) over windows of [N, C, D, H, W] or [C, D, H, W]; where the sum is 0, so is the gradient. */
+/** y = (Σ xᵖ)^(1/p) over windows of [N, C, D, H, W] or [C, D, H, W]; where the sum is 0, so is the gradient. PyTorch: from 2.2 on. */
 export function lpPool3d(x: Tensor, options: LPPoolOptions): Tensor {
   return lpPool("LPPool3d", 3, x, options);
 }

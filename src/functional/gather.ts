@@ -58,6 +58,7 @@ export interface ScatterReduceOptions extends AlongDim {
 /**
  * A copy of x where each target of `scatter` holds the sum, mean, largest or smallest of all its sources, and of x's own value.
  * Gradients to x and src; extremes that tie share it evenly.
+ * PyTorch: it also has "prod".
  */
 export function scatterReduce(x: Tensor, index: Tensor, src: Tensor, options: ScatterReduceOptions): Tensor {
   checkOptions("scatterReduce", options, ["dim", "reduce", "includeSelf"]);

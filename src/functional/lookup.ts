@@ -8,6 +8,7 @@ export type { Index } from "../ops/lookup.js";
  * x[i0, i1, …] as in PyTorch: one int32 tensor (negative counts from the end), bool mask or null (all of it) a dimension. The
  * tensors broadcast; their shape replaces the indexed dimensions, or comes first if those are not neighbours. Gradient to x:
  * what was read several times sums up.
+ * PyTorch: the subscript x[i0, i1, …].
  */
 export function index(x: Tensor, indices: readonly ops.Index[]): Tensor {
   return ops.index(x, indices);

@@ -107,6 +107,7 @@ export interface LinearOptions {
 /**
  * y = act(x Wᵀ + b); x [..., in], weight W [out, in], bias b [out] or null, y [..., out].
  * Errors: another number of features or another length of the bias.
+ * PyTorch: it has no fused activation.
  */
 export function linear(x: Tensor, weight: Tensor, ...rest: BiasAndOptions<LinearOptions>): Tensor {
   const {

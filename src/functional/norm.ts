@@ -143,6 +143,7 @@ export interface RmsNormOptions {
  * y = weight ⊙ x / √(mean(x²) + eps), the mean of each sample over the trailing dimensions.
  * Shape: x […, normalizedShape], weight normalizedShape or null → y as x.
  * Errors: ShapeError for other sizes. Source: Zhang, Sennrich (2019).
+ * PyTorch: from 2.4 on, without epsOutside.
  */
 export function rmsNorm(
   x: Tensor,

@@ -89,6 +89,7 @@ const SELU_FLOOR = 1.7580993408473766;
 /**
  * Dropout for SELU networks: dropped elements become −λα, and an affine map a·y + b keeps mean 0 and variance 1, with
  * a = ((1 − p)(1 + p(λα)²))^(−½) and b = a·p·λα (Klambauer et al., Self-Normalizing Neural Networks, 2017). p = 1 gives zeros.
+ * PyTorch: `training` is false by default.
  */
 export function alphaDropout(x: Tensor, options: DropoutOptions = {}): Tensor {
   const p = checkDropout("AlphaDropout", x, options);

@@ -50,7 +50,7 @@ export interface NormOptions extends ReduceOptions {
   readonly p?: number | "fro";
 }
 
-/** y = (Σ |x|^p)^{1/p} over the given dimensions. The gradient is 0 where y is 0. */
+/** y = (Σ |x|^p)^{1/p} over the given dimensions. The gradient is 0 where y is 0. PyTorch: it also has p "nuc". */
 export function norm(x: Tensor, options: NormOptions = {}): Tensor {
   const attrs = reduceAttrs("norm", x, options, "p");
   const p = options.p === "fro" ? 2 : checkNumber("norm", "p", options.p ?? 2);

@@ -13,7 +13,7 @@ export const statisticsMethods = {
   logsumexp(this: Tensor, dim?: Dim, options: { keepdim?: boolean } = {}): Tensor {
     return F.logsumexp(this, { ...options, dim: dim ?? null });
   },
-  norm(this: Tensor, p = 2, dim?: Dim, options: { keepdim?: boolean } = {}): Tensor {
+  norm(this: Tensor, p: number | "fro" = 2, dim?: Dim, options: { keepdim?: boolean } = {}): Tensor {
     return F.norm(this, { ...options, p, dim: dim ?? null });
   },
 };

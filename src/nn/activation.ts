@@ -283,21 +283,21 @@ abstract class Along extends Module {
   }
 }
 
-/** y = e^x / Σ e^x along `dim`; see `functional.softmax`. */
+/** y = e^x / Σ e^x along `dim`; see `functional.softmax`. PyTorch: dim may be left out. */
 export class Softmax extends Along {
   forward(x: Tensor): Tensor {
     return F.softmax(x, { dim: this.dim });
   }
 }
 
-/** y = x − ln Σ e^x along `dim`; see `functional.logSoftmax`. */
+/** y = x − ln Σ e^x along `dim`; see `functional.logSoftmax`. PyTorch: dim may be left out. */
 export class LogSoftmax extends Along {
   forward(x: Tensor): Tensor {
     return F.logSoftmax(x, { dim: this.dim });
   }
 }
 
-/** y = e^−x / Σ e^−x along `dim`; see `functional.softmin`. */
+/** y = e^−x / Σ e^−x along `dim`; see `functional.softmin`. PyTorch: dim may be left out. */
 export class Softmin extends Along {
   forward(x: Tensor): Tensor {
     return F.softmin(x, { dim: this.dim });

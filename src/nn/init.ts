@@ -265,7 +265,10 @@ export function calculateGain(nonlinearity: Nonlinearity, param = 0.01): number 
   }
 }
 
-/** Inputs and outputs of one unit: t is [out, in, k…], and both count the k… taps of a kernel. Errors: ShapeError below rank 2. */
+/**
+ * Inputs and outputs of one unit: t is [out, in, k…], and both count the k… taps of a kernel. Errors: ShapeError below rank 2.
+ * PyTorch: _calculate_fan_in_and_fan_out.
+ */
 export function calculateFanInAndFanOut(t: Tensor): { fanIn: number; fanOut: number } {
   return fans("calculateFanInAndFanOut", t);
 }

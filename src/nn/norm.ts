@@ -21,6 +21,7 @@ export interface LayerNormModuleOptions {
 /**
  * Normalises each sample over its trailing dimensions; see `functional.layerNorm`.
  * Shape: […, normalizedShape]. State: weight, bias of shape normalizedShape (ones, zeros).
+ * PyTorch: 1.13 has no option bias.
  */
 export class LayerNorm extends Module {
   readonly normalizedShape: Shape;
@@ -58,6 +59,7 @@ export interface RmsNormModuleOptions {
 /**
  * Divides each sample by its root mean square over the trailing dimensions; see `functional.rmsNorm`.
  * Shape: […, normalizedShape]. State: weight of shape normalizedShape (ones).
+ * PyTorch: from 2.4 on, without epsOutside.
  */
 export class RMSNorm extends Module {
   readonly normalizedShape: Shape;

@@ -57,7 +57,10 @@ export class ConstantPad3d extends Pad {
   }
 }
 
-/** Surrounds the last dimension of x [.., L] with zeros. Any dtype. Errors: ShapeError if more is cut off than there is. */
+/**
+ * Surrounds the last dimension of x [.., L] with zeros. Any dtype. Errors: ShapeError if more is cut off than there is.
+ * PyTorch: from 2.1 on.
+ */
 export class ZeroPad1d extends Pad {
   constructor(padding: Padding) {
     super("ZeroPad1d", 1, "constant", padding);
@@ -71,28 +74,40 @@ export class ZeroPad2d extends Pad {
   }
 }
 
-/** Surrounds the last three dimensions of x [.., D, H, W] with zeros. Any dtype. Errors: ShapeError if more is cut off than there is. */
+/**
+ * Surrounds the last three dimensions of x [.., D, H, W] with zeros. Any dtype. Errors: ShapeError if more is cut off than there is.
+ * PyTorch: from 2.1 on.
+ */
 export class ZeroPad3d extends Pad {
   constructor(padding: Padding) {
     super("ZeroPad3d", 3, "constant", padding);
   }
 }
 
-/** Continues x [N, C, L] or [C, L] by its elements mirrored at the edge, which is not repeated. Errors: ShapeError if a side needs more than size − 1. */
+/**
+ * Continues x [N, C, L] or [C, L] by its elements mirrored at the edge, which is not repeated.
+ * Errors: ShapeError if a side needs more than size − 1.
+ */
 export class ReflectionPad1d extends Pad {
   constructor(padding: Padding) {
     super("ReflectionPad1d", 1, "reflect", padding);
   }
 }
 
-/** Continues x [N, C, H, W] or [C, H, W] by its elements mirrored at the edge, which is not repeated. Errors: ShapeError if a side needs more than size − 1. */
+/**
+ * Continues x [N, C, H, W] or [C, H, W] by its elements mirrored at the edge, which is not repeated.
+ * Errors: ShapeError if a side needs more than size − 1.
+ */
 export class ReflectionPad2d extends Pad {
   constructor(padding: Padding) {
     super("ReflectionPad2d", 2, "reflect", padding);
   }
 }
 
-/** Continues x [N, C, D, H, W] or [C, D, H, W] by its elements mirrored at the edge, which is not repeated. Errors: ShapeError if a side needs more than size − 1. */
+/**
+ * Continues x [N, C, D, H, W] or [C, D, H, W] by its elements mirrored at the edge, which is not repeated.
+ * Errors: ShapeError if a side needs more than size − 1.
+ */
 export class ReflectionPad3d extends Pad {
   constructor(padding: Padding) {
     super("ReflectionPad3d", 3, "reflect", padding);
@@ -120,21 +135,30 @@ export class ReplicationPad3d extends Pad {
   }
 }
 
-/** Continues x [N, C, L] or [C, L] by the elements of the other end. Errors: ShapeError if a side needs more than the size. */
+/**
+ * Continues x [N, C, L] or [C, L] by the elements of the other end. Errors: ShapeError if a side needs more than the size.
+ * PyTorch: from 2.1 on.
+ */
 export class CircularPad1d extends Pad {
   constructor(padding: Padding) {
     super("CircularPad1d", 1, "circular", padding);
   }
 }
 
-/** Continues x [N, C, H, W] or [C, H, W] by the elements of the other end. Errors: ShapeError if a side needs more than the size. */
+/**
+ * Continues x [N, C, H, W] or [C, H, W] by the elements of the other end. Errors: ShapeError if a side needs more than the size.
+ * PyTorch: from 2.1 on.
+ */
 export class CircularPad2d extends Pad {
   constructor(padding: Padding) {
     super("CircularPad2d", 2, "circular", padding);
   }
 }
 
-/** Continues x [N, C, D, H, W] or [C, D, H, W] by the elements of the other end. Errors: ShapeError if a side needs more than the size. */
+/**
+ * Continues x [N, C, D, H, W] or [C, D, H, W] by the elements of the other end. Errors: ShapeError if a side needs more than the size.
+ * PyTorch: from 2.1 on.
+ */
 export class CircularPad3d extends Pad {
   constructor(padding: Padding) {
     super("CircularPad3d", 3, "circular", padding);

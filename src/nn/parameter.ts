@@ -21,7 +21,10 @@ export function uninitialised(shape: Shape, origin: string): Parameter {
   return new Parameter(Tensor.allocate(shape, "float32", origin));
 }
 
-/** A tensor that belongs to a module's state but is not trained: running statistics, masks. It takes over the storage, as `Parameter`. */
+/**
+ * A tensor that belongs to a module's state but is not trained: running statistics, masks. It takes over the storage, as `Parameter`.
+ * PyTorch: register_buffer makes it.
+ */
 export class Buffer extends Tensor {
   /** False: left out of state dicts. */
   readonly persistent: boolean;

@@ -251,7 +251,7 @@ export class LPPool2d extends LPPool {
   }
 }
 
-/** y = (Σ xᵖ)^(1/p) over windows of [N, C, D, H, W] or [C, D, H, W]; see `functional.lpPool3d`. */
+/** y = (Σ xᵖ)^(1/p) over windows of [N, C, D, H, W] or [C, D, H, W]; see `functional.lpPool3d`. PyTorch: from 2.2 on. */
 export class LPPool3d extends LPPool {
   constructor(normType: number, kernelSize: Sizes, options: LPPoolModuleOptions = {}) {
     super("LPPool3d", 3, normType, kernelSize, options);

@@ -120,6 +120,7 @@ export interface TransformerForwardOptions extends Omit<DecoderLayerForwardOptio
  * dModel], target and output [T, N, dModel]; N first with batchFirst, none without a batch. Matrices begin as Xavier's, uniform.
  * State: encoder.layers.0.…, encoder.norm.…, decoder.layers.0.…, decoder.norm.….
  * Source: Vaswani et al., Attention Is All You Need, 2017.
+ * PyTorch: 1.13 has neither bias nor the causal flags.
  */
 export class Transformer extends Module {
   readonly dModel: number;

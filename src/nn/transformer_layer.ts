@@ -178,6 +178,7 @@ export const DECODER_FORWARD_OPTIONS: readonly string[] = [
  * normalised. Shapes: target and output [T, N, dModel], memory [S, N, dModel]; N first with batchFirst, none without a batch.
  * State: self_attn.…, multihead_attn.…, linear1.…, linear2.…, norm1.…, norm2.…, norm3.….
  * Source: Vaswani et al., Attention Is All You Need, 2017.
+ * PyTorch: 1.13 has neither bias nor the causal flags nor a cache.
  */
 export class TransformerDecoderLayer extends Module {
   readonly selfAttn: MultiheadAttention;

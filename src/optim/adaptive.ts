@@ -39,8 +39,9 @@ const RMSPROP: OptimizerSpec<RMSpropOptions> = {
 };
 
 /**
- * RMSprop: v = α·v + (1 − α)·d² with d = g + weightDecay·p; p −= lr·d / (√v + eps). Centered: √(v − a²) with a = α·a + (1 − α)·d, a variance
- * below 0 counting as 0. With momentum: buf = μ·buf + d / (√v + eps); p −= lr·buf. (Hinton, lecture 6e, 2012; Graves, 2013). PyTorch: a variance that rounding takes below 0 gives NaN.
+ * RMSprop: v = α·v + (1 − α)·d² with d = g + weightDecay·p; p −= lr·d / (√v + eps). Centered: √(v − a²) with a = α·a + (1 − α)·d,
+ * a variance below 0 counting as 0. With momentum: buf = μ·buf + d / (√v + eps); p −= lr·buf. (Hinton, lecture 6e, 2012; Graves, 2013.)
+ * PyTorch: a variance that rounding takes below 0 gives NaN.
  */
 export class RMSprop extends PointwiseOptimizer<RMSpropOptions> {
   constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {

@@ -41,6 +41,7 @@ const SPEC: OptimizerSpec<SGDOptions> = {
 /**
  * Stochastic gradient descent: d = g + weightDecay·p; buf = μ·buf + (1 − dampening)·d, at first buf = d; p −= lr·buf, or with Nesterov
  * p −= lr·(d + μ·buf); without momentum p −= lr·d. (Sutskever et al., On the importance of initialization and momentum, 2013.)
+ * PyTorch: 1.13 has no default lr.
  */
 export class SGD extends PointwiseOptimizer<SGDOptions> {
   constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
