@@ -1,11 +1,11 @@
 import { checkNumber, checkOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
+import { compare, ltOp, where } from "../ops/compare.js";
 import { cast, clone } from "../ops/copy.js";
 import type { Op } from "../ops/op.js";
 import * as ops from "../ops/unary.js";
 import { Tensor } from "../tensor.js";
-import { gt, lt, where } from "./compare.js";
-import { float, type Operand } from "./operand.js";
+import { float, type Operand, promoted } from "./operand.js";
 
 /** y = max(x, 0); the gradient at 0 is 0, NaN stays NaN. */
 export function relu(x: Tensor): Tensor {
@@ -71,6 +71,13 @@ export interface ClampOptions {
   readonly max?: Operand;
 }
 
+/** x, and the bound for each element beyond it. */
+function bounded(x: Tensor, bound: Operand, side: "below" | "above"): Tensor {
+  const [value, limit] = promoted("clamp", x, bound);
+  const beyond = side === "below" ? compare(ltOp, value, limit) : compare(ltOp, limit, value);
+  return where(beyond, limit, value);
+}
+
 /**
  * y = min(max(x, min), max); NaN stays NaN, and the gradient is 0 outside the bounds. int32 stays int32 if the bounds are integers.
  * Errors: ArgumentError if there is no bound.
@@ -82,8 +89,8 @@ export function clamp(x: Tensor, options: ClampOptions = {}): Tensor {
     throw new ArgumentError("clamp", "neither min nor max is given; expected at least one");
   }
   if (options.min instanceof Tensor || options.max instanceof Tensor) {
-    const raised = options.min === undefined ? x : where(lt(x, options.min), options.min, x);
-    return options.max === undefined ? raised : where(gt(raised, options.max), options.max, raised);
+    const raised = options.min === undefined ? x : bounded(x, options.min, "below");
+    return options.max === undefined ? raised : bounded(raised, options.max, "above");
   }
   const min = checkNumber("clamp", "min", options.min ?? -Infinity);
   const max = checkNumber("clamp", "max", options.max ?? Infinity);
