@@ -46,7 +46,9 @@ export function outside_f32(x: usize, n: i32, low: f32, high: f32): i32 {
 @unmanaged class BCEWithLogits {
   // Added in this order a certainty that is right costs next to nothing, not a rounded difference.
   @inline v(x: v128, t: v128): v128 {
-    const linear = f32x4.sub(f32x4.pmax(x, f32x4.splat(0)), f32x4.mul(t, x));
+    // max(x, 0) − t·x as one product: the difference of two large numbers would be rounded, and of two infinities NaN.
+    const sure = v128.and(f32x4.ge(x, f32x4.splat(0)), one());
+    const linear = f32x4.mul(f32x4.sub(sure, t), x);
     return f32x4.add(linear, log1pSmall(exp(f32x4.neg(f32x4.abs(x)))));
   }
 }

@@ -157,4 +157,17 @@ describe.each<Backend>(["js", "wasm"])("as in PyTorch, on %s", (backend) => {
       expect(() => F.embeddingBag(input, tensor([[1], [2]]))).toThrow("EmbeddingBag: an index is 5");
     });
   });
+
+  test("binary cross-entropy of large scores against soft targets keeps its digits", () => {
+    scope(() => {
+      const target = Math.fround(0.9999);
+      const loss = F.binaryCrossEntropyWithLogits(tensor([3e4, -3e4, Infinity]), tensor([target, 1 - target, 0.5]), {
+        reduction: "none",
+      }).data();
+      const expected = 3e4 * (1 - target);
+      expect(Math.abs(loss[0]! - expected)).toBeLessThan(1e-6 * expected);
+      expect(Math.abs(loss[1]! - expected)).toBeLessThan(1e-6 * expected);
+      expect(loss[2]).toBe(Infinity);
+    });
+  });
 });

@@ -33,7 +33,7 @@ export function bce_grad_f32(dx: Ptr, g: Ptr, x: Ptr, t: Ptr, n: number): void {
 export const bce_with_logits_f32 = zip((f, n, y, x, t) => {
   for (let i = 0; i < n; i++) {
     const v = f[x + i]!;
-    f[y + i] = Math.max(v, 0) - f[t + i]! * v + Math.log1p(Math.exp(-Math.abs(v)));
+    f[y + i] = ((v >= 0 ? 1 : 0) - f[t + i]!) * v + Math.log1p(Math.exp(-Math.abs(v)));
   }
 });
 
