@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { differenceOf } from "../bench/compare.js";
 import { uniform } from "../bench/inputs.js";
+import { opJob, opWorks } from "../bench/ops.js";
 import { type Row, summary } from "../bench/report.js";
-import { works } from "../bench/works.js";
+import { type OpWork, type Work, works } from "../bench/works.js";
+import { memory } from "../src/node.js";
 
 test("makes the same inputs every time, spread over their range", () => {
   const { data } = uniform("x", [100, 100], 0.5);
@@ -56,4 +58,39 @@ test("the summary gives ratios, the share of the ceiling, and reasons in words",
   const text = summary(rows, "own", ["fast", "broken"]);
   expect(text).toContain("| gemm/64 |  2.000 | 30.0 GFLOP/s |       50 % |   0.50 |        – |");
   expect(text).toContain("gemm/64, broken: no such op");
+});
+
+describe("the works of ops", () => {
+  const find = (name: string): Work & OpWork => {
+    const work = opWorks.find((w) => w.name === name);
+    if (work?.kind !== "op") throw new Error(`no work ${name}`);
+    return work;
+  };
+
+  test("take part in no plain run, and have names of their own", () => {
+    expect(works.filter((w) => w.kind === "op" || w.name.startsWith("op/"))).toEqual([]);
+    expect(new Set(opWorks.map((w) => w.name)).size).toBe(opWorks.length);
+  });
+
+  test("come with a backward pass where there are gradients, and count it twice", () => {
+    const forward = find("op/linear/32×784×256");
+    expect(forward.flops).toBe(2 * 32 * 784 * 256);
+    expect(find("op/linear/32×784×256 + backward").flops).toBe(3 * forward.flops!);
+    expect(opWorks.some((w) => w.name === "op/argmax/rows of 1024x1000 + backward")).toBe(false);
+  });
+
+  test("give the same outputs and gradients on both back ends, and leave nothing behind", () => {
+    const before = memory().liveBlocks;
+    const work = find("op/linear/32×784×256 + backward");
+    const [js, wasm] = (["js", "wasm"] as const).map((backend) => {
+      const job = opJob(work, backend);
+      const outputs = job.outputs();
+      job.run();
+      job.dispose?.();
+      return outputs as readonly Float32Array[];
+    });
+    expect(js!.map((o) => o.length)).toEqual([32 * 256, 32 * 784, 256 * 784, 256]);
+    expect(differenceOf(wasm!, js!, work.tolerance)).toBeNull();
+    expect(memory().liveBlocks).toBe(before);
+  });
 });
