@@ -54,6 +54,7 @@ export class Generator {
     return this.key ?? this.seed();
   }
 
+  /** Where in the stream the generator stands. */
   getState(): GeneratorState {
     return { seed: this.initialSeed().toString(), offset: this.offset };
   }

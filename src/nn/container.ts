@@ -14,6 +14,7 @@ export class Sequential<I = Tensor, O = Tensor> extends Module {
     this.layers = modules;
   }
 
+  /** Number of modules. */
   get length(): number {
     return this.layers.length;
   }
@@ -57,6 +58,7 @@ export class ModuleList<M extends Module = Module> extends Module {
     });
   }
 
+  /** Number of modules. */
   get length(): number {
     return this.items.length;
   }
@@ -66,12 +68,14 @@ export class ModuleList<M extends Module = Module> extends Module {
     return this.items.at(index);
   }
 
+  /** Adds a module at the end. */
   append(module: M): this {
     checkModule("ModuleList", "module", module);
     this.items.push(module);
     return this;
   }
 
+  /** Adds modules at the end. */
   extend(modules: Iterable<M>): this {
     for (const module of modules) this.append(module);
     return this;
@@ -111,19 +115,22 @@ export class ModuleDict<M extends Module = Module> extends Module {
     for (const [name, module] of entries) this.set(name, module);
   }
 
+  /** Number of modules. */
   get size(): number {
     return this.items.size;
   }
 
+  /** The module of that name, if there is one. */
   get(name: string): M | undefined {
     return this.items.get(name);
   }
 
+  /** Whether there is a module of that name. */
   has(name: string): boolean {
     return this.items.has(name);
   }
 
-  /** Errors: ArgumentError for a name with a dot, which state-dict keys use as separator. */
+  /** Adds a module, or replaces the one of that name. Errors: ArgumentError for a name with a dot, which state-dict keys use as separator. */
   set(name: string, module: M): this {
     if (name === "" || name.includes(".")) {
       throw new ArgumentError("ModuleDict", `name is "${name}"; expected one without dots`);
@@ -138,10 +145,12 @@ export class ModuleDict<M extends Module = Module> extends Module {
     return this.items.delete(name);
   }
 
+  /** The names. */
   keys(): IterableIterator<string> {
     return this.items.keys();
   }
 
+  /** The modules. */
   values(): IterableIterator<M> {
     return this.items.values();
   }

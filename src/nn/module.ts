@@ -49,6 +49,7 @@ export abstract class Module {
     }
   }
 
+  /** Direct sub-modules, each once. */
   *children(): IterableIterator<Module> {
     for (const [, child] of this.namedChildren()) yield child;
   }
@@ -61,6 +62,7 @@ export abstract class Module {
     for (const [name, child] of this.namedChildren()) yield* child.namedModules(join(prefix, name), seen);
   }
 
+  /** This module and everything below it, each once. */
   *modules(): IterableIterator<Module> {
     for (const [, module] of this.namedModules()) yield module;
   }
@@ -70,6 +72,7 @@ export abstract class Module {
     yield* this.namedTensors(Parameter, new Set());
   }
 
+  /** All parameters below this module, each once: what optimizers take. */
   *parameters(): IterableIterator<Parameter> {
     for (const [, parameter] of this.namedParameters()) yield parameter;
   }
@@ -79,6 +82,7 @@ export abstract class Module {
     yield* this.namedTensors(Buffer, new Set());
   }
 
+  /** All buffers below this module, each once. */
   *buffers(): IterableIterator<Buffer> {
     for (const [, buffer] of this.namedBuffers()) yield buffer;
   }

@@ -19,6 +19,7 @@ export type Reduction = "none" | "mean" | "sum";
 
 const REDUCTIONS: readonly Reduction[] = ["none", "mean", "sum"];
 
+/** Throws unless `value` is one of PyTorch's reductions. */
 export function checkReduction(op: string, value: unknown): Reduction {
   return checkOneOf(op, "reduction", value, REDUCTIONS);
 }
