@@ -50,7 +50,7 @@ export function narrow(x: Tensor, options: { dim: number; start: number; length:
   return ops.narrow(x, options.dim, options.start, options.length);
 }
 
-/** Python's x[start:end:step] in one dimension (default 0); a view. */
+/** Python's x[start:end:step] in one dimension (default 0); a view. PyTorch: the subscript x[start:end:step]. */
 export function slice(x: Tensor, options: { dim?: number } & ops.SliceOptions = {}): Tensor {
   checkOptions("slice", options, ["dim", "start", "end", "step"]);
   return ops.slice(x, options.dim ?? 0, options);

@@ -22,7 +22,7 @@ export interface EmbeddingOptions {
 /**
  * y[…, :] = weight[input[…], :]. Shapes: input int32 [*], weight [num, dim], y [*, dim]. Gradient to weight: rows that were read
  * several times sum up, in the order of the input. Errors: an index outside [0, num).
- * PyTorch: it also has scaleGradByFreq and sparse.
+ * PyTorch: it also has sparse gradients.
  */
 export function embedding(input: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor {
   checkOptions("Embedding", options, ops.EMBEDDING_OPTIONS);

@@ -40,7 +40,7 @@ interface Bags {
 /**
  * One row a bag of indices: the sum, mean or maximum of their rows of `weight` [num, dim]; an empty bag gives zeros. Shapes: input
  * int32 [bags, length], or [n] with int32 offsets [bags], where each bag begins; y [bags, dim]. Indices equal to paddingIdx do not count.
- * PyTorch: it also has scaleGradByFreq and sparse.
+ * PyTorch: it also has sparse gradients.
  */
 export function embeddingBag(
   input: Tensor,

@@ -81,7 +81,6 @@ function bounded(x: Tensor, bound: Operand, side: "below" | "above"): Tensor {
 /**
  * y = min(max(x, min), max); NaN stays NaN, and the gradient is 0 outside the bounds. int32 stays int32 if the bounds are integers.
  * Errors: ArgumentError if there is no bound.
- * PyTorch: bounds may be tensors too.
  */
 export function clamp(x: Tensor, options: ClampOptions = {}): Tensor {
   checkOptions("clamp", options, ["min", "max"]);

@@ -14,7 +14,7 @@ import { type Parameter, uninitialised } from "./parameter.js";
 /**
  * A table of vectors, looked up by int32 index; see `functional.embedding`. Shapes: input [*], output [*, embeddingDim], weight
  * [numEmbeddings, embeddingDim], which begins as N(0, 1) with zeros in the row of paddingIdx.
- * PyTorch: it also has scaleGradByFreq and sparse.
+ * PyTorch: it also has sparse gradients.
  */
 export class Embedding extends Module {
   readonly weight: Parameter;
@@ -77,7 +77,7 @@ export type EmbeddingBagModuleOptions = Omit<EmbeddingBagOptions, "perSampleWeig
 /**
  * One vector a bag of indices: the sum, mean (default) or maximum of their rows; see `functional.embeddingBag`. State: weight
  * [numEmbeddings, embeddingDim] begins as in `Embedding`.
- * PyTorch: it also has scaleGradByFreq and sparse.
+ * PyTorch: it also has sparse gradients.
  */
 export class EmbeddingBag extends Module {
   readonly weight: Parameter;

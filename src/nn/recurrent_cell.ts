@@ -68,7 +68,7 @@ abstract class Cell extends Module {
     }
     const lead = x.shape.slice(0, -1);
     for (const state of states ?? []) {
-      checkOperand(op, "state", state, [...lead, hiddenSize], `input ${formatShape(x.shape)}`);
+      checkOperand(op, "state", state, [...lead, hiddenSize], "the input without its features, then hiddenSize");
     }
     const rows = (t: Tensor): Tensor => (t.ndim === 1 ? reshape(t, [1, t.size(0)]) : t);
     const input = rows(x);
