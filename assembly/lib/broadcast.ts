@@ -6,6 +6,8 @@
   y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32,
   a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32,
 ): void {
+  assert(n0 >= 0 && n1 >= 0 && n2 >= 0 && n3 >= 0);
+  assert((a0 | a1 | a2 | a3 | b0 | b1 | b2 | b3) >= 0);
   const op = changetype<Row>(0);
   const out = op.outShift();
   const size = op.inShift();

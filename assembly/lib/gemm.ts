@@ -110,6 +110,9 @@ export function multiply(
   c: usize, a: usize, b: usize, bias: usize, work: usize, m: i32, n: i32, k: i32,
   ldc: i32, aRow: i32, aCol: i32, bDown: usize, bRight: usize, start: i32, low: f32, high: f32,
 ): void {
+  assert(m >= 0 && n >= 0 && k >= 0 && (ldc >= n || m <= 1));
+  assert(start >= START_ZERO && start <= START_ROW && (bias != 0 || start < START_COLUMN || m == 0 || n == 0));
+  assert(work != 0 && (work & 3) == 0);
   const cDown = <usize>ldc << 2;
   const job = changetype<Job>(work);
   job.k = k;

@@ -20,6 +20,7 @@ export function axpyRows(
   c: usize, x: usize, y: usize, bias: usize, m: i32, n: i32, k: i32,
   cDown: usize, xDown: usize, xRight: usize, yDown: usize, start: i32, low: f32, high: f32,
 ): void {
+  assert(m > 0 && m <= FEW_ROWS);
   for (let j = 0; j < n; j += STRIP) {
     const width = min(n - j, STRIP);
     const left = <usize>j << 2;
@@ -180,6 +181,7 @@ export function dotRows(
   c: usize, x: usize, y: usize, bias: usize, work: usize, m: i32, n: i32, k: i32,
   cDown: usize, cRight: usize, xDown: usize, yDown: usize, start: i32, low: f32, high: f32,
 ): void {
+  assert(m > 0 && m <= FEW_ROWS && work != 0);
   let s = bias;
   let sDown: usize = 0;
   let sRight: usize = 0;

@@ -1,10 +1,12 @@
 // The loops of loops.ts for op classes whose code is long: it stands in the binary once, for whole vectors and for the tail. The test
 // this takes a vector costs light ops a third of their speed and long ones nothing.
 
-import { storeLanes } from "./loops";
+import { assertRun, storeLanes } from "./loops";
 
 /** y[i] = op(x[i]) for n elements of four bytes. */
 @inline export function mapLong<Op>(y: usize, x: usize, n: i32): void {
+  assertRun(y, n);
+  assertRun(x, n);
   const op = changetype<Op>(0);
   if (n <= 0) return;
   do {
@@ -19,6 +21,8 @@ import { storeLanes } from "./loops";
 
 /** As `mapLong`, with two parameters in all lanes. */
 @inline export function mapLongWith<Op>(y: usize, x: usize, n: i32, p: v128, q: v128): void {
+  assertRun(y, n);
+  assertRun(x, n);
   const op = changetype<Op>(0);
   if (n <= 0) return;
   do {
@@ -33,6 +37,9 @@ import { storeLanes } from "./loops";
 
 /** y[i] = op(a[i], b[i]) for n elements of four bytes. */
 @inline export function zipLong<Op>(y: usize, a: usize, b: usize, n: i32): void {
+  assertRun(y, n);
+  assertRun(a, n);
+  assertRun(b, n);
   const op = changetype<Op>(0);
   if (n <= 0) return;
   do {
@@ -48,6 +55,9 @@ import { storeLanes } from "./loops";
 
 /** As `zipLong`, with two parameters in all lanes. */
 @inline export function zipLongWith<Op>(y: usize, a: usize, b: usize, n: i32, p: v128, q: v128): void {
+  assertRun(y, n);
+  assertRun(a, n);
+  assertRun(b, n);
   const op = changetype<Op>(0);
   if (n <= 0) return;
   do {
@@ -63,6 +73,10 @@ import { storeLanes } from "./loops";
 
 /** y[i] = op(a[i], b[i], c[i]) for n elements of four bytes. */
 @inline export function zip3Long<Op>(y: usize, a: usize, b: usize, c: usize, n: i32): void {
+  assertRun(y, n);
+  assertRun(a, n);
+  assertRun(b, n);
+  assertRun(c, n);
   const op = changetype<Op>(0);
   if (n <= 0) return;
   do {

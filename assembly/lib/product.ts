@@ -20,6 +20,8 @@ export function productBytes(m: i32, n: i32, k: i32): usize {
  * `transposed`, has rows ldb elements apart. start, bias, low and high are those of `multiply`.
  */
 export function product(c: usize, a: usize, b: usize, bias: usize, scratch: usize, m: i32, n: i32, k: i32, ldc: i32, aRow: i32, aCol: i32, ldb: i32, transposed: bool, start: i32, low: f32, high: f32): void {
+  assert(m >= 0 && n >= 0 && k >= 0 && (ldc >= n || m <= 1));
+  assert(ldb >= (transposed ? k : n) || ldb == 0 || (transposed ? n : k) <= 1);
   const cDown = <usize>ldc << 2;
   const aDown = <usize>aRow << 2;
   const aRight = <usize>aCol << 2;

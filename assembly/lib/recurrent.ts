@@ -92,6 +92,7 @@ export function weightsBytes(steps: i32, rows: i32, n: i32, k: i32): usize {
 
 /** Makes the weights ready for `steps` products with up to `rows` rows. */
 export function prepare(space: usize, w: usize, transposed: bool, steps: i32, rows: i32, n: i32, k: i32): Weights {
+  assert(steps >= 0 && rows >= 0 && n >= 0 && k >= 0 && w != 0);
   const weights = changetype<Weights>(space);
   const form = formFor(steps, rows);
   weights.n = n;

@@ -55,6 +55,7 @@ export const COLUMNS: i32 = 1024;
 
 /** y = the fold over n: of each row, or row by row into all columns of a chunk, so that memory is read in order. */
 @inline export function fold<Op>(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
+  assert(outer >= 0 && n >= 0 && inner >= 0);
   const step = <usize>inner << 2;
   for (let o = 0; o < outer; o++) {
     if (inner == 1) {
@@ -198,6 +199,7 @@ export function sumColumns<Op>(y: usize, x: usize, n: i32, inner: i32, m: usize)
 
 /** y = Σ op.v(x, 0) over n. */
 @inline export function sum<Op>(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
+  assert(outer >= 0 && n >= 0 && inner >= 0);
   const step = <usize>inner << 2;
   for (let o = 0; o < outer; o++) {
     if (inner == 1) store<f32>(y, <f32>sumRow<Op>(x, n, 0));

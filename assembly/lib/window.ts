@@ -60,6 +60,7 @@
 
 /** The image that a convolution reads. */
 export function inputImage(m: Image, g: Geometry): void {
+  assert(g.kd > 0 && g.kh > 0 && g.kw > 0 && g.sd > 0 && g.sh > 0 && g.sw > 0 && g.dd > 0 && g.dh > 0 && g.dw > 0);
   m.id = g.id; m.ih = g.ih; m.iw = g.iw;
   m.pd = g.pd; m.ph = g.ph; m.pw = g.pw;
   m.nd = (g.od - 1) * g.sd + (g.kd - 1) * g.dd + 1;

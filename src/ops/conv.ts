@@ -335,7 +335,7 @@ function inputGradFloats({ input, kernel, output, dilation, counts }: SpatialSiz
   const image = og * around[0]! * around[1]! * around[2]!;
   const mirrored = og * product(kernel) * (1 + groups * cg) + placesFloats(input) + image + panelFloats(product(input));
   const taps = cg * product(kernel);
-  const block = Math.min(product(output), Math.max(output[2], BLOCK_OUTPUTS, BLOCK / Math.max(1, taps)));
+  const block = Math.min(product(output), Math.max(output[2], BLOCK_OUTPUTS, Math.floor(BLOCK / Math.max(1, taps))));
   const columns = taps * block + DEPTH * (block + 8);
   return FIXED_FLOATS + Math.max(mirrored, columns);
 }

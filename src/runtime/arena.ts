@@ -1,6 +1,6 @@
 import { ArenaError } from "../errors.js";
 import type { DataArray, DType, Ptr } from "../types.js";
-import { ALIGN, Allocator, type Block } from "./allocator.js";
+import { ALIGN, Allocator, type Block, SLACK } from "./allocator.js";
 
 const PAGE = 65536;
 /** Pages at the start: enough for a small model, little enough for a cold start. */
@@ -93,7 +93,7 @@ class Arena {
 
   /** Work space of at least `bytes` bytes, valid until the next call. Kernels never allocate; this is where they pack. */
   scratch(bytes: number): Ptr {
-    if (this.scratchBlock === null || this.scratchBlock.size < bytes) {
+    if (this.scratchBlock === null || this.scratchBlock.size < bytes + SLACK) {
       if (this.scratchBlock !== null) this.allocator.release(this.scratchBlock);
       this.scratchBlock = null;
       this.scratchBlock = this.take(bytes);
