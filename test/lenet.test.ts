@@ -105,12 +105,12 @@ describe("training on drawn digits", () => {
     const model = new models.LeNet5();
     const stats: [number, number][] = [];
     let right = 0;
-    train(model, trainSet, 3, 0.003, (_, logits, labels) => {
+    train(model, testSet, 6, 0.003, (_, logits, labels) => {
       right += logits.argmax(1).eq(labels).sum().item();
       const { liveBytes, capacityBytes } = memory();
       stats.push([liveBytes, capacityBytes]);
     });
-    expect(right).toBeGreaterThan(trainSet.length);
+    expect(right).toBeGreaterThan(2 * testSet.length);
     expect(new Set(stats.slice(100).map(String))).toEqual(new Set([String(stats[99])]));
   });
 
@@ -128,8 +128,8 @@ describe("training on drawn digits", () => {
   test("follows the same course on both back ends", () => {
     const before = getBackend();
     const small = new data.ImageDataset(
-      testSet.images.subarray(0, 640 * 784),
-      Array.from(testSet.labels).slice(0, 640),
+      testSet.images.subarray(0, 320 * 784),
+      Array.from(testSet.labels).slice(0, 320),
       {
         shape: [1, 28, 28],
       },
@@ -142,7 +142,7 @@ describe("training on drawn digits", () => {
       return out;
     });
     setBackend(before);
-    expect(js!.length).toBe(10);
+    expect(js!.length).toBe(5);
     js!.forEach((loss, i) => {
       expect(Math.abs(wasm![i]! - loss) / loss, `step ${i}`).toBeLessThan(1e-3);
     });
