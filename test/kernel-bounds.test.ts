@@ -3,7 +3,6 @@ import { expect, test } from "vitest";
 import { installWasm } from "../src/backend/index.js";
 import { instantiateKernels } from "../src/backend/wasm.js";
 import { scope, type Tensor } from "../src/node.js";
-
 import { edgeOfArena } from "./support/guarded-arena.js";
 import { dtypeOf, generatorOf, tensorOf, valuesOf } from "./support/make.js";
 import type { OpCase, Sample } from "./support/op-case.js";

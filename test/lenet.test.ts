@@ -105,12 +105,12 @@ describe("training on drawn digits", () => {
     const model = new models.LeNet5();
     const stats: [number, number][] = [];
     let right = 0;
-    train(model, testSet, 6, 0.003, (_, logits, labels) => {
+    train(model, trainSet, 2, 0.003, (_, logits, labels) => {
       right += logits.argmax(1).eq(labels).sum().item();
       const { liveBytes, capacityBytes } = memory();
       stats.push([liveBytes, capacityBytes]);
     });
-    expect(right).toBeGreaterThan(2 * testSet.length);
+    expect(right).toBeGreaterThan(trainSet.length);
     expect(new Set(stats.slice(100).map(String))).toEqual(new Set([String(stats[99])]));
   });
 
