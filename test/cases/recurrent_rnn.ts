@@ -87,7 +87,7 @@ export const cases = [
     bench: [
       {
         name: "T 64, N 16, 128 → 256",
-        inputs: [...layerInputs({ features: 128, hidden: 256, ...even(64, 16), gates: 1 }), null],
+        inputs: [...layerInputs({ features: 128, hidden: 256, bound: 1 / 16, ...even(64, 16), gates: 1 }), null],
         options: even(64, 16),
         flops: 2 * 64 * 16 * 256 * 384,
       },
