@@ -90,6 +90,16 @@ describe.each<Backend>(["js", "wasm"])("as in PyTorch, on %s", (backend) => {
     });
   });
 
+  test("the norm of order 0 counts, and its gradient is 0", () => {
+    scope(() => {
+      const x = tensor([0, -3, NaN, 0.1], { requiresGrad: true });
+      const y = F.norm(x, { p: 0 });
+      expect(y.item()).toBe(3);
+      y.backward();
+      expect(x.grad!.tolist()).toEqual([0, 0, 0, 0]);
+    });
+  });
+
   test("clamp takes bounds for each element, and the gradient goes to the bound that is reached", () => {
     scope(() => {
       const x = tensor([-1, 0, 1, NaN], { requiresGrad: true });

@@ -1,10 +1,11 @@
 import { checkOneOf, checkOptions } from "../check.js";
-import { constant, reshape } from "../ops/copy.js";
+import { reshape } from "../ops/copy.js";
 import * as ops from "../ops/sort.js";
 import type { Tensor } from "../tensor.js";
 import { eq, logicalOr, ne } from "./compare.js";
 import { amax } from "./extrema.js";
 import { maskedSelect } from "./lookup.js";
+import { mean } from "./reduce.js";
 
 type Ranked = readonly [values: Tensor, indices: Tensor];
 
@@ -65,7 +66,8 @@ export function median(x: Tensor, options: { dim?: number | null; keepdim?: bool
 }
 
 function medianOfAll(x: Tensor): Tensor {
-  if (x.dtype === "float32" && x.numel === 0) return constant([], NaN);
+  // NaN, on the tape.
+  if (x.dtype === "float32" && x.numel === 0) return mean(x);
   const value = ops.median(reshape(x, [-1]), 0, false)[0];
   // Chosen once more by its value, so that the gradient reaches every element that has it.
   return x.requiresGrad ? amax(maskedSelect(x, logicalOr(eq(x, value), ne(x, x)))) : value;

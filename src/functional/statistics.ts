@@ -1,10 +1,12 @@
 import { checkNumber } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import { compare, neOp } from "../ops/compare.js";
-import { cast, constant } from "../ops/copy.js";
+import { zero } from "../ops/copy.js";
+import { maskedFill } from "../ops/mask.js";
 import { apply } from "../ops/op.js";
 import { sum } from "../ops/reduce.js";
 import * as ops from "../ops/statistics.js";
+import { map, roundOp } from "../ops/unary.js";
 import type { Tensor } from "../tensor.js";
 import { type ReduceOptions, reduceAttrs } from "./dims.js";
 import { float } from "./operand.js";
@@ -54,6 +56,11 @@ export interface NormOptions extends ReduceOptions {
 export function norm(x: Tensor, options: NormOptions = {}): Tensor {
   const attrs = reduceAttrs("norm", x, options, "p");
   const p = options.p === "fro" ? 2 : checkNumber("norm", "p", options.p ?? 2);
-  if (p === 0) return sum(cast(compare(neOp, float(x), constant([], 0)), "float32"), attrs);
+  if (p === 0) return sum(counted(float(x)), attrs);
   return apply(ops.normOp, [float(x)], { ...attrs, p })[0];
+}
+
+/** 1 for each element that is not 0; rounding keeps it on the tape, with the gradient 0. */
+function counted(x: Tensor): Tensor {
+  return map(roundOp, maskedFill(x, compare(neOp, x, zero()), 1));
 }
