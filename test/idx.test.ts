@@ -168,7 +168,7 @@ test("gunzip refuses what is no gzip file, and unknown options", async () => {
 });
 
 const mnist = fileURLToPath(new URL("../../shared/data/mnist/", import.meta.url));
-test.runIf(existsSync(mnist))("reads MNIST's own files", () => {
+test.runIf(existsSync(mnist))("reads MNIST's own files, which only ../shared has", () => {
   const images = readIdx(join(mnist, "t10k-images-idx3-ubyte.gz"));
   const labels = readIdx(join(mnist, "t10k-labels-idx1-ubyte.gz"));
   expect(images.shape).toEqual([10000, 28, 28]);

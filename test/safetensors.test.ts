@@ -305,7 +305,7 @@ describe("a hostile safetensors file", () => {
 
 const golden = new URL("../../shared/golden/", import.meta.url);
 test.runIf(existsSync(golden))(
-  "files that PyTorch's side wrote are read, and written again with the same content",
+  "files that PyTorch's side wrote are read, and written again with the same content, of files that only ../shared has",
   () => {
     for (const name of readdirSync(golden).filter((f) => f.endsWith(".safetensors"))) {
       const first = safetensors.parse(readFileSync(new URL(name, golden)));
