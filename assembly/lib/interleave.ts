@@ -1,6 +1,6 @@
-// Products of one row with a matrix that is used again and again: c [n] += x [k] · B. A product reads every weight once and is bound by
-// loads, so the weights are laid out as they are read: groups of eight columns of B; in each, for every four steps of k, four floats of
-// the first column, four of the second, and so on. Columns and steps that B does not have are zeros.
+// Products of a few rows with a matrix B [k, n] that is used again and again. A product reads every weight once and is bound by loads,
+// so the weights are laid out as they are read: groups of eight columns of B; in each, for every four steps of k, four floats of the
+// first column, four of the second, and so on. Columns and steps that B does not have are zeros.
 
 import { put, storeLanes } from "./loops";
 import { madd } from "./simd";
@@ -16,12 +16,12 @@ export function interleavedBytes(k: i32, n: i32): usize {
   return <usize>((n + 7) >> 3) * groupBytes(k);
 }
 
-/** Bytes of a group's accumulators. */
+/** Bytes of the accumulators. */
 @inline const SUMS_BYTES: usize = 128;
 
-/** Bytes that `addRow` works in: the accumulators and a row. */
-export function rowBytes(k: i32): usize {
-  return SUMS_BYTES + (<usize>padded(k) << 2);
+/** Bytes that `multiplyRows` works in: the accumulators and the rows. */
+export function rowsBytes(m: i32, k: i32): usize {
+  return SUMS_BYTES + (<usize>(m * padded(k)) << 2);
 }
 
 /** groups ← the transpose of w [n, k]. */
@@ -84,53 +84,131 @@ function block(to: usize, w: usize, step: usize, rows: i32, columns: i32): void 
   v128.store(to, v128.shuffle<i64>(t2, t3, 1, 3), 48);
 }
 
-/** c [n] += x [k] · B; work has rowBytes(k) bytes. */
-export function addRow(c: usize, x: usize, groups: usize, work: usize, n: i32, k: i32): void {
-  // Behind the end of x lies something else, perhaps a NaN.
-  const row = work + SUMS_BYTES;
+/**
+ * C [m, n] = or += X [m, k] · B for a few rows, ldc and ldx elements apart; work has rowsBytes(m, k) bytes. A row gets the same bits
+ * however many others there are.
+ */
+export function multiplyRows(c: usize, ldc: i32, x: usize, ldx: i32, m: i32, groups: usize, work: usize, n: i32, k: i32, adds: bool): void {
   const depth = <usize>padded(k) << 2;
-  memory.fill(row + depth - 32, 0, 32);
-  memory.copy(row, x, <usize>k << 2);
-  for (let left = n; left > 0; left -= 8) {
-    let p = row;
-    const end = row + depth;
-    let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
-    while (p < end) {
-      const v = v128.load(p);
-      const w = v128.load(p, 16);
-      a0 = madd(v, v128.load(groups), a0);
-      a1 = madd(v, v128.load(groups, 16), a1);
-      a2 = madd(v, v128.load(groups, 32), a2);
-      a3 = madd(v, v128.load(groups, 48), a3);
-      a4 = madd(v, v128.load(groups, 64), a4);
-      a5 = madd(v, v128.load(groups, 80), a5);
-      a6 = madd(v, v128.load(groups, 96), a6);
-      a7 = madd(v, v128.load(groups, 112), a7);
-      a0 = madd(w, v128.load(groups, 128), a0);
-      a1 = madd(w, v128.load(groups, 144), a1);
-      a2 = madd(w, v128.load(groups, 160), a2);
-      a3 = madd(w, v128.load(groups, 176), a3);
-      a4 = madd(w, v128.load(groups, 192), a4);
-      a5 = madd(w, v128.load(groups, 208), a5);
-      a6 = madd(w, v128.load(groups, 224), a6);
-      a7 = madd(w, v128.load(groups, 240), a7);
-      p += 32;
-      groups += 256;
+  const rows = work + SUMS_BYTES;
+  const cDown = <usize>ldc << 2;
+  let xDown = <usize>ldx << 2;
+  if (padded(k) != k) {
+    // Behind the end of a row lies something else, perhaps a NaN.
+    let to = rows;
+    for (let r = 0; r < m; r++) {
+      memory.fill(to + depth - 32, 0, 32);
+      memory.copy(to, x, <usize>k << 2);
+      to += depth;
+      x += xDown;
     }
-    // Through memory, in this order: V8 schedules the loop by the uses behind it, and any other way costs a fifth of its speed.
-    v128.store(work, a0);
-    v128.store(work, a1, 16);
-    v128.store(work, a2, 32);
-    v128.store(work, a3, 48);
-    v128.store(work, a4, 64);
-    v128.store(work, a5, 80);
-    v128.store(work, a6, 96);
-    v128.store(work, a7, 112);
-    put(c, f32x4.add(v128.load(c), sumsAt(work)), left);
-    // Not read either, if it does not exist: it may lie beyond the slack behind C.
-    if (left > 4) put(c + 16, f32x4.add(v128.load(c, 16), sumsAt(work + 64)), left - 4);
-    c += 32;
+    x = rows;
+    xDown = depth;
   }
+  for (let left = n; left > 0; left -= 8) {
+    let pc = c;
+    let px = x;
+    let r = m;
+    for (; r > 1; r -= 2) {
+      for (let half: usize = 0; half < 8; half += 4) {
+        if (<i32>half >= left) break;
+        dots2x4(work, px, px + xDown, groups + (half << 4), depth);
+        const to = pc + (half << 2);
+        finish(to, work, left - <i32>half, adds);
+        finish(to + cDown, work + 64, left - <i32>half, adds);
+      }
+      px += 2 * xDown;
+      pc += 2 * cDown;
+    }
+    if (r > 0) {
+      dots1x8(work, px, groups, depth);
+      finish(pc, work, left, adds);
+      // Not read either, if it does not exist: it may lie beyond the slack behind C.
+      if (left > 4) finish(pc + 16, work + 64, left - 4, adds);
+    }
+    c += 32;
+    groups += groupBytes(k);
+  }
+}
+
+/** Up to four columns of one row, from their accumulators. */
+@inline function finish(c: usize, sums: usize, left: i32, adds: bool): void {
+  const v = sumsAt(sums);
+  put(c, adds ? f32x4.add(v128.load(c), v) : v, left);
+}
+
+/**
+ * One row by a group. The accumulators go through memory, in this order: V8 schedules the loop by the uses behind it, and any other way
+ * costs a fifth of its speed.
+ */
+function dots1x8(to: usize, x: usize, groups: usize, depth: usize): void {
+  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
+  let p = x;
+  const end = x + depth;
+  while (p < end) {
+    const v = v128.load(p);
+    const w = v128.load(p, 16);
+    a0 = madd(v, v128.load(groups), a0);
+    a1 = madd(v, v128.load(groups, 16), a1);
+    a2 = madd(v, v128.load(groups, 32), a2);
+    a3 = madd(v, v128.load(groups, 48), a3);
+    a4 = madd(v, v128.load(groups, 64), a4);
+    a5 = madd(v, v128.load(groups, 80), a5);
+    a6 = madd(v, v128.load(groups, 96), a6);
+    a7 = madd(v, v128.load(groups, 112), a7);
+    a0 = madd(w, v128.load(groups, 128), a0);
+    a1 = madd(w, v128.load(groups, 144), a1);
+    a2 = madd(w, v128.load(groups, 160), a2);
+    a3 = madd(w, v128.load(groups, 176), a3);
+    a4 = madd(w, v128.load(groups, 192), a4);
+    a5 = madd(w, v128.load(groups, 208), a5);
+    a6 = madd(w, v128.load(groups, 224), a6);
+    a7 = madd(w, v128.load(groups, 240), a7);
+    p += 32;
+    groups += 256;
+  }
+  v128.store(to, a0);
+  v128.store(to, a1, 16);
+  v128.store(to, a2, 32);
+  v128.store(to, a3, 48);
+  v128.store(to, a4, 64);
+  v128.store(to, a5, 80);
+  v128.store(to, a6, 96);
+  v128.store(to, a7, 112);
+}
+
+/** Two rows by half a group, which stays in the first-level cache for the other half and the other rows. */
+function dots2x4(to: usize, x0: usize, x1: usize, groups: usize, depth: usize): void {
+  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+  let p = x0;
+  const end = x0 + depth;
+  while (p < end) {
+    const v = v128.load(p);
+    const w = v128.load(x1);
+    const g0 = v128.load(groups);
+    a0 = madd(v, g0, a0);
+    b0 = madd(w, g0, b0);
+    const g1 = v128.load(groups, 16);
+    a1 = madd(v, g1, a1);
+    b1 = madd(w, g1, b1);
+    const g2 = v128.load(groups, 32);
+    a2 = madd(v, g2, a2);
+    b2 = madd(w, g2, b2);
+    const g3 = v128.load(groups, 48);
+    a3 = madd(v, g3, a3);
+    b3 = madd(w, g3, b3);
+    p += 16;
+    x1 += 16;
+    groups += 128;
+  }
+  v128.store(to, a0);
+  v128.store(to, b0, 64);
+  v128.store(to, a1, 16);
+  v128.store(to, b1, 80);
+  v128.store(to, a2, 32);
+  v128.store(to, b2, 96);
+  v128.store(to, a3, 48);
+  v128.store(to, b3, 112);
 }
 
 /** The sums of the lanes of four vectors in memory. */
