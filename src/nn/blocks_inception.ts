@@ -1,3 +1,4 @@
+import { checkOptions } from "../check.js";
 import { relu } from "../functional/unary.js";
 import type { Tensor } from "../tensor.js";
 import type { Sizes } from "../types.js";
@@ -52,7 +53,9 @@ export interface InceptionChannels {
 export class InceptionBlock extends Branches {
   readonly outChannels: number;
 
-  constructor(inChannels: number, { one, three, five, pool }: InceptionChannels) {
+  constructor(inChannels: number, channels: InceptionChannels) {
+    checkOptions("InceptionBlock", channels, ["one", "three", "five", "pool"]);
+    const { one, three, five, pool } = channels;
     const reduced = ([reduce, out]: readonly [number, number]): Sequential =>
       new Sequential(new BasicConv2d(inChannels, reduce, 1), new BasicConv2d(reduce, out, 3, { padding: 1 }));
     super({

@@ -1,5 +1,5 @@
 // The blocks of networks for small devices. N batch, H and W the image, which a stride divides.
-import { checkInteger } from "../check.js";
+import { checkInteger, type NoOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import { add } from "../functional/arithmetic.js";
 import { cat } from "../functional/copy.js";
@@ -23,8 +23,8 @@ export class InvertedResidual extends Module {
   /** Whether x is added. */
   readonly useResConnect: boolean;
 
-  constructor(inChannels: number, outChannels: number, stride: number, expandRatio: number) {
-    super();
+  constructor(inChannels: number, outChannels: number, stride: number, expandRatio: number, ...none: NoOptions) {
+    super(...none);
     checkInteger("InvertedResidual", "inChannels", inChannels, 1);
     checkInteger("InvertedResidual", "outChannels", outChannels, 1);
     checkInteger("InvertedResidual", "stride", stride, 1, 2);
@@ -59,8 +59,8 @@ export class ShuffleUnit extends Module {
   readonly branch2: Sequential;
   readonly stride: number;
 
-  constructor(inChannels: number, outChannels: number, stride: number) {
-    super();
+  constructor(inChannels: number, outChannels: number, stride: number, ...none: NoOptions) {
+    super(...none);
     checkInteger("ShuffleUnit", "inChannels", inChannels, 1);
     checkInteger("ShuffleUnit", "outChannels", outChannels, 1);
     this.stride = checkInteger("ShuffleUnit", "stride", stride, 1, 2);

@@ -1,3 +1,4 @@
+import type { NoOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import { checkModule, Module } from "./module.js";
@@ -50,8 +51,8 @@ export class Sequential<I = Tensor, O = Tensor> extends Module {
 export class ModuleList<M extends Module = Module> extends Module {
   private readonly items: M[];
 
-  constructor(modules: Iterable<M> = []) {
-    super();
+  constructor(modules: Iterable<M> = [], ...none: NoOptions) {
+    super(...none);
     this.items = [...modules];
     this.items.forEach((m, i) => {
       checkModule("ModuleList", `module ${i}`, m);
@@ -109,8 +110,8 @@ export class ModuleList<M extends Module = Module> extends Module {
 export class ModuleDict<M extends Module = Module> extends Module {
   private readonly items = new Map<string, M>();
 
-  constructor(modules: Readonly<Record<string, M>> | Iterable<readonly [string, M]> = {}) {
-    super();
+  constructor(modules: Readonly<Record<string, M>> | Iterable<readonly [string, M]> = {}, ...none: NoOptions) {
+    super(...none);
     const entries = Symbol.iterator in modules ? modules : Object.entries(modules);
     for (const [name, module] of entries) this.set(name, module);
   }

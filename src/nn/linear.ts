@@ -1,4 +1,12 @@
-import { checkDType, checkInteger, checkNumber, checkOptions, checkRank, checkTuple } from "../check.js";
+import {
+  checkDType,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkRank,
+  checkTuple,
+  type NoOptions,
+} from "../check.js";
 import { zeros } from "../creation.js";
 import { ShapeError } from "../errors.js";
 import { ge } from "../functional/compare.js";
@@ -245,8 +253,9 @@ export class Unflatten extends Module {
   constructor(
     readonly dim: number,
     readonly sizes: Shape,
+    ...none: NoOptions
   ) {
-    super();
+    super(...none);
     checkInteger("Unflatten", "dim", dim, -(2 ** 31));
     checkTuple("Unflatten", "sizes", sizes, sizes.length, -1);
   }

@@ -1,3 +1,4 @@
+import { checkNoOptions, type NoOptions } from "../check.js";
 import { ArgumentError, StateDictError } from "../errors.js";
 import { copyInto } from "../ops/copy.js";
 import { formatShape, sameShape } from "../shape.js";
@@ -30,6 +31,11 @@ export interface HookHandle {
 export abstract class Module {
   /** True while training: dropout drops, batch norm uses the batch. */
   training = true;
+
+  /** What a subclass without parameters of its own is given ends here: options that nobody reads are refused. */
+  constructor(...none: NoOptions) {
+    checkNoOptions(new.target.name, none);
+  }
 
   /** Computes the output; every subclass chooses its own arguments and result. */
   abstract forward(...args: readonly unknown[]): unknown;
