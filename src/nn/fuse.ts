@@ -24,13 +24,12 @@ interface Affine extends Module {
  * A convolution that gives what `conv` and then `bn` give in evaluation: w' = w · γ/√(σ² + ε), b' = (b − μ) · γ/√(σ² + ε) + β with the
  * running mean μ and variance σ². A new module with parameters of its own; the two are left as they are.
  * Errors: ArgumentError if `bn` is in training mode or keeps no running statistics; ShapeError if the channels differ.
- * PyTorch: torch.nn.utils.fusion.fuse_conv_bn_eval.
  */
 export function fuseConvBnEval<C extends Convolution>(conv: C, bn: BatchNorm): C {
   return folded("fuseConvBnEval", conv, bn);
 }
 
-/** As `fuseConvBnEval`, for a linear layer. PyTorch: torch.nn.utils.fusion.fuse_linear_bn_eval. */
+/** As `fuseConvBnEval`, for a linear layer. */
 export function fuseLinearBnEval(linear: Linear, bn: BatchNorm1d): Linear {
   return folded("fuseLinearBnEval", linear, bn);
 }
@@ -39,7 +38,7 @@ export function fuseLinearBnEval(linear: Linear, bn: BatchNorm1d): Linear {
  * A copy of a model for inference: in evaluation mode, each batch normalisation folded into the convolution or linear layer that alone
  * feeds it, in Sequentials and in the blocks of this library. Same results but for rounding, fewer passes over memory.
  * State-dict keys of normalisations are gone, and the layers have biases. Errors: as `clone`.
- * PyTorch: torch.fx.experimental.optimization.fuse.
+ * PyTorch: it is torch.fx.experimental.optimization.fuse.
  */
 export function fuse<M extends Module>(model: M): M {
   const copy = model.clone().eval();
