@@ -2,11 +2,17 @@
 // the spatial sizes, always three, are in the geometry. `scratch` is as large as `forwardFloats` in src/ops/conv.ts says.
 import { correlate, writePlaces } from "./lib/correlate";
 import { Correlation, CORRELATION_BYTES } from "./lib/correlation";
+import { depthwise, Plane, threeByThree } from "./lib/depthwise";
 import { align, Geometry, Grid, GRID_BYTES, Image, IMAGE_BYTES, imageBytes, inputImage, setGrid, stage, writeTaps } from "./lib/window";
 
 /** y = conv(x, w) + bias, and max(…, 0) if relu is not 0. */
 export function conv_f32(y: usize, x: usize, w: usize, bias: usize, geometry: usize, scratch: usize, n: i32, groups: i32, cg: i32, og: i32, relu: i32): void {
   const g = changetype<Geometry>(geometry);
+  if (threeByThree(g, cg)) {
+    const p = changetype<Plane>(scratch);
+    p.low = relu ? 0 : -Infinity; p.high = Infinity; p.adds = false;
+    return depthwise(p, y, x, w, bias, g, 0, n * groups, groups, og);
+  }
   const image = changetype<Image>(scratch);
   const grid = changetype<Grid>(scratch + IMAGE_BYTES);
   const c = changetype<Correlation>(scratch + IMAGE_BYTES + GRID_BYTES);
