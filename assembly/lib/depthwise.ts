@@ -13,8 +13,8 @@ import { align, Geometry } from "./window";
   /** Vectors in the table, and those between its first two, which need no mask. */
   marked: i32; inner: i32;
   low: f32; high: f32;
-  /** Whether to add what lies `rest` bytes behind the output. */
-  adds: bool; rest: usize;
+  /** What to add lies so many bytes behind the outputs; 0: nothing. */
+  rest: usize;
   /** Nine weights, and one value to begin with. */
   w: usize; bias: usize;
   zeros: usize;
@@ -188,8 +188,8 @@ function steppedInner(p: Plane, y: usize, r0: usize, r1: usize, r2: usize): void
       s1 = madd(w7, o, s1);
       s1 = madd(w8, c, s1);
     }
-    finish(marked, p, q, s0, table);
-    if (rows > 1) finish(marked, p, q + down, s1, table);
+    finish(p, q, s0);
+    if (rows > 1) finish(p, q + down, s1);
     if (marked) {
       table += MARKED_BYTES;
     } else {
@@ -205,30 +205,28 @@ function steppedInner(p: Plane, y: usize, r0: usize, r1: usize, r2: usize): void
 /** Tap 2 with step 2: one further than tap 0. */
 @inline function shifted(a: v128, next: v128): v128 { return v128.shuffle<f32>(a, next, 1, 2, 3, 4); }
 
-@inline function finish(marked: bool, p: Plane, q: usize, s: v128, table: usize): void {
-  if (p.adds) s = f32x4.add(s, v128.load(q + p.rest));
+@inline function finish(p: Plane, q: usize, s: v128): void {
+  if (p.rest) s = f32x4.add(s, v128.load(q + p.rest));
   s = f32x4.pmin(f32x4.pmax(s, f32x4.splat(p.low)), f32x4.splat(p.high));
-  // What another vector has stored stays: with a rest in place it would be added twice.
-  if (marked) s = v128.bitselect(s, v128.load(q), v128.load(table, OWN));
   v128.store(q, s);
 }
 
-/** Convolution of n · groups planes with `og` kernels each; p has low, high, adds and rest, and lies where there is work space. */
-export function depthwise(p: Plane, y: usize, x: usize, w: usize, bias: usize, g: Geometry, begin: i32, end: i32, groups: i32, og: i32): void {
+/** Output planes begin to end of a convolution with `og` kernels a plane; the arguments are those of conv_f32. */
+export function depthwise(scratch: usize, y: usize, x: usize, w: usize, bias: usize, residual: usize, g: Geometry, groups: i32, og: i32, low: f32, high: f32, begin: i32, end: i32): void {
+  const p = changetype<Plane>(scratch);
   p.ih = g.ih; p.iw = g.iw; p.oh = g.oh; p.ow = g.ow;
   p.sh = g.sh; p.sw = g.sw; p.ph = g.ph; p.pw = g.pw;
   p.dh = g.dh;
+  p.low = low; p.high = high;
+  p.rest = residual ? residual - y : 0;
   const none = layPlane(p);
   store<f32>(none, 0);
   const inputs = <usize>(g.ih * g.iw) << 2;
   const outputs = <usize>(g.oh * g.ow) << 2;
   for (let k = begin; k < end; k++) {
-    const from = x + <usize>k * inputs;
-    for (let o = 0; o < og; o++) {
-      const channel = <usize>(k % groups * og + o);
-      p.w = w + channel * 36;
-      p.bias = bias ? bias + (channel << 2) : none;
-      correlatePlane(p, y + (<usize>k * <usize>og + <usize>o) * outputs, from);
-    }
+    const channel = <usize>(k % (groups * og));
+    p.w = w + channel * 36;
+    p.bias = bias ? bias + (channel << 2) : none;
+    correlatePlane(p, y + <usize>k * outputs, x + <usize>(k / og) * inputs);
   }
 }
