@@ -6,7 +6,7 @@
 // Rows of a step do not know each other. Every kernel ends with a range [begin, end) of the N rows: it walks all steps for these, and
 // touches no other. A row gets the same bits however the rows are cut; each part needs work space of its own.
 
-import { KC, multiply, packColumns, packTransposed, panelBytes, panelsBytes, START_C, START_ZERO, workBytes } from "./gemm";
+import { KC, multiply, packColumns, packTransposed, panelBytes, panelsBytes, START_C, START_ZERO, STEP, workBytes } from "./gemm";
 import { axpyRows, dotRows, FEW_ROWS } from "./gemv";
 import { interleaveColumns, interleavedBytes, interleaveRows, multiplyRows, rowsBytes } from "./interleave";
 import { put } from "./loops";
@@ -138,7 +138,7 @@ export function multiplyBy(weights: Weights, c: usize, ldc: i32, a: usize, lda: 
     let panels = weights.packed;
     for (let p = 0; p < k; p += KC) {
       const depth = min(k - p, KC);
-      multiply(c, at(a, p), panels, 0, weights.work, m, n, depth, ldc, lda, 1, 32, panelBytes(depth), p == 0 ? start : START_C, -Infinity, Infinity);
+      multiply(c, at(a, p), panels, 0, weights.work, m, n, depth, ldc, lda, 1, STEP, panelBytes(depth), p == 0 ? start : START_C, -Infinity, Infinity);
       panels += panelsBytes(depth, n);
     }
   } else if (form == INTERLEAVED) {
