@@ -105,30 +105,12 @@ export function multiplyRows(c: usize, ldc: i32, x: usize, ldx: i32, m: i32, gro
     x = rows;
     xDown = depth;
   }
-  for (let left = n; left > 0; left -= 8) {
-    let pc = c;
-    let px = x;
-    let r = m;
-    for (; r > 1; r -= 2) {
-      for (let half: usize = 0; half < 8; half += 4) {
-        if (<i32>half >= left) break;
-        dots2x4(work, px, px + xDown, groups + (half << 4), depth);
-        const to = pc + (half << 2);
-        finish(to, work, left - <i32>half, adds);
-        finish(to + cDown, work + 64, left - <i32>half, adds);
-      }
-      px += 2 * xDown;
-      pc += 2 * cDown;
-    }
-    if (r > 0) {
-      dots1x8(work, px, groups, depth);
-      finish(pc, work, left, adds);
-      // Not read either, if it does not exist: it may lie beyond the slack behind C.
-      if (left > 4) finish(pc + 16, work + 64, left - 4, adds);
-    }
-    c += 32;
-    groups += groupBytes(k);
+  for (; m > 1; m -= 2) {
+    twoRows(c, cDown, x, xDown, groups, work, n, depth, adds);
+    c += 2 * cDown;
+    x += 2 * xDown;
   }
+  if (m > 0) oneRow(c, x, groups, work, n, depth, adds);
 }
 
 /** Up to four columns of one row, from their accumulators. */
@@ -138,77 +120,92 @@ export function multiplyRows(c: usize, ldc: i32, x: usize, ldx: i32, m: i32, gro
 }
 
 /**
- * One row by a group. The accumulators go through memory, in this order: V8 schedules the loop by the uses behind it, and any other way
- * costs a fifth of its speed.
+ * One row by all groups. The accumulators go through memory, in this order: V8 schedules the loop by the uses behind it, and any other
+ * way costs a fifth of its speed.
  */
-function dots1x8(to: usize, x: usize, groups: usize, depth: usize): void {
-  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
-  let p = x;
+function oneRow(c: usize, x: usize, groups: usize, work: usize, n: i32, depth: usize, adds: bool): void {
   const end = x + depth;
-  while (p < end) {
-    const v = v128.load(p);
-    const w = v128.load(p, 16);
-    a0 = madd(v, v128.load(groups), a0);
-    a1 = madd(v, v128.load(groups, 16), a1);
-    a2 = madd(v, v128.load(groups, 32), a2);
-    a3 = madd(v, v128.load(groups, 48), a3);
-    a4 = madd(v, v128.load(groups, 64), a4);
-    a5 = madd(v, v128.load(groups, 80), a5);
-    a6 = madd(v, v128.load(groups, 96), a6);
-    a7 = madd(v, v128.load(groups, 112), a7);
-    a0 = madd(w, v128.load(groups, 128), a0);
-    a1 = madd(w, v128.load(groups, 144), a1);
-    a2 = madd(w, v128.load(groups, 160), a2);
-    a3 = madd(w, v128.load(groups, 176), a3);
-    a4 = madd(w, v128.load(groups, 192), a4);
-    a5 = madd(w, v128.load(groups, 208), a5);
-    a6 = madd(w, v128.load(groups, 224), a6);
-    a7 = madd(w, v128.load(groups, 240), a7);
-    p += 32;
-    groups += 256;
+  for (let left = n; left > 0; left -= 8) {
+    let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
+    let p = x;
+    while (p < end) {
+      const v = v128.load(p);
+      const w = v128.load(p, 16);
+      a0 = madd(v, v128.load(groups), a0);
+      a1 = madd(v, v128.load(groups, 16), a1);
+      a2 = madd(v, v128.load(groups, 32), a2);
+      a3 = madd(v, v128.load(groups, 48), a3);
+      a4 = madd(v, v128.load(groups, 64), a4);
+      a5 = madd(v, v128.load(groups, 80), a5);
+      a6 = madd(v, v128.load(groups, 96), a6);
+      a7 = madd(v, v128.load(groups, 112), a7);
+      a0 = madd(w, v128.load(groups, 128), a0);
+      a1 = madd(w, v128.load(groups, 144), a1);
+      a2 = madd(w, v128.load(groups, 160), a2);
+      a3 = madd(w, v128.load(groups, 176), a3);
+      a4 = madd(w, v128.load(groups, 192), a4);
+      a5 = madd(w, v128.load(groups, 208), a5);
+      a6 = madd(w, v128.load(groups, 224), a6);
+      a7 = madd(w, v128.load(groups, 240), a7);
+      p += 32;
+      groups += 256;
+    }
+    v128.store(work, a0);
+    v128.store(work, a1, 16);
+    v128.store(work, a2, 32);
+    v128.store(work, a3, 48);
+    v128.store(work, a4, 64);
+    v128.store(work, a5, 80);
+    v128.store(work, a6, 96);
+    v128.store(work, a7, 112);
+    finish(c, work, left, adds);
+    // Not read either, if it does not exist: it may lie beyond the slack behind C.
+    if (left > 4) finish(c + 16, work + 64, left - 4, adds);
+    c += 32;
   }
-  v128.store(to, a0);
-  v128.store(to, a1, 16);
-  v128.store(to, a2, 32);
-  v128.store(to, a3, 48);
-  v128.store(to, a4, 64);
-  v128.store(to, a5, 80);
-  v128.store(to, a6, 96);
-  v128.store(to, a7, 112);
 }
 
-/** Two rows by half a group, which stays in the first-level cache for the other half and the other rows. */
-function dots2x4(to: usize, x0: usize, x1: usize, groups: usize, depth: usize): void {
-  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-  let p = x0;
-  const end = x0 + depth;
-  while (p < end) {
-    const v = v128.load(p);
-    const w = v128.load(x1);
-    const g0 = v128.load(groups);
-    a0 = madd(v, g0, a0);
-    b0 = madd(w, g0, b0);
-    const g1 = v128.load(groups, 16);
-    a1 = madd(v, g1, a1);
-    b1 = madd(w, g1, b1);
-    const g2 = v128.load(groups, 32);
-    a2 = madd(v, g2, a2);
-    b2 = madd(w, g2, b2);
-    const g3 = v128.load(groups, 48);
-    a3 = madd(v, g3, a3);
-    b3 = madd(w, g3, b3);
-    p += 16;
-    x1 += 16;
-    groups += 128;
+/** Two rows by all groups, half a group at a time: the registers hold no more. */
+function twoRows(c: usize, cDown: usize, x: usize, xDown: usize, groups: usize, work: usize, n: i32, depth: usize, adds: bool): void {
+  const end = x + depth;
+  for (let left = n; left > 0; left -= 4) {
+    let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+    let p = x;
+    let q = x + xDown;
+    let from = groups;
+    while (p < end) {
+      const v = v128.load(p);
+      const w = v128.load(q);
+      const g0 = v128.load(from);
+      a0 = madd(v, g0, a0);
+      b0 = madd(w, g0, b0);
+      const g1 = v128.load(from, 16);
+      a1 = madd(v, g1, a1);
+      b1 = madd(w, g1, b1);
+      const g2 = v128.load(from, 32);
+      a2 = madd(v, g2, a2);
+      b2 = madd(w, g2, b2);
+      const g3 = v128.load(from, 48);
+      a3 = madd(v, g3, a3);
+      b3 = madd(w, g3, b3);
+      p += 16;
+      q += 16;
+      from += 128;
+    }
+    v128.store(work, a0);
+    v128.store(work, b0, 64);
+    v128.store(work, a1, 16);
+    v128.store(work, b1, 80);
+    v128.store(work, a2, 32);
+    v128.store(work, b2, 96);
+    v128.store(work, a3, 48);
+    v128.store(work, b3, 112);
+    finish(c, work, left, adds);
+    finish(c + cDown, work + 64, left, adds);
+    c += 16;
+    // From the first half of a group to its second, or to the next group.
+    groups += ((n - left) & 4) == 0 ? 64 : (depth << 3) - 64;
   }
-  v128.store(to, a0);
-  v128.store(to, b0, 64);
-  v128.store(to, a1, 16);
-  v128.store(to, b1, 80);
-  v128.store(to, a2, 32);
-  v128.store(to, b2, 96);
-  v128.store(to, a3, 48);
-  v128.store(to, b3, 112);
 }
 
 /** The sums of the lanes of four vectors in memory. */
