@@ -1,9 +1,9 @@
 // Batch normalisation of x [n, c, s]: n samples, c channels, s positions. Statistics per channel, over n and s. Channels are
 // independent of each other; a call works on those from `begin` to `end`, and on nothing else of its tables.
 //
-// A few channels are taken at a time, so many that their values in all samples stay in the second-level cache from the pass that gathers
-// to the pass that writes; inside of them x is walked in memory order, which is what the prefetcher knows. Where s is short (1 for
-// x [n, c]), x is read as a matrix [n, c·s] and the lanes run along its rows, over tables with an entry for each column.
+// Every pass walks x in memory order with one float64 pair per channel to gather in: walking channel by channel, or a few of them at a time,
+// would use the cache better, but its jumps defeat the prefetcher, which costs more. Where s is short (1 for x [n, c]), x is read as
+// a matrix [n, c·s] and the lanes run along its rows, over tables with an entry for each column.
 //
 // With `low` 0 relu follows: y is at least low, and the gradient finds again from x where it was not (low −∞: y as it is).
 
@@ -14,42 +14,32 @@ import { madd } from "./lib/simd";
 /** Rows whose sums gather in registers before they join the table. */
 const ROWS: i32 = 16;
 
-/** Values of the channels that are taken together, over all samples: 128 KB, as one of three operands in the cache. */
-const TOGETHER: i32 = 32768;
-
-/** How many channels that is. */
-@inline function channelsTogether(n: i32, s: i32): i32 { return max(TOGETHER / max(n * s, 1), 1); }
-
 /**
  * y = weight · (x − mean) / √(variance + eps) + bias with the batch's own mean and (biased) variance, both stored [c].
  * weight and bias [c] may be absent (0). scratch: 3 tables of c · s if s is short, else of c float64 pairs.
  */
 export function batch_norm_f32(y: usize, mean: usize, variance: usize, x: usize, weight: usize, bias: usize, scratch: usize, n: i32, c: i32, s: i32, eps: f64, low: f32, begin: i32, end: i32): void {
+  const count = end - begin;
   if (s < SHORT) {
-    const squares = scratch + tableBytes((end - begin) * s);
-    columnMoments(scratch, squares, at(x, begin * s), n, (end - begin) * s, c * s);
-    joinColumns(at(mean, begin), at(variance, begin), scratch, squares, n, end - begin, s);
-    batch_norm_eval_f32(y, x, weight, bias, mean, variance, scratch, n, c, s, eps, low, begin, end);
-    return;
-  }
-  const step = channelsTogether(n, s);
-  for (let from = begin; from < end; from += step) {
-    const to = min(from + step, end);
-    memory.fill(scratch, 0, <usize>(to - from) << 4);
+    const squares = scratch + tableBytes(count * s);
+    columnMoments(scratch, squares, at(x, begin * s), n, count * s, c * s);
+    joinColumns(at(mean, begin), at(variance, begin), scratch, squares, n, count, s);
+  } else {
+    memory.fill(scratch, 0, <usize>count << 4);
     for (let k = 0; k < n; k++) {
       const perDone = reciprocal(<f64>k * s);
       const weight = between(<f64>k * s, s);
-      for (let i = from; i < to; i++) {
-        const all = pairAt(scratch, i - from);
-        v128.store(all, joinMoments(v128.load(all), moments(at(x, (k * c + i) * s), s), perDone, 1 / <f64>s, weight));
+      for (let i = 0; i < count; i++) {
+        const all = pairAt(scratch, i);
+        v128.store(all, joinMoments(v128.load(all), moments(at(x, (k * c + begin + i) * s), s), perDone, 1 / <f64>s, weight));
       }
     }
-    for (let i = from; i < to; i++) storeStats(mean, variance, i, v128.load(pairAt(scratch, i - from)), <f64>n * s);
-    batch_norm_eval_f32(y, x, weight, bias, mean, variance, scratch, n, c, s, eps, low, from, to);
+    for (let i = 0; i < count; i++) storeStats(mean, variance, begin + i, v128.load(pairAt(scratch, i)), <f64>n * s);
   }
+  batch_norm_eval_f32(y, x, weight, bias, mean, variance, scratch, n, c, s, eps, low, begin, end);
 }
 
-/** The same with given statistics [c]. scratch: 3 tables of c · s if s is short. */
+/** The same with given statistics [c]. scratch: 3 tables of c · s if s is short, else of c. */
 export function batch_norm_eval_f32(y: usize, x: usize, weight: usize, bias: usize, mean: usize, variance: usize, scratch: usize, n: i32, c: i32, s: i32, eps: f64, low: f32, begin: i32, end: i32): void {
   const repeat = s < SHORT ? s : 1;
   const columns = (end - begin) * repeat;
@@ -86,15 +76,9 @@ export function batch_norm_eval_f32(y: usize, x: usize, weight: usize, bias: usi
  * scratch: 5 tables of c · s if s is short, else of c, and c float64 pairs.
  */
 export function batch_norm_grad_f32(dx: usize, dweight: usize, dbias: usize, g: usize, x: usize, weight: usize, bias: usize, mean: usize, variance: usize, scratch: usize, n: i32, c: i32, s: i32, eps: f64, batchStats: i32, low: f32, begin: i32, end: i32): void {
-  const step = s < SHORT ? max(end - begin, 1) : channelsTogether(n, s);
+  const relu = low == 0;
   const share = batchStats ? 1 / (<f64>n * s) : 0;
-  for (let from = begin; from < end; from += step) {
-    gradTogether(dx, dweight, dbias, g, x, weight, bias, mean, variance, scratch, n, c, s, eps, share, low == 0, from, min(end - from, step));
-  }
-}
-
-/** `count` channels from channel `from` on. Without relu the table of the shifts is not read. */
-function gradTogether(dx: usize, dweight: usize, dbias: usize, g: usize, x: usize, weight: usize, bias: usize, mean: usize, variance: usize, scratch: usize, n: i32, c: i32, s: i32, eps: f64, share: f64, relu: bool, from: i32, count: i32): void {
+  const count = end - begin;
   const repeat = s < SHORT ? s : 1;
   const columns = count * repeat;
   const table = tableBytes(columns);
@@ -104,20 +88,20 @@ function gradTogether(dx: usize, dweight: usize, dbias: usize, g: usize, x: usiz
   const tb = ta + table;
   const td = tb + table;
   const shifts = td + table;
-  spread(tm, at(mean, from), count, repeat, 0);
-  spread(shifts, bias == 0 ? 0 : at(bias, from), count, repeat, 0);
+  spread(tm, at(mean, begin), count, repeat, 0);
+  spread(shifts, bias == 0 ? 0 : at(bias, begin), count, repeat, 0);
   for (let i = 0, j = 0; i < count; i++) {
-    const a = scaleOf(weight, variance, from + i, eps);
+    const a = scaleOf(weight, variance, begin + i, eps);
     for (const last = j + repeat; j < last; j++) store<f32>(at(ta, j), a);
   }
   memory.fill(pairs, 0, <usize>count << 4);
   if (s < SHORT) {
-    columnGradSums(tb, td, at(g, from * s), at(x, from * s), tm, ta, shifts, n, columns, c * s, relu);
+    columnGradSums(tb, td, at(g, begin * s), at(x, begin * s), tm, ta, shifts, n, columns, c * s, relu);
     for (let j = 0; j < columns; j++) addPair(pairs, j / s, pair(load<f32>(at(tb, j)), load<f32>(at(td, j))));
   } else {
     for (let k = 0; k < n; k++) {
       for (let i = 0; i < count; i++) {
-        const e = (k * c + from + i) * s;
+        const e = (k * c + begin + i) * s;
         const m = load<f32>(at(tm, i));
         addPair(pairs, i, relu ? reluGradSums(at(g, e), at(x, e), s, m, load<f32>(at(ta, i)), load<f32>(at(shifts, i))) : gradSums(at(g, e), at(x, e), s, m));
       }
@@ -125,17 +109,17 @@ function gradTogether(dx: usize, dweight: usize, dbias: usize, g: usize, x: usiz
   }
   for (let i = 0; i < count; i++) {
     const sums = v128.load(pairAt(pairs, i));
-    const r = <f64>inverse(load<f32>(at(variance, from + i)), eps);
-    const a = <f64>loadOr(weight, from + i, 1) * r;
-    store<f32>(at(dweight, from + i), <f32>(second(sums) * r));
-    store<f32>(at(dbias, from + i), <f32>first(sums));
+    const r = <f64>inverse(load<f32>(at(variance, begin + i)), eps);
+    const a = <f64>loadOr(weight, begin + i, 1) * r;
+    store<f32>(at(dweight, begin + i), <f32>(second(sums) * r));
+    store<f32>(at(dbias, begin + i), <f32>first(sums));
     for (let j = i * repeat; j < (i + 1) * repeat; j++) {
       store<f32>(at(tb, j), <f32>(-a * r * r * second(sums) * share));
       store<f32>(at(td, j), <f32>(-a * first(sums) * share));
     }
   }
   for (let k = 0; k < n; k++) {
-    const o = (k * c + from) * s;
+    const o = (k * c + begin) * s;
     if (s < SHORT) {
       gradRow(at(dx, o), at(g, o), at(x, o), tm, ta, tb, td, shifts, columns, relu);
       continue;
