@@ -48,7 +48,8 @@ const layers = {
   maxpool: (layer, _, x) => maxPool(layer, x),
   avgpool: (_, __, x) => np.mean(x, [2, 3], { keepdims: true }),
   flatten: (_, __, x) => x.reshape([x.shape[0], -1]),
-  embedding: (_, { weight }, x) => np.take(weight, x, 0),
+  // The gradient of a look-up cannot be compiled everywhere.
+  embedding: ({ count }, { weight }, x) => np.matmul(nn.oneHot(x, count), weight),
   positions: (_, { weight }, x) => x.add(weight),
   lstm: ({ outF }, weights, x) => np.transpose(recurrent("lstm", outF, weights, np.transpose(x, [1, 0, 2])), [1, 0, 2]),
   encoder(layer, weights, x) {

@@ -44,7 +44,7 @@ export function recurrent(work: RecurrentWork): Job {
   const x = toTensor(inputs.x);
   const layer = recurrentLayer(work);
   load(layer.module, Object.entries(inputs.weights));
-  return callJob([x, ...layer.module.parameters()], () => noGrad(() => layer.states(x)));
+  return callJob([x, layer.module], () => noGrad(() => layer.states(x)));
 }
 
 function recurrentLayer({ cell, inF, outF }: RecurrentWork): { module: nn.Module; states: (x: Tensor) => Tensor } {
@@ -70,7 +70,7 @@ export function batchNorm(work: BatchNormWork): Job {
   const x = toTensor(inputs.x);
   const layer = new nn.BatchNorm2d(work.channels).train(work.training);
   load(layer, Object.entries(inputs.weights));
-  return callJob([x, ...layer.parameters()], () => noGrad(() => layer.forward(x)));
+  return callJob([x, layer], () => noGrad(() => layer.forward(x)));
 }
 
 export function maxPool(work: MaxPoolWork): Job {
@@ -97,6 +97,6 @@ export function adam(work: AdamWork): Job {
       for (let i = 0; i < 3; i++) step();
       return [values(parameter)];
     },
-    dispose: () => dispose([parameter, gradient]),
+    dispose: () => dispose([optimizer, parameter, gradient]),
   };
 }
