@@ -4,7 +4,7 @@ export interface Row {
   readonly work: string;
   readonly impl: string;
   readonly threads: number;
-  /** Median milliseconds of one run; null if the work could not be measured. */
+  /** Milliseconds of one run, the median or the best; null if the work could not be measured. */
   readonly ms: number | null;
   readonly gflops: number | null;
   /** Of works that are bound by memory. */

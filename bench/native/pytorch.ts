@@ -7,11 +7,9 @@ import type { Work } from "../works.js";
 
 type Arrays = Readonly<Record<string, inputs.Values | inputs.Integers>>;
 
-interface Answer {
+interface Answer extends Timing {
   readonly version: string;
   readonly reason?: string;
-  readonly ms: number;
-  readonly runs: number;
   /** Bytes of each array behind the answer. */
   readonly outputs: readonly number[];
 }
