@@ -11,7 +11,7 @@ import { Winograd, WINOGRAD_BYTES } from "./lib/winograd_job";
 /** The way that a convolution goes, which its shape decides: 0 in place, 1 nine taps, 2 packed panels, 3 Winograd. */
 export function conv_algorithm(geometry: usize, cg: i32, og: i32): i32 {
   const g = changetype<Geometry>(geometry);
-  return suitsWinograd(g, cg, og) ? WINOGRAD : correlateWay(og, cg * g.kd * g.kh * g.kw);
+  return suitsWinograd(g, cg, og, g.oh, g.ow) ? WINOGRAD : correlateWay(og, cg * g.kd * g.kh * g.kw);
 }
 @inline const WINOGRAD: i32 = 3;
 
@@ -23,12 +23,13 @@ export function conv_algorithm(geometry: usize, cg: i32, og: i32): i32 {
 /** Units of all outputs. */
 export function conv_units(geometry: usize, n: i32, groups: i32, cg: i32, og: i32): i32 {
   const g = changetype<Geometry>(geometry);
-  return groups * (suitsWinograd(g, cg, og) ? winogradUnits(n, g.oh, g.ow, og) : n * groupUnits(g, cg, og));
+  return groups * (suitsWinograd(g, cg, og, g.oh, g.ow) ? winogradUnits(n, g.oh, g.ow, og) : n * groupUnits(g, cg, og));
 }
 
 /** Bytes of the form in which the weights are wanted, 0 if as they are. */
 export function conv_packed_bytes(geometry: usize, groups: i32, cg: i32, og: i32): i32 {
-  return suitsWinograd(changetype<Geometry>(geometry), cg, og) ? groups * <i32>packedWinogradBytes(cg, og) : 0;
+  const g = changetype<Geometry>(geometry);
+  return suitsWinograd(g, cg, og, g.oh, g.ow) ? groups * <i32>packedWinogradBytes(cg, og) : 0;
 }
 
 /** packed ← w [groups·og, cg, kernel…]; units, from `begin` to `end` of groups · ⌈og / 8⌉, are eight outputs of a group. */

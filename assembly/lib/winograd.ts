@@ -35,12 +35,12 @@ import { tilesFromSums } from "./winograd_output";
 @inline const FEW_TILES: i32 = 8;
 
 /** From so many channels on the transforms pay. */
-@inline const CHANNELS: i32 = 16;
+@inline const CHANNELS: i32 = 8;
 
-/** Whether it is the fastest way from ic to oc channels: 3 × 3 over two dimensions, one by one. */
-export function suitsWinograd(g: Geometry, ic: i32, oc: i32): bool {
-  return g.id == 1 && g.kd == 1 && g.od == 1 && g.kh == 3 && g.kw == 3 && (g.sh & g.sw & g.dh & g.dw) == 1 && (g.sh | g.sw | g.dh | g.dw) == 1
-    && ic >= CHANNELS && oc >= CHANNELS;
+/** Whether it is the fastest way from ic to oc [oh, ow]: 3 × 3 over two dimensions, one by one, and at least half of the tiles used. */
+export function suitsWinograd(g: Geometry, ic: i32, oc: i32, oh: i32, ow: i32): bool {
+  return g.id == 1 && g.kd == 1 && g.od == 1 && g.kh == 3 && g.kw == 3 && (g.sh | g.sw | g.dh | g.dw) == 1
+    && ic >= CHANNELS && oc >= CHANNELS && oh * ow >= 8 * tilesOf(1, oh, ow);
 }
 
 /** Units of one group: tiles of all images, or panels of eight output channels. */
@@ -49,7 +49,7 @@ export function winogradUnits(n: i32, oh: i32, ow: i32, oc: i32): i32 {
   return tiles > FEW_TILES ? tiles : upTo8(oc) / PANEL;
 }
 
-@inline function tilesOf(n: i32, oh: i32, ow: i32): i32 { return n * ((oh + 3) >> 2) * ((ow + 3) >> 2); }
+@inline export function tilesOf(n: i32, oh: i32, ow: i32): i32 { return n * ((oh + 3) >> 2) * ((ow + 3) >> 2); }
 
 /** Bytes of the packed kernels of one group. */
 export function packedWinogradBytes(ic: i32, oc: i32): usize { return 36 * stepOf(ic * upTo8(oc)); }

@@ -228,7 +228,7 @@ export function runInputGrad(dx: Tensor, g: Tensor, weight: Tensor, attrs: ConvA
   const { geometry, scratch, counts } = prepare(dx.shape, weight.shape, g.shape, attrs, inputGradFloats);
   const [, groups, cg, og] = counts;
   const units = K.conv_input_grad_units(geometry, ...counts);
-  const bytes = K.conv_input_grad_packed_bytes(geometry, groups, cg, og);
+  const bytes = K.conv_input_grad_packed_bytes(geometry, ...counts);
   withPacked(
     weight,
     bytes,
