@@ -29,22 +29,28 @@ import { align, Geometry } from "./window";
  * Four outputs of a row: bytes in front of them in image and output; then masks: of the lanes that no vector before this one has, and of what
  * each tap may read.
  */
-@unmanaged class Marked {
+@unmanaged export class Marked {
   image: usize; out: usize;
 }
 
 @inline const PLANE_BYTES: usize = 128;
-@inline const OWN: usize = 16;
-@inline const MASKS: usize = 32;
-@inline const MARKED_BYTES: usize = MASKS + 7 * 16;
+@inline export const OWN: usize = 16;
+@inline export const MASKS: usize = 32;
+@inline export const MARKED_BYTES: usize = MASKS + 7 * 16;
 /** Rows of so many vectors are listed all over. */
 @inline const NARROW: i32 = 3;
 
-/** True for planes that these kernels are for. */
-export function fitsPlane(g: Geometry, cg: i32): bool {
-  const kw = g.kw;
-  return cg == 1 && g.id == 1 && g.od == 1 && g.kd == 1 && g.pd == 0 && (kw == 3 ? g.kh == 3 : kw == 5 || kw == 7) && g.dw == 1 && g.sw <= 2
-    && g.ow >= 4 && g.pw <= kw >> 1 && (g.ow - 1) * g.sw + kw - g.pw - g.iw <= kw >> 1;
+/** True for planes that these kernels are for. Several outputs of one plane share what larger kernels read elsewhere. */
+export function fitsPlane(g: Geometry, cg: i32, og: i32): bool {
+  return cg == 1 && (og == 1 || g.kw == 3) && g.id == 1 && g.od == 1 && g.kd == 1 && g.pd == 0 && fitsRow(g.kh, g.kw, g.dw, g.sw, g.oh, g.ow, g.pw, g.iw);
+}
+
+/** True for kernels and rows that they are for: `high` rows of `on` outputs of n inputs, p zeros in front, step s. Only taps before or
+ * behind the middle one may lie outside. */
+export function fitsRow(kh: i32, kw: i32, dw: i32, s: i32, high: i32, on: i32, p: i32, n: i32): bool {
+  const half = kw >> 1;
+  if (kw == 3 ? kh != 3 || s > 2 : high < 4 || (kw == 5 ? s > 2 : kw != 7 || s != 1)) return false;
+  return dw == 1 && on >= 4 && p >= 0 && p <= half && (on - 1) * s + kw - p - n <= half;
 }
 
 /** The plane of a convolution's output. */
@@ -53,26 +59,28 @@ export function outputPlane(p: Plane, g: Geometry): void {
   p.sh = g.sh; p.sw = g.sw; p.ph = g.ph; p.pw = g.pw; p.dh = g.dh;
 }
 
-/** Writes the tables and the row of zeros behind the plane; returns their end. */
-export function layPlane(p: Plane): usize {
+/** Writes the tables and the row of zeros behind the plane; returns their end. `own`: no tap may read for lanes that are another vector's. */
+export function layPlane(p: Plane, own: bool): usize {
   const vectors = (p.ow + 3) >> 2;
-  p.marked = vectors <= NARROW ? vectors : 2;
+  // The last vector may have fewer lanes of its own than larger kernels reach beyond the image.
+  const tail = p.kw == 3 ? 1 : 2;
+  p.marked = vectors <= NARROW ? vectors : 1 + tail;
   p.inner = vectors - p.marked;
   p.table = changetype<usize>(p) + PLANE_BYTES;
   let to = p.table;
   for (let k = 0; k < p.marked; k++) {
-    const own = (k == p.marked - 1 ? vectors - 1 : k) << 2;
+    const start = (k > 0 ? vectors - p.marked + k : 0) << 2;
     // The last vector overlaps the one before it, rather than be a part.
-    const first = min(own, p.ow - 4);
+    const first = min(start, p.ow - 4);
     const m = changetype<Marked>(to);
     m.image = <usize>(first * p.sw) << 2;
     m.out = <usize>first << 2;
     for (let lane = 0; lane < 4; lane++) {
       const at = to + (<usize>lane << 2);
       const column = (first + lane) * p.sw - p.pw;
-      const mine = first + lane >= own;
+      const mine = first + lane >= start;
       store<i32>(at, mine ? -1 : 0, OWN);
-      for (let t = 0; t < p.kw; t++) store<i32>(at + (<usize>t << 4), <u32>(column + t) < <u32>p.iw ? -1 : 0, MASKS);
+      for (let t = 0; t < p.kw; t++) store<i32>(at + (<usize>t << 4), (mine || !own) && <u32>(column + t) < <u32>p.iw ? -1 : 0, MASKS);
     }
     to += MARKED_BYTES;
   }
@@ -99,7 +107,7 @@ export function enterPlane(p: Plane, x: usize): void {
 export function correlatePlane(p: Plane, y: usize, x: usize): void {
   enterPlane(p, x);
   // Three by three, four rows of outputs share what they read of six rows.
-  const four = p.oh >= 4 && (p.kw > 3 || (p.sw == 1 && p.sh == 1 && p.dh == 1));
+  const four = p.kw > 3 || (p.oh >= 4 && p.sw == 1 && p.sh == 1 && p.dh == 1);
   const count = four ? 4 : 1;
   for (let r = 0; r < p.oh; r += count) {
     // The last four may overlap those before them.
@@ -115,12 +123,12 @@ export function correlatePlane(p: Plane, y: usize, x: usize): void {
         else if (p.sw == 1) oneInner(p, to, rows);
         else stepInner(p, to, rows);
       }
-    } else if (p.kw == 5) {
-      if (p.sw == 1) four ? four51(p, to, rows) : one51(p, to, rows);
-      else four ? four52(p, to, rows) : one52(p, to, rows);
+    } else if (p.kw == 7) {
+      row71(p, to, rows);
+    } else if (p.sw == 1) {
+      row51(p, to, rows);
     } else {
-      if (p.sw == 1) four ? four71(p, to, rows) : one71(p, to, rows);
-      else four ? four72(p, to, rows) : one72(p, to, rows);
+      row52(p, to, rows);
     }
   }
 }
@@ -170,6 +178,7 @@ function stepInner(p: Plane, y: usize, rows: usize): void { nine(1, 2, false, p,
     s0 = madd(w1, x01, s0);
     const x02 = masked(marked, step == 1 ? v128.load(p0, 8) : v128.shuffle<f32>(even(a0, b0), v128.load(p0, 32), 1, 2, 3, 4), right);
     s0 = madd(w2, x02, s0);
+    v128.store(q, s0);
     const p1 = r1 + at;
     const a1 = v128.load(p1);
     const b1 = step == 1 ? a1 : v128.load(p1, 16);
@@ -182,6 +191,8 @@ function stepInner(p: Plane, y: usize, rows: usize): void { nine(1, 2, false, p,
     const x12 = masked(marked, step == 1 ? v128.load(p1, 8) : v128.shuffle<f32>(even(a1, b1), v128.load(p1, 32), 1, 2, 3, 4), right);
     s0 = madd(w5, x12, s0);
     if (count > 1) s1 = madd(w2, x12, s1);
+    v128.store(q, s0);
+    if (count > 1) v128.store(q + down, s1);
     const p2 = r2 + at;
     const a2 = v128.load(p2);
     const b2 = step == 1 ? a2 : v128.load(p2, 16);
@@ -197,6 +208,8 @@ function stepInner(p: Plane, y: usize, rows: usize): void { nine(1, 2, false, p,
     s0 = madd(w8, x22, s0);
     if (count > 1) s1 = madd(w5, x22, s1);
     if (count > 1) s2 = madd(w2, x22, s2);
+    if (count > 1) v128.store(q + down, s1);
+    if (count > 1) v128.store(q + 2 * down, s2);
     finish(p, q, s0);
     if (count > 1) {
       const p3 = r3 + at;
@@ -212,6 +225,8 @@ function stepInner(p: Plane, y: usize, rows: usize): void { nine(1, 2, false, p,
       s1 = madd(w8, x32, s1);
       s2 = madd(w5, x32, s2);
       s3 = madd(w2, x32, s3);
+      v128.store(q + 2 * down, s2);
+      v128.store(q + 3 * down, s3);
       finish(p, q + down, s1);
       const p4 = r4 + at;
       const x40 = masked(marked, v128.load(p4), left);
@@ -223,6 +238,7 @@ function stepInner(p: Plane, y: usize, rows: usize): void { nine(1, 2, false, p,
       const x42 = masked(marked, v128.load(p4, 8), right);
       s2 = madd(w8, x42, s2);
       s3 = madd(w5, x42, s3);
+      v128.store(q + 3 * down, s3);
       finish(p, q + 2 * down, s2);
       const p5 = r5 + at;
       const x50 = masked(marked, v128.load(p5), left);
@@ -239,32 +255,27 @@ function stepInner(p: Plane, y: usize, rows: usize): void { nine(1, 2, false, p,
   } while (--vectors > 0);
 }
 
-function one51(p: Plane, y: usize, rows: usize): void { band(1, 5, 1, p, y, rows); }
-function four51(p: Plane, y: usize, rows: usize): void { band(4, 5, 1, p, y, rows); }
-function one52(p: Plane, y: usize, rows: usize): void { band(1, 5, 2, p, y, rows); }
-function four52(p: Plane, y: usize, rows: usize): void { band(4, 5, 2, p, y, rows); }
-function one71(p: Plane, y: usize, rows: usize): void { band(1, 7, 1, p, y, rows); }
-function four71(p: Plane, y: usize, rows: usize): void { band(4, 7, 1, p, y, rows); }
-function one72(p: Plane, y: usize, rows: usize): void { band(1, 7, 2, p, y, rows); }
-function four72(p: Plane, y: usize, rows: usize): void { band(4, 7, 2, p, y, rows); }
+function row51(p: Plane, y: usize, rows: usize): void { band(5, 1, p, y, rows); }
+function row52(p: Plane, y: usize, rows: usize): void { band(5, 2, p, y, rows); }
+function row71(p: Plane, y: usize, rows: usize): void { band(7, 1, p, y, rows); }
 
-/** One or four rows of outputs of kw taps a row of the kernel. The first three are constants where this is inlined. */
-@inline function band(count: i32, kw: i32, step: i32, p: Plane, y: usize, rows: usize): void {
+/** Four rows of outputs of kw taps a row of the kernel. The first two are constants where this is inlined. */
+@inline function band(kw: i32, step: i32, p: Plane, y: usize, rows: usize): void {
   let m = p.table;
   for (let k = p.marked; k > 0; k--) {
-    tile(count, kw, step, true, p, y + changetype<Marked>(m).out, rows, changetype<Marked>(m).image, m);
+    tile(kw, step, true, p, y + changetype<Marked>(m).out, rows, changetype<Marked>(m).image, m);
     m += MARKED_BYTES;
   }
   let at: usize = step << 4;
   for (let k = p.inner; k > 0; k--) {
     y += 16;
-    tile(count, kw, step, false, p, y, rows, at, m);
+    tile(kw, step, false, p, y, rows, at, m);
     at += step << 4;
   }
 }
 
 /** Four neighbouring outputs of each row. */
-@inline function tile(count: i32, kw: i32, step: i32, marked: bool, p: Plane, y: usize, rows: usize, at: usize, m: usize): void {
+@inline function tile(kw: i32, step: i32, marked: bool, p: Plane, y: usize, rows: usize, at: usize, m: usize): void {
   const next = <usize>p.dh << 2;
   const below = <usize>p.sh << 2;
   const y1 = y + (<usize>p.ow << 2), y2 = y1 + (<usize>p.ow << 2), y3 = y2 + (<usize>p.ow << 2);
@@ -290,26 +301,22 @@ function four72(p: Plane, y: usize, rows: usize): void { band(4, 7, 2, p, y, row
     s0 = taps(kw, step, marked, s0, load<usize>(r) + at, w0, w1, w2, w3, w4, w5, w6, m0, m1, m2, m3, m4, m5, m6);
     // These stores are for V8 alone; the last ones stand.
     v128.store(y, s0);
-    if (count > 1) {
-      r += below;
-      s1 = taps(kw, step, marked, s1, load<usize>(r) + at, w0, w1, w2, w3, w4, w5, w6, m0, m1, m2, m3, m4, m5, m6);
-      v128.store(y1, s1);
-      r += below;
-      s2 = taps(kw, step, marked, s2, load<usize>(r) + at, w0, w1, w2, w3, w4, w5, w6, m0, m1, m2, m3, m4, m5, m6);
-      v128.store(y2, s2);
-      r += below;
-      s3 = taps(kw, step, marked, s3, load<usize>(r) + at, w0, w1, w2, w3, w4, w5, w6, m0, m1, m2, m3, m4, m5, m6);
-      v128.store(y3, s3);
-    }
+    r += below;
+    s1 = taps(kw, step, marked, s1, load<usize>(r) + at, w0, w1, w2, w3, w4, w5, w6, m0, m1, m2, m3, m4, m5, m6);
+    v128.store(y1, s1);
+    r += below;
+    s2 = taps(kw, step, marked, s2, load<usize>(r) + at, w0, w1, w2, w3, w4, w5, w6, m0, m1, m2, m3, m4, m5, m6);
+    v128.store(y2, s2);
+    r += below;
+    s3 = taps(kw, step, marked, s3, load<usize>(r) + at, w0, w1, w2, w3, w4, w5, w6, m0, m1, m2, m3, m4, m5, m6);
+    v128.store(y3, s3);
     w += <usize>kw << 2;
     rows += next;
   } while (--left > 0);
   finish(p, y, s0);
-  if (count > 1) {
-    finish(p, y1, s1);
-    finish(p, y2, s2);
-    finish(p, y3, s3);
-  }
+  finish(p, y1, s1);
+  finish(p, y2, s2);
+  finish(p, y3, s3);
 }
 
 /** What tap t of a row may read; the middle one lies inside the image. */
@@ -355,7 +362,7 @@ export function depthwise(scratch: usize, y: usize, x: usize, w: usize, bias: us
   p.low = low;
   p.high = high;
   p.rest = residual ? residual - y : 0;
-  layPlane(p);
+  layPlane(p, false);
   const inputs = <usize>(g.ih * g.iw) << 2;
   const outputs = <usize>(g.oh * g.ow) << 2;
   for (let k = begin; k < end; k++) {

@@ -1,6 +1,7 @@
 import type { Ptr } from "../types.js";
 import type { Block } from "./allocator.js";
 import { arena } from "./arena.js";
+import { PackedForms, withBlock } from "./packed.js";
 
 /** A block of the arena with a count of the tensors that look at it; the last one to let go frees it. */
 export class Storage {
@@ -8,6 +9,7 @@ export class Storage {
   version = 0;
   private block: Block | null;
   private refs = 1;
+  private forms: PackedForms | null = null;
 
   constructor(readonly bytes: number) {
     this.block = arena.alloc(bytes);
@@ -27,6 +29,20 @@ export class Storage {
     return arena.at(this.block!, byteOffset);
   }
 
+  /**
+   * Calls `use` with the address of what `fill` makes of the bytes from byteOffset on, `bytes` in size: a form kept for this version, or
+   * one that lives for the call. `name` tells the form and all sizes that it depends on. With bytes 0 there is none, and the address is NULL.
+   */
+  packed(name: string, byteOffset: number, bytes: number, fill: (to: Ptr) => void, use: (packed: Ptr) => void): void {
+    let kept: Ptr | null = null;
+    if (bytes > 0) {
+      this.forms ??= new PackedForms();
+      kept = this.forms.find(name, byteOffset, this.version, bytes, fill);
+    }
+    if (kept === null) withBlock(bytes, fill, use);
+    else use(kept);
+  }
+
   retain(): void {
     this.refs++;
   }
@@ -35,6 +51,7 @@ export class Storage {
     if (--this.refs === 0) {
       arena.free(this.block!);
       this.block = null;
+      this.forms?.free();
     }
   }
 }

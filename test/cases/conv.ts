@@ -94,6 +94,11 @@ const SAMPLES: readonly Sample<ConvOptions>[] = [
   sample("depthwise 3 × 3, dilated", [1, 2, 8, 9], [2, 1, 3, 3], { groups: 2, dilation: 2 }, false),
   sample("depthwise 5 × 5 with a multiplier", [1, 2, 7, 6], [6, 1, 5, 5], { groups: 2, padding: 2 }),
   sample("depthwise 5 × 5, stride 2", [1, 2, 8, 7], [2, 1, 5, 5], { groups: 2, stride: 2, padding: 2 }, false),
+  sample("one tile", [1, 8, 4, 4], [8, 8, 3, 3], { padding: 1 }),
+  sample("tiles cut off, odd channels", [1, 9, 3, 7], [11, 9, 3, 3], { padding: 1 }),
+  sample("tiles without padding", [1, 8, 5, 9], [10, 8, 3, 3], {}, false),
+  sample("tiles with more padding than kernel", [1, 8, 4, 2], [8, 8, 3, 3], { padding: [2, 3] }),
+  sample("groups of tiles", [2, 16, 4, 4], [18, 8, 3, 3], { groups: 2, padding: 1 }),
   sample("unbatched", [3, 5, 6], [4, 3, 3, 3], { padding: 1 }),
   sample("empty batch", [0, 2, 4, 4], [3, 2, 3, 3]),
   {
