@@ -110,11 +110,13 @@ export function forwardFloats(sizes: SpatialSizes): number {
   return FIXED_FLOATS + Math.max(direct, winogradFloats(sizes.output, sizes.counts));
 }
 
-/** Blocks of tiles [36, channels in and out], and strips; see assembly/lib/winograd.ts. */
+/** Blocks of tiles [36, channels in and out], or few tiles and eight kernels of each channel, and strips; see assembly/lib/winograd.ts. */
 function winogradFloats([, height, width]: Triple, [n, , inputs, outputs]: SpatialSizes["counts"]): number {
   const tiles = n * Math.ceil(height / 4) * Math.ceil(width / 4);
   const perTile = 36 * (inputs + outputs + 14);
-  return Math.min(tiles * perTile, Math.max(WINOGRAD_BLOCK, WINOGRAD_TILES * perTile)) + WINOGRAD_STRIPS;
+  const few = tiles * perTile + 288 * Math.max(inputs, outputs);
+  const block = Math.min(tiles * perTile, Math.max(WINOGRAD_BLOCK, WINOGRAD_TILES * perTile));
+  return WINOGRAD_STRIPS + (tiles > 8 ? block : few);
 }
 
 /** Enough for any way of assembly/conv_input_grad.ts. */
