@@ -1,6 +1,6 @@
 // Convolution, forward. x [n, groups·cg, in…], w [groups·og, cg, kernel…], bias [groups·og] or 0, residual as y or 0,
 // y [n, groups·og, out…]; the spatial sizes, always three, are in the geometry. `scratch` is as large as `forwardFloats` in
-// src/ops/conv.ts says. The outputs are cut into units, numbered image by image and group by group, whose number `conv_units` tells; a call
+// src/backend/convolution.ts says. The outputs are cut into units, numbered image by image and group by group, whose number `conv_units` tells; a call
 // computes those from `begin` to `end`. What a unit is depends on the shape alone, and an output gets the same bits in whatever call.
 import { correlate, correlateUnits, correlateWay, writePlaces } from "./lib/correlate";
 import { Correlation, CORRELATION_BYTES } from "./lib/correlation";

@@ -40,10 +40,13 @@ import { tilesFromSums } from "./winograd_output";
 /** From so many channels on the transforms pay. */
 @inline const CHANNELS: i32 = 8;
 
+/** Up to so many pairs of channels the packed kernels, 144 bytes a pair, are not too large to be kept. */
+@inline const PAIRS: i32 = 1 << 21;
+
 /** Whether it is the fastest way from ic to oc [oh, ow]: 3 × 3 over two dimensions, one by one, and at least half of the tiles used. */
 export function suitsWinograd(g: Geometry, ic: i32, oc: i32, oh: i32, ow: i32): bool {
   return g.id == 1 && g.kd == 1 && g.od == 1 && g.kh == 3 && g.kw == 3 && (g.sh | g.sw | g.dh | g.dw) == 1
-    && ic >= CHANNELS && oc >= CHANNELS && oh * ow >= 8 * tilesOf(1, oh, ow);
+    && ic >= CHANNELS && oc >= CHANNELS && ic <= PAIRS / oc && oh * ow >= 8 * tilesOf(1, oh, ow);
 }
 
 /** Units of one group: tiles of all images or, if there are few, panels of eight output channels. */
