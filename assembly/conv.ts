@@ -1,12 +1,12 @@
 // Convolution, forward. x [n, groups·cg, in…], w [groups·og, cg, kernel…], bias [groups·og] or 0, residual as y or 0,
 // y [n, groups·og, out…]; the spatial sizes, always three, are in the geometry. `scratch` is as large as `forwardFloats` in
-// src/ops/conv.ts says. The outputs are cut into units, numbered image by image and group by group, whose number `conv_units` tells; a call
+// src/backend/convolution.ts says. The outputs are cut into units, numbered image by image and group by group, whose number `conv_units` tells; a call
 // computes those from `begin` to `end`. What a unit is depends on the shape alone, and an output gets the same bits in whatever call.
 import { correlate, correlateUnits, correlateWay, writePlaces } from "./lib/correlate";
 import { Correlation, CORRELATION_BYTES } from "./lib/correlation";
 import { depthwise, fitsPlane } from "./lib/depthwise";
 import { align, Geometry, Grid, GRID_BYTES, Image, IMAGE_BYTES, imageBytes, inputImage, setGrid, stage, writeTaps } from "./lib/window";
-import { packedWinogradBytes, packWinograd, suitsWinograd, winograd, winogradUnits } from "./lib/winograd";
+import { needsPacked, packedWinogradBytes, packWinograd, suitsWinograd, winograd, winogradUnits } from "./lib/winograd";
 import { Winograd, WINOGRAD_BYTES } from "./lib/winograd_job";
 
 /** The way that a convolution goes, which its shape decides: 0 in place, 1 planes, 2 packed panels, 3 Winograd. */
@@ -28,10 +28,16 @@ export function conv_units(geometry: usize, n: i32, groups: i32, cg: i32, og: i3
   return groups * (suitsWinograd(g, cg, og, g.oh, g.ow) ? winogradUnits(n, g.oh, g.ow, og) : n * groupUnits(g, cg, og));
 }
 
-/** Bytes of the form in which the weights are wanted, 0 if as they are. */
+/** Bytes of the form in which the weights are read best, 0 if as they are. */
 export function conv_packed_bytes(geometry: usize, groups: i32, cg: i32, og: i32): i32 {
   const g = changetype<Geometry>(geometry);
   return suitsWinograd(g, cg, og, g.oh, g.ow) ? groups * <i32>packedWinogradBytes(cg, og) : 0;
+}
+
+/** 1 if the weights are needed in that form, 0 if it does not pay to make it for one call. */
+export function conv_needs_packed(geometry: usize, n: i32, cg: i32, og: i32): i32 {
+  const g = changetype<Geometry>(geometry);
+  return suitsWinograd(g, cg, og, g.oh, g.ow) && needsPacked(n, g.oh, g.ow) ? 1 : 0;
 }
 
 /** packed ← w [groups·og, cg, kernel…]; units, from `begin` to `end` of groups · ⌈og / 8⌉, are eight outputs of a group. */
@@ -39,11 +45,12 @@ export function conv_pack_f32(packed: usize, w: usize, cg: i32, og: i32, begin: 
   packWinograd(packed, w, 36 * cg, 36, false, cg, og, begin, end);
 }
 
-/** y = clamp(conv(x, w) + bias + residual, low, high); NaN stays. packed: w as `conv_pack_f32` lays it out, if that has bytes. */
+/** y = clamp(conv(x, w) + bias + residual, low, high); NaN stays. packed: w as `conv_pack_f32` lays it out, or 0 where it is not needed. */
 export function conv_f32(y: usize, x: usize, w: usize, packed: usize, bias: usize, residual: usize, geometry: usize, scratch: usize, n: i32, groups: i32, cg: i32, og: i32, low: f32, high: f32, begin: i32, end: i32): void {
   const g = changetype<Geometry>(geometry);
-  assert(begin >= 0 && end <= conv_units(geometry, n, groups, cg, og) && (packed != 0) == (conv_packed_bytes(geometry, groups, cg, og) != 0));
-  if (packed) {
+  assert(begin >= 0 && end <= conv_units(geometry, n, groups, cg, og));
+  assert(packed != 0 || !conv_needs_packed(geometry, n, cg, og));
+  if (suitsWinograd(g, cg, og, g.oh, g.ow)) {
     const c = changetype<Winograd>(scratch);
     c.x = x; c.y = y; c.w = w; c.packed = packed; c.bias = bias;
     c.wOut = 36 * cg; c.wIn = 36; c.mirrored = false;

@@ -12,7 +12,7 @@ import { KC, multiply, packColumns, panelBytes, panelsBytes, START_C, START_ZERO
 import {
   align, Geometry, Grid, GRID_BYTES, Image, IMAGE_BYTES, imageBytes, layOut, setGrid, stage, writeTaps,
 } from "./lib/window";
-import { packedWinogradBytes, packWinograd, suitsWinograd, tilesOf, winograd, winogradUnits } from "./lib/winograd";
+import { needsPacked, packedWinogradBytes, packWinograd, suitsWinograd, winograd, winogradUnits } from "./lib/winograd";
 import { Winograd, WINOGRAD_BYTES } from "./lib/winograd_job";
 
 /** Elements that the columns of one block have, at most, unless one row of outputs has more. */
@@ -24,7 +24,7 @@ import { Winograd, WINOGRAD_BYTES } from "./lib/winograd_job";
 export function conv_input_grad_algorithm(geometry: usize, n: i32, cg: i32, og: i32): i32 {
   const g = changetype<Geometry>(geometry);
   if (fitsInputGrad(g, cg, og)) return PLANES;
-  if (transforms(g, n, cg, og)) return WINOGRAD;
+  if (suitsWinograd(g, og, cg, g.ih, g.iw)) return WINOGRAD;
   return mirrors(g, n, og) ? correlateWay(cg, og * g.kd * g.kh * g.kw) : BY_COLUMNS;
 }
 @inline const PLANES: i32 = 1;
@@ -39,12 +39,19 @@ export function conv_input_grad_algorithm(geometry: usize, n: i32, cg: i32, og: 
 /** Units of all of dx. */
 export function conv_input_grad_units(geometry: usize, n: i32, groups: i32, cg: i32, og: i32): i32 {
   const g = changetype<Geometry>(geometry);
-  return groups * (transforms(g, n, cg, og) ? winogradUnits(n, g.ih, g.iw, cg) : n * groupUnits(g, n, cg, og));
+  return groups * (suitsWinograd(g, og, cg, g.ih, g.iw) ? winogradUnits(n, g.ih, g.iw, cg) : n * groupUnits(g, n, cg, og));
 }
 
-/** Bytes of the form in which the weights are wanted, 0 if as they are. */
-export function conv_input_grad_packed_bytes(geometry: usize, n: i32, groups: i32, cg: i32, og: i32): i32 {
-  return transforms(changetype<Geometry>(geometry), n, cg, og) ? groups * <i32>packedWinogradBytes(og, cg) : 0;
+/** Bytes of the form in which the weights are read best, 0 if as they are. */
+export function conv_input_grad_packed_bytes(geometry: usize, groups: i32, cg: i32, og: i32): i32 {
+  const g = changetype<Geometry>(geometry);
+  return suitsWinograd(g, og, cg, g.ih, g.iw) ? groups * <i32>packedWinogradBytes(og, cg) : 0;
+}
+
+/** 1 if the weights are needed in that form, 0 if it does not pay to make it for one call. */
+export function conv_input_grad_needs_packed(geometry: usize, n: i32, cg: i32, og: i32): i32 {
+  const g = changetype<Geometry>(geometry);
+  return suitsWinograd(g, og, cg, g.ih, g.iw) && needsPacked(n, g.ih, g.iw) ? 1 : 0;
 }
 
 /** packed ← w [groups·og, cg, kernel…]; units, from `begin` to `end` of groups · ⌈cg / 8⌉, are eight inputs of a group. */
@@ -52,12 +59,12 @@ export function conv_input_grad_pack_f32(packed: usize, w: usize, cg: i32, og: i
   packWinograd(packed, w, 36, 36 * cg, true, og, cg, begin, end);
 }
 
-/** dx = the gradient; packed: w as `conv_input_grad_pack_f32` lays it out, if that has bytes. */
+/** dx = the gradient; packed: w as `conv_input_grad_pack_f32` lays it out, or 0 where it is not needed. */
 export function conv_input_grad_f32(dx: usize, dy: usize, w: usize, packed: usize, geometry: usize, scratch: usize, n: i32, groups: i32, cg: i32, og: i32, begin: i32, end: i32): void {
   const g = changetype<Geometry>(geometry);
   assert(begin >= 0 && end <= conv_input_grad_units(geometry, n, groups, cg, og));
-  assert((packed != 0) == (conv_input_grad_packed_bytes(geometry, n, groups, cg, og) != 0));
-  if (packed) {
+  assert(packed != 0 || !conv_input_grad_needs_packed(geometry, n, cg, og));
+  if (suitsWinograd(g, og, cg, g.ih, g.iw)) {
     const c = changetype<Winograd>(scratch);
     c.x = dy; c.y = dx; c.w = w; c.packed = packed; c.bias = 0;
     c.wOut = 36; c.wIn = 36 * cg; c.mirrored = true;
@@ -73,11 +80,6 @@ export function conv_input_grad_f32(dx: usize, dy: usize, w: usize, packed: usiz
   const units = groupUnits(g, n, cg, og);
   if (mirrors(g, n, og)) mirrored(dx, dy, w, g, scratch, groups, cg, og, units, begin, end);
   else byColumns(dx, dy, w, g, scratch, groups, cg, og, begin, end);
-}
-
-/** True for Winograd. In training the weights are transformed for each call, which few tiles would not pay for. */
-function transforms(g: Geometry, n: i32, cg: i32, og: i32): bool {
-  return suitsWinograd(g, og, cg, g.ih, g.iw) && tilesOf(n, g.ih, g.iw) >= 16;
 }
 
 /** True if correlation is the faster way. It needs the weights in another order, which must pay. */

@@ -31,28 +31,37 @@ import { tilesFromSums } from "./winograd_output";
   return (ic + blocks - 1) / blocks;
 }
 
-/** Up to so many tiles in all, the outputs are cut into panels of channels instead: the weights are most of the work then. */
+/**
+ * Up to so many tiles in all, the weights are most of what is to be read. Unless a packed form is there already, the kernels of eight
+ * outputs at a time are transformed where all tiles are multiplied with them at once, in the second-level cache.
+ */
 @inline const FEW_TILES: i32 = 8;
 
 /** From so many channels on the transforms pay. */
 @inline const CHANNELS: i32 = 8;
 
+/** Up to so many pairs of channels the packed kernels, 144 bytes a pair, are not too large to be kept. */
+@inline const PAIRS: i32 = 1 << 21;
+
 /** Whether it is the fastest way from ic to oc [oh, ow]: 3 × 3 over two dimensions, one by one, and at least half of the tiles used. */
 export function suitsWinograd(g: Geometry, ic: i32, oc: i32, oh: i32, ow: i32): bool {
   return g.id == 1 && g.kd == 1 && g.od == 1 && g.kh == 3 && g.kw == 3 && (g.sh | g.sw | g.dh | g.dw) == 1
-    && ic >= CHANNELS && oc >= CHANNELS && oh * ow >= 8 * tilesOf(1, oh, ow);
+    && ic >= CHANNELS && oc >= CHANNELS && ic <= PAIRS / oc && oh * ow >= 8 * tilesOf(1, oh, ow);
 }
 
-/** Units of one group: tiles of all images, or panels of eight output channels. */
+/** Units of one group: tiles of all images or, if there are few, panels of eight output channels. */
 export function winogradUnits(n: i32, oh: i32, ow: i32, oc: i32): i32 {
   const tiles = tilesOf(n, oh, ow);
   return tiles > FEW_TILES ? tiles : upTo8(oc) / PANEL;
 }
 
-@inline export function tilesOf(n: i32, oh: i32, ow: i32): i32 { return n * ((oh + 3) >> 2) * ((ow + 3) >> 2); }
+@inline function tilesOf(n: i32, oh: i32, ow: i32): i32 { return n * ((oh + 3) >> 2) * ((ow + 3) >> 2); }
+
+/** Whether `winograd` needs the packed kernels. */
+export function needsPacked(n: i32, oh: i32, ow: i32): bool { return tilesOf(n, oh, ow) > FEW_TILES; }
 
 /** Bytes of the packed kernels of one group. */
-export function packedWinogradBytes(ic: i32, oc: i32): usize { return 36 * stepOf(ic * upTo8(oc)); }
+@inline export function packedWinogradBytes(ic: i32, oc: i32): usize { return 36 * stepOf(ic * upTo8(oc)); }
 
 /** Tiles in a block. */
 function blockTiles(ic: i32, oc: i32): i32 {
@@ -63,14 +72,12 @@ function blockTiles(ic: i32, oc: i32): i32 {
 export function winograd(c: Winograd, room: usize, n: i32, groups: i32, begin: i32, end: i32): void {
   const tiles = tilesOf(n, c.oh, c.ow);
   const units = winogradUnits(n, c.oh, c.ow, c.oc);
-  const panels = upTo8(c.oc) / PANEL;
   const xGroup = <usize>(c.ic * c.ih * c.iw) << 2;
   const yGroup = <usize>(c.oc * c.oh * c.ow) << 2;
   c.xImage = xGroup * groups;
   c.yImage = yGroup * groups;
   c.down = (c.oh + 3) >> 2;
   c.across = (c.ow + 3) >> 2;
-  place(c, room, tiles);
   const x = c.x, y = c.y, w = c.w, packed = c.packed, bias = c.bias;
   while (begin < end) {
     const group = begin / units;
@@ -79,45 +86,56 @@ export function winograd(c: Winograd, room: usize, n: i32, groups: i32, begin: i
     c.x = x + <usize>group * xGroup;
     c.y = y + <usize>group * yGroup;
     c.w = w + <usize>group * (<usize>(c.ic * c.oc) * 36);
-    c.packed = packed + <usize>group * packedWinogradBytes(c.ic, c.oc);
+    if (packed) c.packed = packed + <usize>group * packedWinogradBytes(c.ic, c.oc);
     if (bias) c.bias = bias + (<usize>(group * c.oc) << 2);
-    if (tiles > FEW_TILES) blocks(c, first, last, 0, panels);
-    else blocks(c, 0, tiles, first, last);
+    if (tiles > FEW_TILES) byBlocks(c, room, first, last);
+    else byPanels(c, room, tiles, first, last, packed == 0);
     begin += last - first;
   }
 }
 
-/** Lays out the work space for up to `tiles` tiles. */
-function place(c: Winograd, room: usize, tiles: i32): void {
-  const n = min(tiles, blockTiles(c.ic, c.oc));
+/** Lays out the work space for n tiles and `outs` output channels; returns its end. */
+function place(c: Winograd, room: usize, n: i32, outs: i32): usize {
   c.vStep = stepOf(n * upTo4(c.ic));
-  c.mStep = stepOf(n * upTo8(c.oc));
+  c.mStep = stepOf(n * outs);
   c.v = align(room);
   c.m = c.v + 36 * c.vStep;
   c.work = c.m + 36 * c.mStep;
   c.strip = align(c.work + workBytes(depthOf(c.ic)));
+  return align(c.strip + STRIPS_BYTES);
 }
 
-/** Bytes of work space. */
-export function winogradBytes(n: i32, oh: i32, ow: i32, ic: i32, oc: i32): usize {
-  const tiles = min(tilesOf(n, oh, ow), blockTiles(ic, oc));
-  return 36 * (stepOf(tiles * upTo4(ic)) + stepOf(tiles * upTo8(oc))) + workBytes(depthOf(ic)) + STRIPS_BYTES + 128;
-}
-
-/** Tiles from `begin` to `end`, numbered through all images, of the outputs in panels of eight from `first` to `last`. */
-function blocks(c: Winograd, begin: i32, end: i32, first: i32, last: i32): void {
+/** Tiles from `begin` to `end`, numbered through all images. */
+function byBlocks(c: Winograd, room: usize, begin: i32, end: i32): void {
   const block = blockTiles(c.ic, c.oc);
+  const outs = upTo8(c.oc);
+  place(c, room, min(block, end - begin), outs);
   for (let t = begin; t < end; t += block) {
     const tiles = min(block, end - t);
     transformTiles(c, t, tiles);
-    products(c, tiles, first, last);
-    tilesFromSums(c, t, tiles, upTo8(c.oc), first * PANEL, min(last * PANEL, c.oc));
+    products(c, tiles, outs, 0, outs);
+    tilesFromSums(c, t, tiles, outs, 0);
   }
 }
 
-function products(c: Winograd, tiles: i32, first: i32, last: i32): void {
+/** All tiles, in panels of eight output channels from `begin` to `end`; `transforming` the kernels, or with packed ones. */
+function byPanels(c: Winograd, room: usize, tiles: i32, begin: i32, end: i32, transforming: bool): void {
+  const step = transforming ? PANEL : (end - begin) * PANEL;
+  const after = place(c, room, tiles, step);
+  transformTiles(c, 0, tiles);
+  if (transforming) c.packed = after;
+  for (let o = begin * PANEL; o < end * PANEL; o += step) {
+    if (transforming) {
+      packPanel(after, PANEL, 0, c.w, c.wOut, c.wIn, c.mirrored, c.ic, c.oc, o);
+      products(c, tiles, PANEL, 0, PANEL);
+    } else products(c, tiles, upTo8(c.oc), o, step);
+    tilesFromSums(c, 0, tiles, step, o);
+  }
+}
+
+/** Sums of n outputs from the first-th of `outs` on, both multiples of eight. */
+function products(c: Winograd, tiles: i32, outs: i32, first: i32, n: i32): void {
   const depth = depthOf(c.ic);
-  const outs = upTo8(c.oc);
   const uStep = stepOf(c.ic * outs);
   for (let f = 0; f < 36; f++) {
     const u = c.packed + <usize>f * uStep;
@@ -125,41 +143,41 @@ function products(c: Winograd, tiles: i32, first: i32, last: i32): void {
     const m = c.m + <usize>f * c.mStep;
     for (let k = 0; k < c.ic; k += depth) {
       const d = min(depth, c.ic - k);
-      for (let j = first * PANEL; j < last * PANEL; j += NC) {
+      for (let j = 0; j < n; j += NC) {
         multiply(
-          m + (<usize>j << 2), v + (<usize>k << 2), u + (<usize>(k * outs + j * d) << 2), 0, c.work, tiles, min(NC, last * PANEL - j), d,
-          outs, upTo4(c.ic), 1, 32, panelBytes(d), k > 0 ? START_C : START_ZERO, -Infinity, Infinity,
+          m + (<usize>j << 2), v + (<usize>k << 2), u + (<usize>(k * outs + (first + j) * d) << 2), 0, c.work, tiles, min(NC, n - j), d,
+          n, upTo4(c.ic), 1, 32, panelBytes(d), k > 0 ? START_C : START_ZERO, -Infinity, Infinity,
         );
       }
     }
   }
 }
 
-/** U of kernels; units are panels of eight outputs. w, wOut, wIn and mirrored as in Winograd. */
+/** U of kernels; units are panels of eight outputs of a group. w, wOut, wIn and mirrored as in Winograd. */
 export function packWinograd(packed: usize, w: usize, wOut: usize, wIn: usize, mirrored: bool, ic: i32, oc: i32, begin: i32, end: i32): void {
-  const panels = upTo8(oc) / PANEL;
+  const outs = upTo8(oc);
   for (; begin < end; begin++) {
-    const group = begin / panels;
-    packPanel(packed + <usize>group * packedWinogradBytes(ic, oc), w + <usize>group * (<usize>(ic * oc) * 36), wOut, wIn, mirrored, ic, oc, begin % panels * PANEL);
+    const group = begin * PANEL / outs;
+    const first = begin * PANEL - group * outs;
+    packPanel(packed + <usize>group * packedWinogradBytes(ic, oc), outs, first, w + <usize>group * (<usize>(ic * oc) * 36), wOut, wIn, mirrored, ic, oc, first);
   }
 }
 
-/** U of the kernels of eight outputs from `first` on. */
-function packPanel(packed: usize, w: usize, wOut: usize, wIn: usize, mirrored: bool, ic: i32, oc: i32, first: i32): void {
+/** U of the kernels of eight outputs from `first` on, to the panel at `column` of `outs` columns. */
+function packPanel(packed: usize, outs: i32, column: i32, w: usize, wOut: usize, wIn: usize, mirrored: bool, ic: i32, oc: i32, first: i32): void {
   const depth = depthOf(ic);
-  const outs = upTo8(oc);
   const step = stepOf(ic * outs);
+  // Kernels that do not exist have the last one in their place; nobody stores what comes of them.
+  const most = oc - 1;
   for (let k = 0; k < ic; k++) {
     const block = k / depth * depth;
     const d = min(depth, ic - block);
-    const to = packed + (<usize>(block * outs) << 2) + (<usize>(k - block) << 5);
-    for (let o = first; o < first + PANEL; o += 4) {
-      // Kernels that do not exist have the last one in their place; nobody stores what comes of them.
-      const most = oc - 1;
-      const p = w + <usize>k * wIn;
-      const panel = to + (<usize>(first * d + (o & 4)) << 2);
+    const to = packed + (<usize>(block * outs + column * d) << 2) + (<usize>(k - block) << 5);
+    const p = w + <usize>k * wIn;
+    for (let i = 0; i < PANEL; i += 4) {
+      const o = first + i;
       packFour(
-        panel, step, p + <usize>min(o, most) * wOut, p + <usize>min(o + 1, most) * wOut, p + <usize>min(o + 2, most) * wOut,
+        to + (<usize>i << 2), step, p + <usize>min(o, most) * wOut, p + <usize>min(o + 1, most) * wOut, p + <usize>min(o + 2, most) * wOut,
         p + <usize>min(o + 3, most) * wOut, mirrored,
       );
     }
@@ -168,26 +186,27 @@ function packPanel(packed: usize, w: usize, wOut: usize, wIn: usize, mirrored: b
 
 /** U of four kernels, one a lane, to 36 places. */
 function packFour(to: usize, step: usize, p0: usize, p1: usize, p2: usize, p3: usize, mirrored: bool): void {
-  let at: usize = mirrored ? 32 : 0;
-  const next: usize = mirrored ? <usize>-4 : 4;
-  const g0 = lanes(p0, p1, p2, p3, at);
-  const g1 = lanes(p0, p1, p2, p3, at += next);
-  const g2 = lanes(p0, p1, p2, p3, at += next);
-  const g3 = lanes(p0, p1, p2, p3, at += next);
-  const g4 = lanes(p0, p1, p2, p3, at += next);
-  const g5 = lanes(p0, p1, p2, p3, at += next);
-  const g6 = lanes(p0, p1, p2, p3, at += next);
-  const g7 = lanes(p0, p1, p2, p3, at += next);
-  const g8 = lanes(p0, p1, p2, p3, at += next);
-  // G downwards, its rows in the order of the points: 0, ±√½, ±√2, ∞.
+  const a0 = v128.load(p0), a1 = v128.load(p1), a2 = v128.load(p2), a3 = v128.load(p3);
+  const b0 = v128.load(p0, 16), b1 = v128.load(p1, 16), b2 = v128.load(p2, 16), b3 = v128.load(p3, 16);
+  const s0 = v128.shuffle<i32>(a0, a1, 0, 4, 1, 5), s1 = v128.shuffle<i32>(a2, a3, 0, 4, 1, 5);
+  const s2 = v128.shuffle<i32>(a0, a1, 2, 6, 3, 7), s3 = v128.shuffle<i32>(a2, a3, 2, 6, 3, 7);
+  const t0 = v128.shuffle<i32>(b0, b1, 0, 4, 1, 5), t1 = v128.shuffle<i32>(b2, b3, 0, 4, 1, 5);
+  const t2 = v128.shuffle<i32>(b0, b1, 2, 6, 3, 7), t3 = v128.shuffle<i32>(b2, b3, 2, 6, 3, 7);
+  const g0 = v128.shuffle<i64>(s0, s1, 0, 2), g1 = v128.shuffle<i64>(s0, s1, 1, 3);
+  const g2 = v128.shuffle<i64>(s2, s3, 0, 2), g3 = v128.shuffle<i64>(s2, s3, 1, 3);
+  const g4 = v128.shuffle<i64>(t0, t1, 0, 2), g5 = v128.shuffle<i64>(t0, t1, 1, 3);
+  const g6 = v128.shuffle<i64>(t2, t3, 0, 2), g7 = v128.shuffle<i64>(t2, t3, 1, 3);
+  const g8 = f32x4(load<f32>(p0, 32), load<f32>(p1, 32), load<f32>(p2, 32), load<f32>(p3, 32));
+  if (mirrored) packNine(to, step, g8, g7, g6, g5, g4, g3, g2, g1, g0);
+  else packNine(to, step, g0, g1, g2, g3, g4, g5, g6, g7, g8);
+}
+
+/** G g Gᵀ: downwards in the order of the points 0, ±√½, ±√2 and ∞, and each row by itself. */
+function packNine(to: usize, step: usize, g0: v128, g1: v128, g2: v128, g3: v128, g4: v128, g5: v128, g6: v128, g7: v128, g8: v128): void {
   packRow(to, step, g0, g1, g2);
   pair(to + 6 * step, step, g0, g1, g2, g3, g4, g5, g6, g7, g8, 0.5, <f32>Math.SQRT1_2, -2.0 / 3.0);
   pair(to + 18 * step, step, g0, g1, g2, g3, g4, g5, g6, g7, g8, 2, <f32>Math.SQRT2, 1.0 / 6.0);
   packRow(to + 30 * step, step, g6, g7, g8);
-}
-
-@inline function lanes(p0: usize, p1: usize, p2: usize, p3: usize, at: usize): v128 {
-  return f32x4(load<f32>(p0 + at), load<f32>(p1 + at), load<f32>(p2 + at), load<f32>(p3 + at));
 }
 
 /** The two rows for a point and its negative. */

@@ -5,8 +5,9 @@ import { Winograd } from "./winograd_job";
 /** Aᵀ · the sums of a tile: [6 columns, 4 rows] of four lanes. */
 @inline export const HALF_BYTES: usize = 6 * 64;
 
-/** Outputs of `tiles` tiles from the first-th on, channels from `from` to `to`, from the sums [36][tiles, outs]. */
-export function tilesFromSums(c: Winograd, first: i32, tiles: i32, outs: i32, from: i32, to: i32): void {
+/** `outs` channels from `from` on of `tiles` tiles from the first-th on, from the sums [36][tiles, outs]. */
+export function tilesFromSums(c: Winograd, first: i32, tiles: i32, outs: i32, from: i32): void {
+  const to = min(from + outs, c.oc);
   const perImage = c.down * c.across;
   let m = c.m;
   for (let t = first; t < first + tiles; t++) {
@@ -14,7 +15,7 @@ export function tilesFromSums(c: Winograd, first: i32, tiles: i32, outs: i32, fr
     const row = (t - image * perImage) / c.across << 2;
     const column = t % c.across << 2;
     for (let o = from; o < to; o += 4) {
-      downTile(c.strip, m + (<usize>o << 2), c.mStep);
+      downTile(c.strip, m + (<usize>(o - from) << 2), c.mStep);
       finishTile(c, image, row, column, o, min(4, to - o));
     }
     m += <usize>outs << 2;

@@ -86,6 +86,7 @@ const BLOCK_OUTPUTS = 96;
 const WINOGRAD_BLOCK = 1 << 17;
 const WINOGRAD_TILES = 30;
 const WINOGRAD_STRIPS = 12288;
+const WINOGRAD_CHANNELS = 8;
 
 function panelFloats(columns: number): number {
   return DEPTH * (Math.min(columns, COLUMNS) + 8);
@@ -107,18 +108,23 @@ function inputFloats({ kernel, output, stride, dilation, counts }: SpatialSizes)
 export function forwardFloats(sizes: SpatialSizes): number {
   const taps = sizes.counts[2] * numel(sizes.kernel);
   const direct = taps + placesFloats(sizes.output) + inputFloats(sizes) + panelFloats(numel(sizes.output));
-  return FIXED_FLOATS + Math.max(direct, winogradFloats(sizes.output, sizes.counts));
+  return FIXED_FLOATS + Math.max(direct, winogradFloats(sizes.output, sizes));
 }
 
-/** Blocks of tiles [36, channels in and out], and strips; see assembly/lib/winograd.ts. */
-function winogradFloats([, height, width]: Triple, [n, , inputs, outputs]: SpatialSizes["counts"]): number {
+/** Blocks of tiles [36, channels in and out], or few tiles and eight kernels of each channel, and strips; see assembly/lib/winograd.ts. */
+function winogradFloats([, height, width]: Triple, { kernel, counts }: SpatialSizes): number {
+  const [n, , inputs, outputs] = counts;
+  if (numel(kernel) !== 9 || Math.min(inputs, outputs) < WINOGRAD_CHANNELS) return 0;
   const tiles = n * Math.ceil(height / 4) * Math.ceil(width / 4);
   const perTile = 36 * (inputs + outputs + 14);
-  return Math.min(tiles * perTile, Math.max(WINOGRAD_BLOCK, WINOGRAD_TILES * perTile)) + WINOGRAD_STRIPS;
+  const few = tiles * perTile + 288 * Math.max(inputs, outputs);
+  const block = Math.min(tiles * perTile, Math.max(WINOGRAD_BLOCK, WINOGRAD_TILES * perTile));
+  return WINOGRAD_STRIPS + (tiles > 8 ? block : few);
 }
 
 /** Enough for any way of assembly/conv_input_grad.ts. */
-export function inputGradFloats({ input, kernel, output, dilation, counts }: SpatialSizes): number {
+export function inputGradFloats(sizes: SpatialSizes): number {
+  const { input, kernel, output, dilation, counts } = sizes;
   const [, groups, cg, og] = counts;
   const around = input.map((n, d) => n + (kernel[d]! - 1) * dilation[d]!);
   const image = og * around[0]! * around[1]! * around[2]!;
@@ -126,7 +132,7 @@ export function inputGradFloats({ input, kernel, output, dilation, counts }: Spa
   const taps = cg * numel(kernel);
   const block = Math.min(numel(output), Math.max(output[2], BLOCK_OUTPUTS, Math.floor(BLOCK / Math.max(1, taps))));
   const columns = taps * block + DEPTH * (block + 8);
-  return FIXED_FLOATS + Math.max(mirrored, columns, winogradFloats(input, counts));
+  return FIXED_FLOATS + Math.max(mirrored, columns, winogradFloats(input, sizes));
 }
 
 export function weightGradFloats(sizes: SpatialSizes): number {

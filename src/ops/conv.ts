@@ -153,19 +153,24 @@ export const convOp = defineOp<Operands, One, ConvAttrs & { activation: ConvActi
   infer: ([x, weight, bias, residual], attrs) => inferConv(x, weight, bias, residual, attrs),
   forward: ([y], [x, weight, bias, residual], attrs) => {
     const { geometry, scratch, counts } = prepare(x.shape, weight.shape, y.shape, attrs, forwardFloats);
-    const [, groups, cg, og] = counts;
+    const [n, groups, cg, og] = counts;
     const [low, high] = CONV_ACTIVATIONS[attrs.activation];
     const added = [bias?.ptr ?? NULL, residual?.ptr ?? NULL] as const;
     const units = K.conv_units(geometry, ...counts);
+    const run = (packed: Ptr): void =>
+      K.conv_f32(y.ptr, x.ptr, weight.ptr, packed, ...added, geometry, scratch, ...counts, low, high, 0, units);
     const bytes = K.conv_packed_bytes(geometry, groups, cg, og);
-    withPacked(
-      weight,
+    if (bytes === 0) {
+      run(NULL);
+      return;
+    }
+    const form = {
+      name: `conv ${groups} ${cg} ${og}`,
       bytes,
-      `conv ${groups} ${cg} ${og}`,
-      (to) => K.conv_pack_f32(to, weight.ptr, cg, og, 0, groups * Math.ceil(og / PANEL)),
-      (packed) =>
-        K.conv_f32(y.ptr, x.ptr, weight.ptr, packed, ...added, geometry, scratch, ...counts, low, high, 0, units),
-    );
+      needed: K.conv_needs_packed(geometry, n, cg, og) !== 0,
+      fill: (to: Ptr) => K.conv_pack_f32(to, weight.ptr, cg, og, 0, groups * Math.ceil(og / PANEL)),
+    };
+    weight.storage.withPacked(4 * weight.offset, form, run);
   },
   flops: ([, weight], [y]) => convFlops(weight, y),
   saves: ({ activation }) => ({ inputs: [0, 1], outs: activation === "none" ? [] : [0] }),
@@ -218,24 +223,25 @@ export const convInputGradOp = defineOp<readonly [Tensor, Tensor], One, ConvAttr
 /** Channels that a unit of the packing kernels stands for. */
 const PANEL = 8;
 
-/** `use` with the form of a weight that `fill` makes, kept for inference. */
-function withPacked(w: Tensor, bytes: number, form: string, fill: (to: Ptr) => void, use: (packed: Ptr) => void): void {
-  w.storage.packed(form, 4 * w.offset, bytes, fill, use);
-}
-
 /** The kernel call of `convInputGradOp`. */
 export function runInputGrad(dx: Tensor, g: Tensor, weight: Tensor, attrs: ConvAttrs): void {
   const { geometry, scratch, counts } = prepare(dx.shape, weight.shape, g.shape, attrs, inputGradFloats);
-  const [, groups, cg, og] = counts;
+  const [n, groups, cg, og] = counts;
   const units = K.conv_input_grad_units(geometry, ...counts);
-  const bytes = K.conv_input_grad_packed_bytes(geometry, ...counts);
-  withPacked(
-    weight,
+  const run = (packed: Ptr): void =>
+    K.conv_input_grad_f32(dx.ptr, g.ptr, weight.ptr, packed, geometry, scratch, ...counts, 0, units);
+  const bytes = K.conv_input_grad_packed_bytes(geometry, groups, cg, og);
+  if (bytes === 0) {
+    run(NULL);
+    return;
+  }
+  const form = {
+    name: `conv_input_grad ${groups} ${cg} ${og}`,
     bytes,
-    `conv_input_grad ${groups} ${cg} ${og}`,
-    (to) => K.conv_input_grad_pack_f32(to, weight.ptr, cg, og, 0, groups * Math.ceil(cg / PANEL)),
-    (packed) => K.conv_input_grad_f32(dx.ptr, g.ptr, weight.ptr, packed, geometry, scratch, ...counts, 0, units),
-  );
+    needed: K.conv_input_grad_needs_packed(geometry, n, cg, og) !== 0,
+    fill: (to: Ptr) => K.conv_input_grad_pack_f32(to, weight.ptr, cg, og, 0, groups * Math.ceil(cg / PANEL)),
+  };
+  weight.storage.withPacked(4 * weight.offset, form, run);
 }
 
 /** dw, the adjoint of conv in w: dw[o, c, k] = Σ over images and outputs of g[o, q] · x[c, q·stride − padding + k·dilation]. */

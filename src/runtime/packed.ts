@@ -2,8 +2,18 @@ import type { Ptr } from "../types.js";
 import type { Block } from "./allocator.js";
 import { arena, NULL } from "./arena.js";
 
-/** One form of some bytes of a storage. */
-interface Form {
+/** A form of some bytes that a kernel reads faster than the bytes themselves: transformed or reordered weights. */
+export interface PackedForm {
+  /** Tells the form and all sizes that it depends on. */
+  readonly name: string;
+  readonly bytes: number;
+  /** Whether the kernel cannot do without; otherwise it pays only if it is used again. */
+  readonly needed: boolean;
+  fill(to: Ptr): void;
+}
+
+/** What a storage knows of one form. */
+interface Known {
   readonly name: string;
   readonly byteOffset: number;
   /** The storage's version that was last seen, and the block with the form of that version, once there is one. */
@@ -12,14 +22,14 @@ interface Form {
 }
 
 /**
- * What kernels made of a storage's bytes to read them faster: transformed or reordered weights. A form is kept from its second use at
- * one version on, so that inference finds it ready, while training, which writes the weights between any two uses, keeps none.
+ * The packed forms of a storage. One is kept from its second use at one version on, so that inference finds it ready, while training,
+ * which writes the weights between any two uses, keeps none.
  */
 export class PackedForms {
-  private readonly forms: Form[] = [];
+  private readonly forms: Known[] = [];
 
-  /** The address of a form, if it is kept, or is now; `fill` writes one. Null at the first use at this version. */
-  find(name: string, byteOffset: number, version: number, bytes: number, fill: (to: Ptr) => void): Ptr | null {
+  /** The address of a form of the bytes from byteOffset on, if it is kept, or is now. Null at the first use at this version. */
+  find({ name, bytes, fill }: PackedForm, byteOffset: number, version: number): Ptr | null {
     const known = this.forms.find((f) => f.byteOffset === byteOffset && f.name === name);
     if (known === undefined) {
       this.forms.push({ name, byteOffset, version, block: null });
@@ -42,15 +52,15 @@ export class PackedForms {
     for (const form of this.forms) this.drop(form);
   }
 
-  private drop(form: Form): void {
+  private drop(form: Known): void {
     if (form.block !== null) arena.free(form.block);
     form.block = null;
   }
 }
 
-/** Calls `use` with a block that `fill` has written and that is gone afterwards; with NULL if it needs no bytes. */
-export function withBlock(bytes: number, fill: (to: Ptr) => void, use: (block: Ptr) => void): void {
-  if (bytes === 0) {
+/** Calls `use` with a form that is gone afterwards, or with NULL if it is not needed. */
+export function packedForOnce({ bytes, needed, fill }: PackedForm, use: (packed: Ptr) => void): void {
+  if (!needed) {
     use(NULL);
     return;
   }

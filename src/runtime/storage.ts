@@ -1,7 +1,7 @@
 import type { Ptr } from "../types.js";
 import type { Block } from "./allocator.js";
 import { arena } from "./arena.js";
-import { PackedForms, withBlock } from "./packed.js";
+import { type PackedForm, PackedForms, packedForOnce } from "./packed.js";
 
 /** A block of the arena with a count of the tensors that look at it; the last one to let go frees it. */
 export class Storage {
@@ -29,17 +29,11 @@ export class Storage {
     return arena.at(this.block!, byteOffset);
   }
 
-  /**
-   * Calls `use` with the address of what `fill` makes of the bytes from byteOffset on, `bytes` in size: a form kept for this version, or
-   * one that lives for the call. `name` tells the form and all sizes that it depends on. With bytes 0 there is none, and the address is NULL.
-   */
-  packed(name: string, byteOffset: number, bytes: number, fill: (to: Ptr) => void, use: (packed: Ptr) => void): void {
-    let kept: Ptr | null = null;
-    if (bytes > 0) {
-      this.forms ??= new PackedForms();
-      kept = this.forms.find(name, byteOffset, this.version, bytes, fill);
-    }
-    if (kept === null) withBlock(bytes, fill, use);
+  /** Calls `use` with the address of a form of the bytes from byteOffset on, or with NULL while it does not pay to have it. */
+  withPacked(byteOffset: number, form: PackedForm, use: (packed: Ptr) => void): void {
+    this.forms ??= new PackedForms();
+    const kept = this.forms.find(form, byteOffset, this.version);
+    if (kept === null) packedForOnce(form, use);
     else use(kept);
   }
 

@@ -14,6 +14,10 @@ export function conv_packed_bytes(_geometry: Ptr, _groups: number, _cg: number, 
   return 0;
 }
 
+export function conv_needs_packed(_geometry: Ptr, _n: number, _cg: number, _og: number): number {
+  return 0;
+}
+
 export function conv_pack_f32(_packed: Ptr, _w: Ptr, _cg: number, _og: number, _begin: number, _end: number): void {}
 
 /** A unit is a channel of one image. */
