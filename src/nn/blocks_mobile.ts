@@ -1,7 +1,6 @@
 // The blocks of networks for small devices. N batch, H and W the image, which a stride divides.
 import { checkInteger, type NoOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
-import { add } from "../functional/arithmetic.js";
 import { cat } from "../functional/copy.js";
 import { channelShuffle } from "../functional/shuffle.js";
 import { chunk } from "../functional/view.js";
@@ -43,8 +42,7 @@ export class InvertedResidual extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const y = this.conv.forward(x);
-    return this.useResConnect ? add(x, y) : y;
+    return this.conv.forward(x, this.useResConnect ? { residual: x } : undefined);
   }
 }
 

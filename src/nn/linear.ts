@@ -14,10 +14,12 @@ import { flatten } from "../functional/copy.js";
 import { max } from "../functional/extrema.js";
 import * as F from "../functional/matmul.js";
 import { unflatten } from "../functional/view.js";
+import { linear } from "../ops/matmul.js";
 import { noGrad, scope } from "../scoping.js";
 import { formatShape, sameShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
+import { declareFusing, type Epilogue, finish, NO_EPILOGUE } from "./epilogue.js";
 import { kaimingUniform_, uniform_ } from "./init.js";
 import { Module } from "./module.js";
 import { Parameter, uninitialised } from "./parameter.js";
@@ -32,8 +34,8 @@ export interface LinearModuleOptions {
  * bias [outFeatures]; both begin uniform in ±1/√inFeatures.
  */
 export class Linear extends Module {
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
+  weight: Parameter;
+  bias: Parameter | null;
 
   constructor(
     readonly inFeatures: number,
@@ -55,10 +57,15 @@ export class Linear extends Module {
     if (this.bias !== null) drawUniform(this.bias, this.inFeatures);
   }
 
-  forward(x: Tensor): Tensor {
-    return F.linear(x, this.weight, this.bias);
+  /** An epilogue of a relu alone is applied in the same pass. */
+  forward(x: Tensor, epilogue: Epilogue = NO_EPILOGUE): Tensor {
+    if (epilogue.activation === "relu" && !epilogue.residual) {
+      return linear(x, this.weight, this.bias, { activation: "relu" });
+    }
+    return finish(linear(x, this.weight, this.bias), epilogue);
   }
 }
+declareFusing(Linear);
 
 /** Uniform in ±1/√fan. */
 function drawUniform(t: Tensor, fan: number): void {

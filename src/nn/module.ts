@@ -169,6 +169,12 @@ export abstract class Module {
     return this;
   }
 
+  /**
+   * Folds batch normalisations among this module's own layers into the layers before them. Classes that have such pairs implement it;
+   * `nn.utils.fuse` calls it on every module of a copy.
+   */
+  foldNorms(): void {}
+
   /** Runs `hook` after every `forward` of this module. */
   registerForwardHook(hook: ForwardHook): HookHandle {
     return this.wrapForward((inner, args) => {
