@@ -2,10 +2,12 @@ import { checkInteger, checkNumber, checkOptions, checkRank } from "../check.js"
 import { ones, tensor, zeros } from "../creation.js";
 import { ShapeError } from "../errors.js";
 import { fill, reshape } from "../ops/copy.js";
+import type { FusedActivation } from "../ops/matmul.js";
 import { batchNorm, batchNormEval, type RunningStats } from "../ops/norm_batch.js";
 import { instanceNorm } from "../ops/norm_group.js";
 import { formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { declareFusing, type Epilogue, finish, NO_EPILOGUE } from "./epilogue.js";
 import { Module } from "./module.js";
 import { Buffer, Parameter } from "./parameter.js";
 
@@ -91,10 +93,16 @@ abstract class BatchNormBase extends ChannelNorm {
     this.momentum = momentum;
   }
 
-  forward(x: Tensor): Tensor {
+  /** An epilogue of a relu alone is applied in the same pass. */
+  forward(x: Tensor, epilogue: Epilogue = NO_EPILOGUE): Tensor {
+    if (epilogue.activation === "relu" && !epilogue.residual) return this.normalise(x, "relu");
+    return finish(this.normalise(x, "none"), epilogue);
+  }
+
+  private normalise(x: Tensor, activation: FusedActivation): Tensor {
     this.checkInput(x, 1);
     const { weight, bias, eps, running } = this;
-    const attrs = { op: this.constructor.name, eps };
+    const attrs = { op: this.constructor.name, eps, activation };
     if (running !== null && !this.training) return batchNormEval(x, weight, bias, running, attrs);
     const count = this.numBatchesTracked;
     if (!this.training || count === null) return batchNorm(x, weight, bias, null, 0, attrs);
@@ -105,6 +113,7 @@ abstract class BatchNormBase extends ChannelNorm {
     return y;
   }
 }
+declareFusing(BatchNormBase);
 
 /**
  * Normalises each channel over the batch; see `functional.batchNorm`.
@@ -152,7 +161,7 @@ abstract class InstanceNormBase extends ChannelNorm {
     const attrs = { op: this.constructor.name, eps };
     const y =
       running !== null && !this.training
-        ? batchNormEval(input, weight, bias, running, attrs)
+        ? batchNormEval(input, weight, bias, running, { ...attrs, activation: "none" })
         : instanceNorm(input, weight, bias, running, this.momentum, attrs);
     if (batched) return y;
     const unbatched = reshape(y, x.shape);
