@@ -98,13 +98,15 @@ describe.each(["js", "wasm"] as const)("the gemm kernels on %s", (backend) => {
 
   test.each(VARIANTS)("%s sums over every depth, block edges and the empty sum included", (variant) => {
     setBackend(backend);
-    for (const k of [0, ...SIZES, 191, 192, 193, 385]) {
+    for (const k of [0, ...SIZES, 255, 256, 257, 513, 1025]) {
       for (const [m, n] of [
         [1, 7],
         [2, 5],
         [3, 9],
         [4, 6],
         [11, 12],
+        [12, 35],
+        [13, 41],
         [6, 100],
         [9, 1],
         [9, 3],
@@ -118,7 +120,7 @@ describe.each(["js", "wasm"] as const)("the gemm kernels on %s", (backend) => {
 
   test.each(VARIANTS)("%s sums into several blocks of columns", (variant) => {
     setBackend(backend);
-    for (const n of [511, 512, 513, 1030]) check({ variant, m: 7, n, k: 5, batch: 1, gap: 2, start: 2, relu: false });
+    for (const n of [255, 256, 257, 600]) check({ variant, m: 13, n, k: 5, batch: 1, gap: 2, start: 2, relu: false });
     check({ variant, m: 2, n: 2050, k: 9, batch: 2, gap: 0, start: 2, relu: true });
   });
 });

@@ -192,25 +192,26 @@ describe("the rows", async () => {
 });
 
 describe("the kernel binaries", () => {
-  test.each(["simd", "relaxed"])("%s exports what the JavaScript back end exports, and nothing else", (name) => {
-    if (name === "relaxed" && !relaxedRuns()) return;
-    const module = new WebAssembly.Module(readFileSync(join(root, `build/kernels.${name}.wasm`)));
-    const kernels = WebAssembly.Module.exports(module).map((e) => e.name);
-    expect(kernels.sort()).toEqual(Object.keys(js).sort());
-  });
+  test.each(["simd", "relaxed", "wide"])(
+    "%s exports what the JavaScript back end exports, and nothing else",
+    (name) => {
+      if (name !== "simd" && !relaxedRuns()) return;
+      const module = new WebAssembly.Module(readFileSync(join(root, `build/kernels.${name}.wasm`)));
+      const kernels = WebAssembly.Module.exports(module).map((e) => e.name);
+      expect(kernels.sort()).toEqual(Object.keys(js).sort());
+    },
+  );
 
-  test.each(["simd", "relaxed"])("%s stays within 200 KB and imports nothing but the memory", (name) => {
+  test.each(["simd", "relaxed", "wide"])("%s stays within 200 KB and imports nothing but the memory", (name) => {
     const file = join(root, `build/kernels.${name}.wasm`);
     expect(statSync(file).size).toBeLessThanOrEqual(200 * 1024);
     const imports =
-      name === "relaxed" && !relaxedRuns()
-        ? []
-        : WebAssembly.Module.imports(new WebAssembly.Module(readFileSync(file)));
+      name !== "simd" && !relaxedRuns() ? [] : WebAssembly.Module.imports(new WebAssembly.Module(readFileSync(file)));
     expect(imports.filter((i) => i.kind !== "memory")).toEqual([]);
   });
 });
 
-/** Engines without relaxed SIMD cannot even compile that binary. */
+/** Engines without relaxed SIMD cannot even compile the other binaries. */
 function relaxedRuns(): boolean {
   return WebAssembly.validate(readFileSync(join(root, "build/kernels.relaxed.wasm")));
 }

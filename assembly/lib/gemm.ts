@@ -1,7 +1,7 @@
 // The matrix-multiply core that matmul and convolution share: C [m, n] = A [m, k] · B [k, n], one register tile at a time.
 //
 //   A      read in place through two element strides, so that both a row-major matrix (aRow = lda, aCol = 1) and a transposed one
-//          (aRow = 1, aCol = lda) need no copy; `packRows` is for the case where many panels share the same rows.
+//          (aRow = 1, aCol = lda) need no copy; where many panels share the same rows, the first tile packs them.
 //   panel  [k, PANEL]: PANEL columns of B, k-major, STEP bytes a step, zeros in the columns that B does not have. Panels of one block
 //          lie one after the other: panel j of a block of depth k starts at `panels + j * panelBytes(k)`.
 //   C      row-major, rows ldc elements apart.
@@ -16,16 +16,21 @@ import { madd, WIDE } from "./simd";
 export { PANEL, packColumns, packTransposed, panelBytes, panelsBytes, STEP } from "./panels";
 
 /** Depth of a block: one panel and one group of packed rows stay in a 32 KB first-level cache. */
-@inline export const KC: i32 = 192;
+@inline export const KC: i32 = 256;
 
 /** Columns of a block: KC × NC floats stay in the second-level cache. */
-@inline export const NC: i32 = 512;
+@inline export const NC: i32 = 256;
 
 /** Rows of the largest tile: as many accumulators as leave V8 on x64 (15 vector registers) without a spill. */
 @inline export const ROWS: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
 
+/** Where a tile finds the rows of A: as they lie; the same, and it packs them for the tiles to its right; packed. */
+@inline const IN_PLACE: i32 = 0;
+@inline const PACKING: i32 = 1;
+@inline const PACKED: i32 = 2;
+
 /**
- * How often `packRows` stores a value. Four times saves the address computation of a splatting load, which the simd binary has no
+ * How often a value of A is stored when it is packed. Four times saves the address computation of a splatting load, which the simd binary has no
  * issue slots for; with fused multiply-add there are slots to spare.
  */
 @inline const COPIES: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 4;
@@ -44,39 +49,6 @@ export { PANEL, packColumns, packTransposed, panelBytes, panelsBytes, STEP } fro
   return <usize>(k * ROWS * COPIES) << 2;
 }
 
-/** rows ← ROWS rows of A, k-major, each value COPIES times. */
-function packRows(rows: usize, a: usize, k: i32, aRow: i32, aCol: i32): void {
-  const down = <usize>aRow << 2;
-  const right = <usize>aCol << 2;
-  let a1 = a + down;
-  let a2 = a1 + down;
-  let a3 = a2 + down;
-  let a4 = a3 + down;
-  let a5 = a4 + down;
-  for (const end = rows + rowsBytes(k); rows < end; rows += ROWS * COPIES << 2) {
-    if (COPIES == 4) {
-      v128.store(rows, v128.load32_splat(a));
-      v128.store(rows, v128.load32_splat(a1), 16);
-      v128.store(rows, v128.load32_splat(a2), 32);
-      v128.store(rows, v128.load32_splat(a3), 48);
-      v128.store(rows, v128.load32_splat(a4), 64);
-    } else {
-      store<f32>(rows, load<f32>(a));
-      store<f32>(rows, load<f32>(a1), 4);
-      store<f32>(rows, load<f32>(a2), 8);
-      store<f32>(rows, load<f32>(a3), 12);
-      store<f32>(rows, load<f32>(a4), 16);
-      store<f32>(rows, load<f32>(a5), 20);
-      a5 += right;
-    }
-    a += right;
-    a1 += right;
-    a2 += right;
-    a3 += right;
-    a4 += right;
-  }
-}
-
 /** What all tiles of one `multiply` share. It lies at the start of the work space: kernels have no memory of their own. */
 @unmanaged class Job {
   k: i32;
@@ -93,11 +65,11 @@ function packRows(rows: usize, a: usize, k: i32, aRow: i32, aCol: i32): void {
 const TILE_BYTES: usize = 6 * STEP;
 const START: usize = 64;
 const RESULT: usize = START + TILE_BYTES;
-const PACKED: usize = RESULT + TILE_BYTES;
+const PACKED_ROWS: usize = RESULT + TILE_BYTES;
 
 /** Bytes of work space that `multiply` needs for blocks of depth k. */
 @inline export function workBytes(k: i32): usize {
-  return PACKED + rowsBytes(k);
+  return PACKED_ROWS + rowsBytes(k);
 }
 
 /**
@@ -123,11 +95,10 @@ export function multiply(
   job.bDown = bDown;
   job.sDown = start == START_C ? cDown : start == START_COLUMN ? 0 : STEP;
   if (start == START_ZERO) memory.fill(work + START, 0, TILE_BYTES);
-  const packs = n >= PACK_ROWS_FROM;
+  const packs = n >= PACK_ROWS_FROM && (COPIES > 1 || aCol != 1);
   for (let i = 0; i < m; i += ROWS) {
     const height = min(m - i, ROWS);
     const packed = packs && height == ROWS;
-    if (packed) packRows(work + PACKED, a, k, aRow, aCol);
     let s = work + START;
     let sRight: usize = 0;
     if (start == START_C) {
@@ -144,7 +115,8 @@ export function multiply(
     for (let j = 0; j < n; j += PANEL) {
       const width = min(n - j, PANEL);
       if (width == PANEL) {
-        if (packed) packedTile(job, pc, b, s, offset, cDown);
+        if (packed && j > 0) packedTile(job, pc, b, s, offset, cDown);
+        else if (packed) packingTile(job, pc, a, b, s, offset, cDown);
         else fullTile(height, job, pc, a, b, s, offset, cDown);
       } else {
         const to = work + RESULT;
@@ -184,7 +156,12 @@ function copyTile(c: usize, from: usize, height: i32, width: i32, cDown: usize):
 
 /** ROWS × PANEL with packed rows. */
 function packedTile(job: Job, c: usize, b: usize, s: usize, offset: usize, cDown: usize): void {
-  tile(ROWS, FULL, true, job, c, changetype<usize>(job) + PACKED, b, s, offset, cDown);
+  tile(ROWS, FULL, PACKED, job, c, changetype<usize>(job) + PACKED_ROWS, b, s, offset, cDown);
+}
+
+/** ROWS × PANEL that packs its rows. */
+function packingTile(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void {
+  tile(ROWS, FULL, PACKING, job, c, a, b, s, offset, cDown);
 }
 
 /** Vectors of a row of the largest tile. */
@@ -203,41 +180,41 @@ function fullTile(height: i32, job: Job, c: usize, a: usize, b: usize, s: usize,
 /** Up to ROWS × 8, and less than a panel. */
 function halfTile(height: i32, job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void {
   if (!WIDE) fullTile(height, job, c, a, b, s, offset, cDown);
-  else if (height == 1) tile(1, 2, false, job, c, a, b, s, offset, cDown);
-  else if (height == 2) tile(2, 2, false, job, c, a, b, s, offset, cDown);
-  else if (height == 3) tile(3, 2, false, job, c, a, b, s, offset, cDown);
-  else if (height == 4) tile(4, 2, false, job, c, a, b, s, offset, cDown);
-  else if (height == 5) tile(5, 2, false, job, c, a, b, s, offset, cDown);
-  else if (ROWS == 6) tile(6, 2, false, job, c, a, b, s, offset, cDown);
+  else if (height == 1) tile(1, 2, IN_PLACE, job, c, a, b, s, offset, cDown);
+  else if (height == 2) tile(2, 2, IN_PLACE, job, c, a, b, s, offset, cDown);
+  else if (height == 3) tile(3, 2, IN_PLACE, job, c, a, b, s, offset, cDown);
+  else if (height == 4) tile(4, 2, IN_PLACE, job, c, a, b, s, offset, cDown);
+  else if (height == 5) tile(5, 2, IN_PLACE, job, c, a, b, s, offset, cDown);
+  else if (ROWS == 6) tile(6, 2, IN_PLACE, job, c, a, b, s, offset, cDown);
 }
 
 /** Up to ROWS × 4. */
 function narrowTile(height: i32, job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void {
-  if (height == 1) tile(1, 1, false, job, c, a, b, s, offset, cDown);
-  else if (height == 2) tile(2, 1, false, job, c, a, b, s, offset, cDown);
-  else if (height == 3) tile(3, 1, false, job, c, a, b, s, offset, cDown);
-  else if (height == 4) tile(4, 1, false, job, c, a, b, s, offset, cDown);
-  else if (height == 5) tile(5, 1, false, job, c, a, b, s, offset, cDown);
-  else if (ROWS == 6) tile(6, 1, false, job, c, a, b, s, offset, cDown);
+  if (height == 1) tile(1, 1, IN_PLACE, job, c, a, b, s, offset, cDown);
+  else if (height == 2) tile(2, 1, IN_PLACE, job, c, a, b, s, offset, cDown);
+  else if (height == 3) tile(3, 1, IN_PLACE, job, c, a, b, s, offset, cDown);
+  else if (height == 4) tile(4, 1, IN_PLACE, job, c, a, b, s, offset, cDown);
+  else if (height == 5) tile(5, 1, IN_PLACE, job, c, a, b, s, offset, cDown);
+  else if (ROWS == 6) tile(6, 1, IN_PLACE, job, c, a, b, s, offset, cDown);
 }
 
-function tile1(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(1, FULL, false, job, c, a, b, s, offset, cDown); }
-function tile2(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(2, FULL, false, job, c, a, b, s, offset, cDown); }
-function tile3(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(3, FULL, false, job, c, a, b, s, offset, cDown); }
-function tile4(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(4, FULL, false, job, c, a, b, s, offset, cDown); }
-function tile5(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(5, FULL, false, job, c, a, b, s, offset, cDown); }
-function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(6, FULL, false, job, c, a, b, s, offset, cDown); }
+function tile1(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(1, FULL, IN_PLACE, job, c, a, b, s, offset, cDown); }
+function tile2(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(2, FULL, IN_PLACE, job, c, a, b, s, offset, cDown); }
+function tile3(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(3, FULL, IN_PLACE, job, c, a, b, s, offset, cDown); }
+function tile4(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(4, FULL, IN_PLACE, job, c, a, b, s, offset, cDown); }
+function tile5(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(5, FULL, IN_PLACE, job, c, a, b, s, offset, cDown); }
+function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(6, FULL, IN_PLACE, job, c, a, b, s, offset, cDown); }
 
 /**
  * The register tile: `rows` × 4 · `vectors` (1, 2 or 4) accumulators; the first three arguments are constants, so the compiler drops what
- * a smaller tile does not use. a points to the first row in place, or to a `packed` group of rows.
+ * a smaller tile does not use. a points to the first row in place, or to a packed group of rows.
  *
  * Two things here are for V8. The start of the panel comes as `b + offset`: the pointer is then known to be zero-extended, which saves a
  * move in every step. And the rows are finished last to first: TurboFan schedules the accumulators of the loop in the reverse order of
  * their uses behind it, and any other order makes it load all of A's values before the first product, which spills (half the speed).
  */
 @inline function tile(
-  rows: i32, vectors: i32, packed: bool, job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize,
+  rows: i32, vectors: i32, form: i32, job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize,
 ): void {
   const zero = f32x4.splat(0);
   let c00 = zero, c01 = zero, c02 = zero, c03 = zero;
@@ -246,9 +223,9 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
   let c30 = zero, c31 = zero, c32 = zero, c33 = zero;
   let c40 = zero, c41 = zero, c42 = zero, c43 = zero;
   let c50 = zero, c51 = zero, c52 = zero, c53 = zero;
-  const bDown = packed ? STEP : job.bDown;
-  const aRight = packed ? <usize>(rows * COPIES << 2) : job.aRight;
-  const aDown = packed ? <usize>0 : job.aDown;
+  const bDown = form != IN_PLACE ? STEP : job.bDown;
+  const aRight = form == PACKED ? <usize>(rows * COPIES << 2) : job.aRight;
+  const aDown = form == PACKED ? <usize>0 : job.aDown;
   let a1 = a + aDown;
   let a2 = a1 + aDown;
   let a3 = a2 + aDown;
@@ -256,20 +233,23 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
   let a5 = a4 + aDown;
   let p = b + offset;
   const end = p + <usize>job.k * bDown;
+  let to = changetype<usize>(job) + PACKED_ROWS;
   while (p < end) {
     const b0 = v128.load(p);
     const b1 = vectors > 1 ? v128.load(p, 16) : b0;
     const b2 = vectors > 2 ? v128.load(p, 32) : b0;
     const b3 = vectors > 2 ? v128.load(p, 48) : b0;
     {
-      const x = !packed ? v128.load32_splat(a) : COPIES == 4 ? v128.load(a) : v128.load32_splat(a);
+      const x = form != PACKED ? v128.load32_splat(a) : COPIES == 4 ? v128.load(a) : v128.load32_splat(a);
+      if (form == PACKING) keep(to, x, 0);
       c00 = madd(x, b0, c00);
       if (vectors > 1) c01 = madd(x, b1, c01);
       if (vectors > 2) c02 = madd(x, b2, c02);
       if (vectors > 2) c03 = madd(x, b3, c03);
     }
     if (rows > 1) {
-      const x = !packed ? v128.load32_splat(a1) : COPIES == 4 ? v128.load(a, 16) : v128.load32_splat(a, 4);
+      const x = form != PACKED ? v128.load32_splat(a1) : COPIES == 4 ? v128.load(a, 16) : v128.load32_splat(a, 4);
+      if (form == PACKING) keep(to, x, 1);
       c10 = madd(x, b0, c10);
       if (vectors > 1) c11 = madd(x, b1, c11);
       if (vectors > 2) c12 = madd(x, b2, c12);
@@ -277,7 +257,8 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
       a1 += aRight;
     }
     if (rows > 2) {
-      const x = !packed ? v128.load32_splat(a2) : COPIES == 4 ? v128.load(a, 32) : v128.load32_splat(a, 8);
+      const x = form != PACKED ? v128.load32_splat(a2) : COPIES == 4 ? v128.load(a, 32) : v128.load32_splat(a, 8);
+      if (form == PACKING) keep(to, x, 2);
       c20 = madd(x, b0, c20);
       if (vectors > 1) c21 = madd(x, b1, c21);
       if (vectors > 2) c22 = madd(x, b2, c22);
@@ -285,7 +266,8 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
       a2 += aRight;
     }
     if (rows > 3) {
-      const x = !packed ? v128.load32_splat(a3) : COPIES == 4 ? v128.load(a, 48) : v128.load32_splat(a, 12);
+      const x = form != PACKED ? v128.load32_splat(a3) : COPIES == 4 ? v128.load(a, 48) : v128.load32_splat(a, 12);
+      if (form == PACKING) keep(to, x, 3);
       c30 = madd(x, b0, c30);
       if (vectors > 1) c31 = madd(x, b1, c31);
       if (vectors > 2) c32 = madd(x, b2, c32);
@@ -293,7 +275,8 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
       a3 += aRight;
     }
     if (rows > 4) {
-      const x = !packed ? v128.load32_splat(a4) : COPIES == 4 ? v128.load(a, 64) : v128.load32_splat(a, 16);
+      const x = form != PACKED ? v128.load32_splat(a4) : COPIES == 4 ? v128.load(a, 64) : v128.load32_splat(a, 16);
+      if (form == PACKING) keep(to, x, 4);
       c40 = madd(x, b0, c40);
       if (vectors > 1) c41 = madd(x, b1, c41);
       if (vectors > 2) c42 = madd(x, b2, c42);
@@ -301,7 +284,8 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
       a4 += aRight;
     }
     if (rows > 5) {
-      const x = !packed ? v128.load32_splat(a5) : COPIES == 4 ? v128.load(a, 80) : v128.load32_splat(a, 20);
+      const x = form != PACKED ? v128.load32_splat(a5) : COPIES == 4 ? v128.load(a, 80) : v128.load32_splat(a, 20);
+      if (form == PACKING) keep(to, x, 5);
       c50 = madd(x, b0, c50);
       if (vectors > 1) c51 = madd(x, b1, c51);
       if (vectors > 2) c52 = madd(x, b2, c52);
@@ -310,6 +294,7 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
     }
     a += aRight;
     p += bDown;
+    if (form == PACKING) to += rows * COPIES << 2;
   }
   const low = f32x4.splat(job.low);
   const high = f32x4.splat(job.high);
@@ -322,6 +307,12 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
   if (rows > 2) { finish(vectors, c, s, c20, c21, c22, c23, low, high); c -= cDown; s -= sDown; }
   if (rows > 1) { finish(vectors, c, s, c10, c11, c12, c13, low, high); c -= cDown; s -= sDown; }
   finish(vectors, c, s, c00, c01, c02, c03, low, high);
+}
+
+/** Packs the row-th value, which x holds in all lanes. */
+@inline function keep(to: usize, x: v128, row: i32): void {
+  if (COPIES == 4) v128.store(to + (<usize>row << 4), x);
+  else v128.store32_lane(to + (<usize>row << 2), x, 0);
 }
 
 /**

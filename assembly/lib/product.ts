@@ -3,6 +3,13 @@
 import { KC, multiply, NC, packColumns, packTransposed, panelBytes, panelsBytes, START_C, START_COLUMN, START_ROW, STEP, workBytes } from "./gemm";
 import { axpyRows, dotRows, FEW_ROWS } from "./gemv";
 
+/** Up to so many rows it is faster to read the rows of a transposed B where they lie, a few rows of A at a time, than to pack them. */
+@inline const UNPACKED_ROWS: i32 = 12;
+/** Rows of B that stay in the second-level cache meanwhile. */
+@inline const STAY: i32 = 32;
+/** Elements of a row that are summed in one go: four lanes share them. */
+@inline const LONG: i32 = 4 * KC;
+
 /** Bytes that `dotRows` works in. */
 @inline const DOTS_BYTES: usize = 64;
 
@@ -40,11 +47,36 @@ export function product(c: usize, a: usize, b: usize, bias: usize, scratch: usiz
       gatherColumns(columns, b, n, k, bDown);
     }
     dotRows(c, columns, a, bias, scratch, n, m, k, 4, cDown, step, aDown, flipped, low, high);
+  } else if (m <= UNPACKED_ROWS && transposed && aCol == 1) {
+    bands(c, a, b, bias, scratch, m, n, k, cDown, aDown, bDown, start, low, high);
   } else if (n == 1 && ldc == 1 && aRow == 1) {
     const flipped = start == START_COLUMN ? START_ROW : start == START_ROW ? START_COLUMN : start;
     axpyRows(c, b, a, bias, 1, m, k, 0, 0, transposed ? 4 : bDown, aRight, flipped, low, high);
   } else {
     blocks(c, a, b, bias, scratch, m, n, k, ldc, aRow, aCol, ldb, transposed, start, low, high);
+  }
+}
+
+/** A's rows against bands of the rows of a transposed B, a few at a time. Long rows are cut, for the sake of the sums' precision. */
+function bands(c: usize, a: usize, b: usize, bias: usize, scratch: usize, m: i32, n: i32, k: i32, cDown: usize, aDown: usize, bDown: usize, start: i32, low: f32, high: f32): void {
+  for (let j = 0; j < n; j += STAY) {
+    const width = min(n - j, STAY);
+    const right = <usize>j << 2;
+    let p = 0;
+    do {
+      const depth = min(k - p, LONG);
+      const last = p + depth == k;
+      const x = a + (<usize>p << 2);
+      const y = b + <usize>j * bDown + (<usize>p << 2);
+      for (let i = 0; i < m; i += FEW_ROWS) {
+        dotRows(
+          c + <usize>i * cDown + right, x + <usize>i * aDown, y, bias + (start == START_COLUMN ? right : <usize>i << 2), scratch,
+          min(m - i, FEW_ROWS), width, depth, cDown, 4, aDown, bDown, p == 0 ? start : START_C,
+          last ? low : -Infinity, last ? high : Infinity,
+        );
+      }
+      p += depth;
+    } while (p < k);
   }
 }
 

@@ -75,10 +75,10 @@ function triple(values: Shape, rank: number, fill: number): Triple {
 }
 
 /** The kernels' own records, the work space of a matrix product, and what aligning the parts of the work space costs. */
-const FIXED_FLOATS = 5120;
+const FIXED_FLOATS = 6144;
 /** Largest block [depth, columns] that a matrix product packs; see assembly/lib/gemm.ts. */
-const DEPTH = 192;
-const COLUMNS = 512;
+const DEPTH = 256;
+const COLUMNS = 256;
 /** Columns of a panel in the binary with the largest ones. */
 const PANEL = 16;
 /** Columns of an input gradient: floats of a block, and outputs in it at least; see assembly/conv_input_grad.ts. */
@@ -141,6 +141,6 @@ export function weightGradFloats(sizes: SpatialSizes): number {
   const [, , cg, og] = sizes.counts;
   const taps = cg * numel(sizes.kernel);
   // The outputs of several small images, side by side, and what is written between panels.
-  const gathered = og * DEPTH + 3 * COLUMNS;
+  const gathered = og * DEPTH + 3 * (COLUMNS + PANEL);
   return FIXED_FLOATS + taps + placesFloats(sizes.output) + inputFloats(sizes) + gathered + panelFloats(taps);
 }
