@@ -1,11 +1,11 @@
 // Gradient of convolution in its input: dx [n, groups·cg, in…] from dy [n, groups·og, out…] and w [groups·og, cg, kernel…]; geometry and
-// scratch are as in conv.ts.
+// scratch are as in conv.ts. Units are those of dx: of an image and group what `correlate` can be cut into, or channels.
 //
 // With stride 1 dx is the correlation of dy, surrounded by zeros, with the mirrored kernel, inputs and outputs swapped. That makes
 // inputs·kernel products a pair of channels. The other way makes only outputs·kernel of them: what each tap of the kernel sends back is
 // one matrix product, columns [cg·kernel, outputs] = wᵀ · dy, which is then added up where the taps had read.
 import { addColumns } from "./lib/columns";
-import { correlate, writePlaces } from "./lib/correlate";
+import { correlate, correlateUnits, writePlaces } from "./lib/correlate";
 import { Correlation, CORRELATION_BYTES } from "./lib/correlation";
 import { KC, multiply, packColumns, panelBytes, panelsBytes, START_C, START_ZERO, workBytes } from "./lib/gemm";
 import {
@@ -17,10 +17,23 @@ import {
 /** Outputs that a block has at least, if there are so many. */
 @inline const BLOCK_OUTPUTS: i32 = 96;
 
-export function conv_input_grad_f32(dx: usize, dy: usize, w: usize, geometry: usize, scratch: usize, n: i32, groups: i32, cg: i32, og: i32): void {
+/** Units of one image and group. */
+function groupUnits(g: Geometry, n: i32, cg: i32, og: i32): i32 {
+  return mirrors(g, n, og) ? correlateUnits(cg, og * g.kd * g.kh * g.kw, g.id, g.ih, g.iw) : cg;
+}
+
+/** Units of all of dx. */
+export function conv_input_grad_units(geometry: usize, n: i32, groups: i32, cg: i32, og: i32): i32 {
+  return n * groups * groupUnits(changetype<Geometry>(geometry), n, cg, og);
+}
+
+/** dx = the gradient; packed: w as `conv_input_grad_pack_f32` lays it out, or 0. */
+export function conv_input_grad_f32(dx: usize, dy: usize, w: usize, packed: usize, geometry: usize, scratch: usize, n: i32, groups: i32, cg: i32, og: i32, begin: i32, end: i32): void {
   const g = changetype<Geometry>(geometry);
-  if (mirrors(g, n, og)) mirrored(dx, dy, w, g, scratch, n, groups, cg, og);
-  else byColumns(dx, dy, w, g, scratch, n, groups, cg, og);
+  assert(packed == 0 && begin >= 0 && end <= conv_input_grad_units(geometry, n, groups, cg, og));
+  const units = groupUnits(g, n, cg, og);
+  if (mirrors(g, n, og)) mirrored(dx, dy, w, g, scratch, groups, cg, og, units, begin, end);
+  else byColumns(dx, dy, w, g, scratch, groups, cg, og, begin, end);
 }
 
 /** True if correlation is the faster way. It needs the weights in another order, which must pay. */
@@ -32,7 +45,7 @@ function mirrors(g: Geometry, n: i32, og: i32): bool {
   return <f64>n * inputs > 64 && inputs * <f64>og <= outputs * (<f64>og + 10);
 }
 
-function mirrored(dx: usize, dy: usize, w: usize, g: Geometry, scratch: usize, n: i32, groups: i32, cg: i32, og: i32): void {
+function mirrored(dx: usize, dy: usize, w: usize, g: Geometry, scratch: usize, groups: i32, cg: i32, og: i32, units: i32, begin: i32, end: i32): void {
   const image = changetype<Image>(scratch);
   const grid = changetype<Grid>(scratch + IMAGE_BYTES);
   const c = changetype<Correlation>(scratch + IMAGE_BYTES + GRID_BYTES);
@@ -42,7 +55,9 @@ function mirrored(dx: usize, dy: usize, w: usize, g: Geometry, scratch: usize, n
   c.grid = grid;
   c.rows = cg;
   c.bias = 0;
-  c.relu = false;
+  c.residual = 0;
+  c.low = -Infinity;
+  c.high = Infinity;
   c.tapCount = og * g.kd * g.kh * g.kw;
   c.taps = scratch + IMAGE_BYTES + GRID_BYTES + CORRELATION_BYTES;
   const weights = align(writeTaps(c.taps, image, g, og));
@@ -50,16 +65,14 @@ function mirrored(dx: usize, dy: usize, w: usize, g: Geometry, scratch: usize, n
   const room = align(writePlaces(c.places, grid, cg));
   c.work = align(room + imageBytes(image, og));
   const outputs = <usize>(og * g.od * g.oh * g.ow) << 2;
-  for (let i = 0; i < n; i++) {
-    c.a = weights;
-    for (let group = 0; group < groups; group++) {
-      stage(image, dy, og, room);
-      c.y = dx;
-      correlate(c);
-      dx += <usize>(cg * grid.count) << 2;
-      dy += outputs;
-      c.a += <usize>(cg * c.tapCount) << 2;
-    }
+  while (begin < end) {
+    const part = begin / units;
+    const first = part * units;
+    stage(image, dy + <usize>part * outputs, og, room);
+    c.y = dx + (<usize>(part * cg * grid.count) << 2);
+    c.a = weights + (<usize>(part % groups * cg * c.tapCount) << 2);
+    correlate(c, begin - first, min(end - first, units));
+    begin = first + units;
   }
 }
 
@@ -91,40 +104,43 @@ function mirrorWeights(to: usize, w: usize, groups: i32, cg: i32, og: i32, kerne
   return to;
 }
 
-function byColumns(dx: usize, dy: usize, w: usize, g: Geometry, scratch: usize, n: i32, groups: i32, cg: i32, og: i32): void {
-  const m = cg * g.kd * g.kh * g.kw;
+function byColumns(dx: usize, dy: usize, w: usize, g: Geometry, scratch: usize, groups: i32, cg: i32, og: i32, begin: i32, end: i32): void {
+  const kernel = g.kd * g.kh * g.kw;
+  const m = cg * kernel;
   const outputs = g.od * g.oh * g.ow;
   const rows = blockRows(g, m);
   const width = rows * g.ow;
   const panels = align(scratch + workBytes(KC));
   const columns = align(panels + panelsBytes(KC, width));
-  const inputs = <usize>(cg * g.id * g.ih * g.iw) << 2;
-  memory.fill(dx, 0, <usize>(n * groups) * inputs);
-  for (let i = 0; i < n; i++) {
-    let a = w;
-    for (let group = 0; group < groups; group++) {
-      if (og == 1) {
-        // A product with one inner element is not worth writing down.
-        addColumns(dx, dy, 0, a, g, cg, 0, g.od * g.oh);
-      } else if (og > 1) {
-        for (let r = 0; r < g.od * g.oh; r += rows) {
-          const height = min(rows, g.od * g.oh - r);
-          const count = height * g.ow;
-          for (let k = 0; k < og; k += KC) {
-            const depth = min(KC, og - k);
-            packColumns(panels, dy + (<usize>(k * outputs + r * g.ow) << 2), depth, count, outputs);
-            multiply(
-              columns, a + (<usize>(k * m) << 2), panels, 0, scratch, m, count, depth,
-              width, 1, m, 32, panelBytes(depth), k > 0 ? START_C : START_ZERO, -Infinity, Infinity,
-            );
-          }
-          addColumns(dx, columns, <usize>width << 2, 0, g, cg, r, height);
+  const inputs = <usize>(g.id * g.ih * g.iw) << 2;
+  while (begin < end) {
+    // Some channels of one image and group.
+    const part = begin / cg;
+    const first = begin - part * cg;
+    const channels = min(end - begin, cg - first);
+    const to = dx + <usize>begin * inputs;
+    const from = dy + (<usize>(part * og * outputs) << 2);
+    const a = w + (<usize>(part % groups * og * m + first * kernel) << 2);
+    memory.fill(to, 0, <usize>channels * inputs);
+    if (og == 1) {
+      // A product with one inner element is not worth writing down.
+      addColumns(to, from, 0, a, g, channels, 0, g.od * g.oh);
+    } else if (og > 1) {
+      for (let r = 0; r < g.od * g.oh; r += rows) {
+        const height = min(rows, g.od * g.oh - r);
+        const count = height * g.ow;
+        for (let k = 0; k < og; k += KC) {
+          const depth = min(KC, og - k);
+          packColumns(panels, from + (<usize>(k * outputs + r * g.ow) << 2), depth, count, outputs);
+          multiply(
+            columns, a + (<usize>(k * m) << 2), panels, 0, scratch, channels * kernel, count, depth,
+            width, 1, m, 32, panelBytes(depth), k > 0 ? START_C : START_ZERO, -Infinity, Infinity,
+          );
         }
+        addColumns(to, columns, <usize>width << 2, 0, g, channels, r, height);
       }
-      dx += inputs;
-      dy += <usize>(og * outputs) << 2;
-      a += <usize>(og * m) << 2;
     }
+    begin += channels;
   }
 }
 

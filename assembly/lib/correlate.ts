@@ -19,31 +19,56 @@ export function writePlaces(to: usize, grid: Grid, rows: i32): usize {
   return rows < PACK_ROWS ? writeQuads(to, grid) : writeLanes(to, grid);
 }
 
-export function correlate(c: Correlation): void {
-  if (c.rows >= PACK_ROWS) packed(c);
-  else if (threeByThree(c)) nineTaps(c);
-  else inPlace(c);
+/**
+ * Into how many parts `correlate` can be cut: panels of outputs, pairs of quads, or, for nine taps, none. An output is computed alike in
+ * whatever part it lies.
+ */
+export function correlateUnits(rows: i32, tapCount: i32, depth: i32, height: i32, width: i32): i32 {
+  if (rows >= PACK_ROWS) return (depth * height * width + PANEL - 1) / PANEL;
+  return tapCount == 9 ? 1 : (depth * height * ((width + 3) >> 2) + 1) >> 1;
 }
 
-function packed(c: Correlation): void {
+/** Units from `begin` to `end`. */
+export function correlate(c: Correlation, begin: i32, end: i32): void {
+  if (c.rows >= PACK_ROWS) packed(c, begin * PANEL, min(end * PANEL, c.grid.count));
+  else if (threeByThree(c)) nineTaps(c);
+  else if (c.tapCount == 9) inPlace(c, 0, c.grid.quads);
+  else inPlace(c, 2 * begin, min(2 * end, c.grid.quads));
+}
+
+/** Outputs from `from` to `to`. */
+function packed(c: Correlation, from: i32, to: i32): void {
   const count = c.grid.count;
   const panels = align(c.work + workBytes(KC));
-  for (let j = 0; j < count; j += NC) {
-    const n = min(NC, count - j);
+  for (let j = from; j < to; j += NC) {
+    const n = min(NC, to - j);
+    if (c.residual) startWithResidual(c, j, n);
     const places = c.places + (<usize>j << 2);
     let k = 0;
     // At least once: without taps the result is the bias.
     do {
       const depth = min(KC, c.tapCount - k);
       pack(panels, c.image.data, c.taps + (<usize>k << 2), depth, places, n);
-      const start = k > 0 ? START_C : c.bias == 0 ? START_ZERO : START_ROW;
-      const low: f32 = c.relu && k + depth == c.tapCount ? 0 : -Infinity;
+      const start = k > 0 || c.residual ? START_C : c.bias == 0 ? START_ZERO : START_ROW;
+      const last = k + depth == c.tapCount;
       multiply(
         c.y + (<usize>j << 2), c.a + (<usize>k << 2), panels, c.bias, c.work, c.rows, n, depth,
-        count, c.tapCount, 1, 32, panelBytes(depth), start, low, Infinity,
+        count, c.tapCount, 1, 32, panelBytes(depth), start, last ? c.low : -Infinity, last ? c.high : Infinity,
       );
       k += depth;
     } while (k < c.tapCount);
+  }
+}
+
+/** y = residual + bias for n outputs from the j-th on, all rows. */
+function startWithResidual(c: Correlation, j: i32, n: i32): void {
+  for (let row = 0; row < c.rows; row++) {
+    const bias = f32x4.splat(c.bias ? load<f32>(c.bias + (<usize>row << 2)) : 0);
+    let y = c.y + (<usize>(row * c.grid.count + j) << 2);
+    for (let left = n; left > 0; left -= 4) {
+      put(y, f32x4.add(v128.load(y + c.residual), bias), left);
+      y += 16;
+    }
   }
 }
 
@@ -80,45 +105,46 @@ function pack(panels: usize, image: usize, taps: usize, depth: i32, places: usiz
   }
 }
 
-function inPlace(c: Correlation): void {
-  const end = c.places + <usize>c.grid.quads * QUAD_BYTES;
+/** Quads from `from` to `to`. */
+function inPlace(c: Correlation, from: i32, to: i32): void {
+  const end = c.places + <usize>to * QUAD_BYTES;
   let k = 0;
   // At least once: without taps the result is the bias.
   do {
     const n = min(PASS, c.tapCount - k);
-    const floor: f32 = c.relu && k + n == c.tapCount ? 0 : -Infinity;
-    for (let q0 = c.places; q0 < end; q0 += 2 * QUAD_BYTES) {
+    const last = k + n == c.tapCount;
+    for (let q0 = c.places + <usize>from * QUAD_BYTES; q0 < end; q0 += 2 * QUAD_BYTES) {
       // A lone last quad is computed twice: a tile is always full.
       const q1 = q0 + QUAD_BYTES < end ? q0 + QUAD_BYTES : q0;
-      twoQuads(c, changetype<Quad>(q0), changetype<Quad>(q1), k, n, floor);
+      twoQuads(c, changetype<Quad>(q0), changetype<Quad>(q1), k, n, last);
     }
     k += n;
   } while (k < c.tapCount);
 }
 
 /** All rows of two quads, n taps from the k-th on. */
-function twoQuads(c: Correlation, q0: Quad, q1: Quad, k: i32, n: i32, floor: f32): void {
+function twoQuads(c: Correlation, q0: Quad, q1: Quad, k: i32, n: i32, last: bool): void {
   let row = 0;
   while (row < c.rows) {
     // The last two tiles share what is left: 3 3 rather than 4 2.
     const left = c.rows - row;
     const height = left >= 8 ? 4 : left > 4 ? (left + 1) >> 1 : left;
-    if (height == 4) tile4(c, q0, q1, row, k, n, floor);
-    else if (height == 3) tile3(c, q0, q1, row, k, n, floor);
-    else if (height == 2) tile2(c, q0, q1, row, k, n, floor);
-    else tile1(c, q0, q1, row, k, n, floor);
+    if (height == 4) tile4(c, q0, q1, row, k, n, last);
+    else if (height == 3) tile3(c, q0, q1, row, k, n, last);
+    else if (height == 2) tile2(c, q0, q1, row, k, n, last);
+    else tile1(c, q0, q1, row, k, n, last);
     row += height;
   }
 }
 
 // One function each: registers are given out by function.
-function tile4(c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, floor: f32): void { tile(4, c, q0, q1, row, k, n, floor); }
-function tile3(c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, floor: f32): void { tile(3, c, q0, q1, row, k, n, floor); }
-function tile2(c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, floor: f32): void { tile(2, c, q0, q1, row, k, n, floor); }
-function tile1(c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, floor: f32): void { tile(1, c, q0, q1, row, k, n, floor); }
+function tile4(c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, last: bool): void { tile(4, c, q0, q1, row, k, n, last); }
+function tile3(c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, last: bool): void { tile(3, c, q0, q1, row, k, n, last); }
+function tile2(c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, last: bool): void { tile(2, c, q0, q1, row, k, n, last); }
+function tile1(c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, last: bool): void { tile(1, c, q0, q1, row, k, n, last); }
 
-/** `rows` rows (a constant where this is inlined) of two quads: y = max(start + a · b, floor), where start is the bias at first, then y. */
-@inline function tile(rows: i32, c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, floor: f32): void {
+/** `rows` rows (a constant where this is inlined) of two quads: y = start + a · b, where start is the bias at first, then y; clamped if this is the `last` pass. */
+@inline function tile(rows: i32, c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, last: bool): void {
   const yRow = <usize>c.grid.count << 2;
   const aRow = <usize>c.tapCount << 2;
   const y0 = c.y + <usize>row * yRow + q0.out;
@@ -171,14 +197,25 @@ function tile1(c: Correlation, q0: Quad, q1: Quad, row: i32, k: i32, n: i32, flo
       a3 += 4;
     }
   }
-  const low = f32x4.splat(floor);
-  storePair(y0, y1, f32x4.pmax(s00, low), f32x4.pmax(s01, low), q0.count, q1.count);
-  if (rows > 1) storePair(y0 + yRow, y1 + yRow, f32x4.pmax(s10, low), f32x4.pmax(s11, low), q0.count, q1.count);
-  if (rows > 2) storePair(y0 + 2 * yRow, y1 + 2 * yRow, f32x4.pmax(s20, low), f32x4.pmax(s21, low), q0.count, q1.count);
-  if (rows > 3) storePair(y0 + 3 * yRow, y1 + 3 * yRow, f32x4.pmax(s30, low), f32x4.pmax(s31, low), q0.count, q1.count);
+  const n0 = q0.count, n1 = q1.count;
+  storePair(c, y0, y1, s00, s01, n0, n1, last);
+  if (rows > 1) storePair(c, y0 + yRow, y1 + yRow, s10, s11, n0, n1, last);
+  if (rows > 2) storePair(c, y0 + 2 * yRow, y1 + 2 * yRow, s20, s21, n0, n1, last);
+  if (rows > 3) storePair(c, y0 + 3 * yRow, y1 + 3 * yRow, s30, s31, n0, n1, last);
 }
 
-@inline function storePair(y0: usize, y1: usize, v0: v128, v1: v128, n0: i32, n1: i32): void {
+/** A quad computed twice, when it stands for an absent second one, is stored from the same sums. */
+@inline function storePair(c: Correlation, y0: usize, y1: usize, v0: v128, v1: v128, n0: i32, n1: i32, last: bool): void {
+  if (last) {
+    const low = f32x4.splat(c.low);
+    const high = f32x4.splat(c.high);
+    if (c.residual) {
+      v0 = f32x4.add(v0, v128.load(y0 + c.residual));
+      v1 = f32x4.add(v1, v128.load(y1 + c.residual));
+    }
+    v0 = f32x4.pmin(f32x4.pmax(v0, low), high);
+    v1 = f32x4.pmin(f32x4.pmax(v1, low), high);
+  }
   put(y0, v0, n0);
   put(y1, v1, n1);
 }

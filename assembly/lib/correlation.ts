@@ -1,6 +1,6 @@
 import { Grid, Image } from "./window";
 
-/** What `correlate` does, in memory because it has more parts than there are registers. */
+/** What `correlate` does, y = clamp(bias + a · image + residual, low, high), in memory because it has more parts than there are registers. */
 @unmanaged export class Correlation {
   image: Image;
   grid: Grid;
@@ -14,8 +14,10 @@ import { Grid, Image } from "./window";
   places: usize;
   /** [rows], or 0 */
   bias: usize;
-  relu: bool;
+  /** Bytes from y to what is added to it, of the same shape; 0 if nothing is. */
+  residual: usize;
+  low: f32; high: f32;
   work: usize;
 }
 
-@inline export const CORRELATION_BYTES: usize = 64;
+@inline export const CORRELATION_BYTES: usize = 72;

@@ -56,7 +56,6 @@ function twoRows(c: Correlation, y: usize, image: usize, w: usize, row: i32): vo
   const w7 = v128.load32_splat(w, 28);
   const w8 = v128.load32_splat(w, 32);
   const bias: f32 = c.bias ? load<f32>(c.bias + (<usize>row << 2)) : 0;
-  const floor: f32 = c.relu ? 0 : -Infinity;
   const down = <usize>c.grid.width << 2;
   const right1 = tap(c.taps, 1) - tap(c.taps, 0);
   const right2 = tap(c.taps, 2) - tap(c.taps, 0);
@@ -87,13 +86,13 @@ function twoRows(c: Correlation, y: usize, image: usize, w: usize, row: i32): vo
     if (rows > 1) s1 = madd(w4, x, s1);
     x = v128.load(p2 + right2);
     s0 = madd(w8, x, s0);
-    s0 = f32x4.pmax(s0, f32x4.splat(floor));
+    s0 = finished(c, s0, y);
     if (rows > 1) {
       s1 = madd(w5, x, s1);
       s1 = madd(w6, v128.load(p3), s1);
       s1 = madd(w7, v128.load(p3 + right1), s1);
       s1 = madd(w8, v128.load(p3 + right2), s1);
-      s1 = f32x4.pmax(s1, f32x4.splat(floor));
+      s1 = finished(c, s1, y + down);
     }
     put(y, s0, left);
     if (rows > 1) put(y + down, s1, left);
@@ -103,4 +102,10 @@ function twoRows(c: Correlation, y: usize, image: usize, w: usize, row: i32): vo
     p2 += 16;
     p3 += 16;
   }
+}
+
+/** The sums of the outputs at y with what is added to them, clamped. */
+@inline function finished(c: Correlation, v: v128, y: usize): v128 {
+  if (c.residual) v = f32x4.add(v, v128.load(y + c.residual));
+  return f32x4.pmin(f32x4.pmax(v, f32x4.splat(c.low)), f32x4.splat(c.high));
 }

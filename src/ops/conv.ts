@@ -1,14 +1,14 @@
 import { K } from "../backend/index.js";
-import { checkDType, checkInteger, checkOneOf, checkRank, checkTuple } from "../check.js";
+import { checkDType, checkInteger, checkOneOf, checkOperand, checkRank, checkTuple } from "../check.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { arena, NULL } from "../runtime/arena.js";
 import { formatShape, numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Ptr, Shape, Sizes, Spec } from "../types.js";
-import type { FusedActivation } from "./matmul.js";
-import { apply, defineOp } from "./op.js";
+import { neighbour } from "./copy.js";
+import { apply, defineOp, once } from "./op.js";
 import { sumOp } from "./reduce.js";
-import { reluGradOp } from "./unary.js";
+import { clampGrad, reluGradOp } from "./unary.js";
 
 // Convolution (cross-correlation) over one to three spatial dimensions, and its two gradients. The three are each other's
 // gradients: with y = conv(x, w), the form ⟨g, conv(x, w)⟩ is linear in g, x and w, and each op is its derivative in one of them.
@@ -17,7 +17,7 @@ import { reluGradOp } from "./unary.js";
 // kernel, Q of the output: Q = ⌊(I + padding − dilation·(K − 1) − 1) / stride⌋ + 1.
 
 type One = readonly [Tensor];
-type Operands = readonly [x: Tensor, weight: Tensor, bias: Tensor | null];
+type Operands = readonly [x: Tensor, weight: Tensor, bias: Tensor | null, residual: Tensor | null];
 
 /** One entry a spatial dimension in each list; their number tells Conv1d, Conv2d and Conv3d apart. */
 export interface ConvAttrs {
@@ -27,6 +27,15 @@ export interface ConvAttrs {
   readonly dilation: readonly number[];
   readonly groups: number;
 }
+
+/** What a convolution applies to its sums in the same pass, as the bounds that it clamps them to. */
+export const CONV_ACTIVATIONS = {
+  none: [-Infinity, Infinity],
+  relu: [0, Infinity],
+  relu6: [0, 6],
+} as const satisfies Readonly<Record<string, readonly [low: number, high: number]>>;
+
+export type ConvActivation = keyof typeof CONV_ACTIVATIONS;
 
 export interface ConvOptions {
   /** Step between outputs. Default 1. */
@@ -110,7 +119,7 @@ export function checkConvOperands(
   return { outChannels, context };
 }
 
-function inferConv(x: Spec, weight: Spec, bias: Spec | null, attrs: ConvAttrs): Spec[] {
+function inferConv(x: Spec, weight: Spec, bias: Spec | null, residual: Spec | null, attrs: ConvAttrs): Spec[] {
   const { stride, padding, dilation } = attrs;
   const rank = stride.length;
   const op = `Conv${rank}d`;
@@ -125,6 +134,7 @@ function inferConv(x: Spec, weight: Spec, bias: Spec | null, attrs: ConvAttrs): 
     if (kernel === 0 || reach > padded) throw misfit(op, x, weight, attrs, context());
     shape[lead + d] = Math.floor((padded - reach) / stride[d]!) + 1;
   }
+  if (residual !== null) checkOperand(op, "residual", residual, shape, context());
   return [{ shape, dtype: "float32" }];
 }
 
@@ -141,33 +151,40 @@ function misfit(op: string, x: Spec, weight: Spec, { padding, dilation }: ConvAt
   );
 }
 
-/** y = act(conv(x, w) + b). x [N, C, I…] or [C, I…], w [O, C/G, K…], b [O] or null → y [N, O, Q…] or [O, Q…]. */
-export const convOp = defineOp<Operands, One, ConvAttrs & { activation: FusedActivation }>({
+/**
+ * y = act(conv(x, w) + b + r). x [N, C, I…] or [C, I…], w [O, C/G, K…], b [O] or null, r as y or null → y [N, O, Q…] or [O, Q…].
+ */
+export const convOp = defineOp<Operands, One, ConvAttrs & { activation: ConvActivation }>({
   name: "conv",
-  infer: ([x, weight, bias], attrs) => inferConv(x, weight, bias, attrs),
-  forward: ([y], [x, weight, bias], attrs) => {
-    const call = prepare(x.shape, weight.shape, y.shape, attrs, forwardFloats);
-    const [n, groups, inputs, outputs] = call.counts;
-    const relu = attrs.activation === "relu" ? 1 : 0;
-    const b = bias?.ptr ?? NULL;
-    K.conv_f32(y.ptr, x.ptr, weight.ptr, b, call.geometry, call.scratch, n, groups, inputs, outputs, relu);
+  infer: ([x, weight, bias, residual], attrs) => inferConv(x, weight, bias, residual, attrs),
+  forward: ([y], [x, weight, bias, residual], attrs) => {
+    const { geometry, scratch, counts } = prepare(x.shape, weight.shape, y.shape, attrs, forwardFloats);
+    const [low, high] = CONV_ACTIVATIONS[attrs.activation];
+    const added = [bias?.ptr ?? NULL, residual?.ptr ?? NULL] as const;
+    const units = K.conv_units(geometry, ...counts);
+    K.conv_f32(y.ptr, x.ptr, weight.ptr, NULL, ...added, geometry, scratch, ...counts, low, high, 0, units);
   },
   flops: ([, weight], [y]) => convFlops(weight, y),
-  saves: ({ activation }) => ({ inputs: [0, 1], outs: activation === "relu" ? [0] : [] }),
-  backward: ([g], [x, weight, bias], [y], { activation, ...attrs }) => {
-    // Shared by the three thunks, made by the first of them.
-    let inner: Tensor | null = null;
-    const beforeActivation = (): Tensor => {
-      inner ??= activation === "relu" ? apply(reluGradOp, [g, y], undefined)[0] : g;
-      return inner;
-    };
+  saves: ({ activation }) => ({ inputs: [0, 1], outs: activation === "none" ? [] : [0] }),
+  backward: ([g], [x, weight, bias, residual], [y], { activation, ...attrs }) => {
+    // Shared by the thunks, made by the first of them.
+    const beforeActivation = once(() => activationGrad(g, y, activation));
     return [
       () => convInputGrad(beforeActivation(), weight, x.shape, attrs),
       () => convWeightGrad(beforeActivation(), x, weight.shape, attrs),
       bias && (() => channelSum(beforeActivation(), attrs.stride.length)),
+      residual && beforeActivation,
     ];
   },
 });
+
+/** The gradient of what was clamped, from the result; on the bounds themselves there is none. */
+function activationGrad(g: Tensor, y: Tensor, activation: ConvActivation): Tensor {
+  if (activation === "none") return g;
+  if (activation === "relu") return apply(reluGradOp, [g, y], undefined)[0];
+  const [low, high] = CONV_ACTIVATIONS[activation];
+  return clampGrad(g, y, { min: neighbour(low, Infinity), max: neighbour(high, -Infinity) });
+}
 
 /** Every element of y, the side with the outputs, is a sum over the taps of one output channel; so it is for the gradients. */
 export function convFlops(weight: Tensor, y: Tensor): number {
@@ -197,9 +214,9 @@ export const convInputGradOp = defineOp<readonly [Tensor, Tensor], One, ConvAttr
 
 /** The kernel call of `convInputGradOp`. */
 export function runInputGrad(dx: Tensor, g: Tensor, weight: Tensor, attrs: ConvAttrs): void {
-  const call = prepare(dx.shape, weight.shape, g.shape, attrs, inputGradFloats);
-  const [n, groups, inputs, outputs] = call.counts;
-  K.conv_input_grad_f32(dx.ptr, g.ptr, weight.ptr, call.geometry, call.scratch, n, groups, inputs, outputs);
+  const { geometry, scratch, counts } = prepare(dx.shape, weight.shape, g.shape, attrs, inputGradFloats);
+  const units = K.conv_input_grad_units(geometry, ...counts);
+  K.conv_input_grad_f32(dx.ptr, g.ptr, weight.ptr, NULL, geometry, scratch, ...counts, 0, units);
 }
 
 /** dw, the adjoint of conv in w: dw[o, c, k] = Σ over images and outputs of g[o, q] · x[c, q·stride − padding + k·dilation]. */
@@ -220,10 +237,11 @@ export function conv(
   weight: Tensor,
   bias: Tensor | null,
   attrs: ConvAttrs,
-  activation: FusedActivation = "none",
+  activation: ConvActivation = "none",
+  residual: Tensor | null = null,
 ): Tensor {
   const { stride, padding, dilation, groups } = attrs;
-  return apply(convOp, [x, weight, bias], { stride, padding, dilation, groups, activation })[0];
+  return apply(convOp, [x, weight, bias, residual], { stride, padding, dilation, groups, activation })[0];
 }
 
 function convInputGrad(g: Tensor, weight: Tensor, inputShape: Shape, attrs: ConvAttrs): Tensor {

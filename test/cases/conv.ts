@@ -1,8 +1,8 @@
 import { functional as F, type Tensor } from "../../src/node.js";
 import {
+  type ConvActivation,
   type ConvAttrs,
   type ConvOptions,
-  conv,
   convAttrs,
   convInputGradOp,
   convWeightGradOp,
@@ -115,6 +115,10 @@ const W: InputSpec = { shape: [6, 4, 3, 3] };
 interface Sizes extends ConvOptions {
   readonly x: Shape;
   readonly w: Shape;
+}
+
+interface Fused extends Sizes {
+  readonly activation?: ConvActivation;
 }
 
 const SIZES: readonly (Sizes & { readonly name: string })[] = [
@@ -239,12 +243,49 @@ export const cases = [
       },
     ],
   }),
-  opCase<Sizes>({
-    name: "conv with relu",
+  opCase<Fused>({
+    name: "conv with what follows it",
     ops: ["conv"],
-    run: ([x, w, b], sizes) => conv(x as Tensor, w as Tensor, b as Tensor, attrsOf(sizes), "relu"),
-    oracle: ([x, w, b], sizes) => convOracle(x!, w!, b!, attrsOf(sizes)).map((v) => Math.max(v, 0)),
-    samples: sized((x, w) => [x, w, [w[0]!]]),
+    run: ([x, w, b, residual], { x: _, w: { length }, ...options }) =>
+      [F.conv1d, F.conv2d, F.conv3d][length - 3]!(x as Tensor, w as Tensor, b, {
+        ...options,
+        residual: residual ?? null,
+      }),
+    oracle: ([x, w, b, residual], { activation, ...sizes }) => {
+      const sums = convOracle(x!, w!, b!, attrsOf(sizes));
+      const most = activation === "relu6" ? 6 : Infinity;
+      return sums.map((v, i) => Math.min(Math.max(v + (residual?.data[i] ?? 0), 0), most));
+    },
+    samples: (["relu", "relu6"] as const).flatMap((activation) =>
+      [true, false].flatMap((added) =>
+        sized((x, w, y) => [x, w, [w[0]!], ...(added ? [y] : [])]).map(({ name, inputs, options }) => ({
+          name: `${activation}, ${name}${added ? ", added to" : ""}`,
+          // Large enough for sums beyond 6.
+          inputs: inputs.map((spec) => spec && { ...spec, low: -1.5, high: 2 }),
+          options: { ...options!, activation },
+        })),
+      ),
+    ),
+    errors: [
+      {
+        name: "shape of the residual",
+        inputs: [X, W, null, { shape: [1, 6, 8, 8] }],
+        options: { x: X.shape, w: W.shape },
+        message: ["Conv2d", "residual", "[1, 6, 8, 8]", "[1, 6, 6, 6]"],
+      },
+      {
+        name: "dtype of the residual",
+        inputs: [X, W, null, { shape: [1, 6, 6, 6], dtype: "int32" }],
+        options: { x: X.shape, w: W.shape },
+        message: ["Conv2d", "residual", "int32"],
+      },
+      {
+        name: "activation",
+        inputs: [X, W, null],
+        options: { x: X.shape, w: W.shape, activation: "gelu" as "relu" },
+        message: ["Conv2d", "activation", "gelu", "relu6"],
+      },
+    ],
   }),
   opCase<Sizes>({
     name: "conv_input_grad",

@@ -4,35 +4,43 @@ import { eachRun, readGeometry } from "./lib/window.js";
 
 // Gradient of convolution in its input; the contract is in assembly/conv_input_grad.ts.
 
+/** A unit is a channel of one image. */
+export function conv_input_grad_units(_geometry: Ptr, n: number, groups: number, cg: number, _og: number): number {
+  return n * groups * cg;
+}
+
 export function conv_input_grad_f32(
   dx: Ptr,
   dy: Ptr,
   w: Ptr,
+  _packed: Ptr,
   geometry: Ptr,
   _scratch: Ptr,
-  n: number,
+  _n: number,
   groups: number,
   cg: number,
   og: number,
+  begin: number,
+  end: number,
 ): void {
   const f = arena.f32;
   const g = readGeometry(geometry);
   const { stride } = g.width;
   const sums = new Float64Array(g.inputs);
-  for (let i = 0; i < n; i++) {
-    for (let c = 0; c < groups * cg; c++) {
-      const group = Math.floor(c / cg);
-      sums.fill(0);
-      for (let o = group * og; o < (group + 1) * og; o++) {
-        const from = (dy >>> 2) + (i * groups * og + o) * g.outputs;
-        const taps = (w >>> 2) + (o * cg + (c % cg)) * g.taps;
-        eachRun(g, (tap, input, output, count) => {
-          const weight = f[taps + tap]!;
-          const start = from + output;
-          for (let j = 0; j < count; j++) sums[input + j * stride]! += weight * f[start + j]!;
-        });
-      }
-      f.set(sums, (dx >>> 2) + (i * groups * cg + c) * g.inputs);
+  for (let unit = begin; unit < end; unit++) {
+    const part = Math.floor(unit / cg);
+    const group = part % groups;
+    const c = unit % cg;
+    sums.fill(0);
+    for (let o = 0; o < og; o++) {
+      const from = (dy >>> 2) + (part * og + o) * g.outputs;
+      const taps = (w >>> 2) + ((group * og + o) * cg + c) * g.taps;
+      eachRun(g, (tap, input, output, count) => {
+        const weight = f[taps + tap]!;
+        const start = from + output;
+        for (let j = 0; j < count; j++) sums[input + j * stride]! += weight * f[start + j]!;
+      });
     }
+    f.set(sums, (dx >>> 2) + unit * g.inputs);
   }
 }
