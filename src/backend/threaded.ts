@@ -77,7 +77,7 @@ class Cut {
   private readonly end: number;
   private readonly low: number;
   private readonly high: number;
-  /** Units that stay together by default: as many elements as share a cache line; of larger things one. */
+  /** Units that stay together by default: a vector of elements, of larger things one. */
   readonly grain: number;
 
   constructor(roles: readonly string[]) {
@@ -95,7 +95,7 @@ class Cut {
         this.movers.push({ at, bytes, sizes });
       }
     }
-    this.grain = this.movers.some((m) => m.sizes.length > 0) || this.count < 0 ? 1 : 16;
+    this.grain = this.movers.some((m) => m.sizes.length > 0) || this.count < 0 ? 1 : 4;
   }
 
   units(args: readonly number[]): number {

@@ -9,7 +9,7 @@ const PASS = 0.25;
 const STRIDED = 0.5;
 
 /** Elements along the innermost dimension that stay together. */
-const GRAIN = 16;
+const GRAIN = 4;
 
 type Binary = Kernels["add_f32"];
 type Where = Kernels["where_32"];

@@ -1,5 +1,6 @@
 import type { Splits } from "./threaded.js";
 import { broadcasts } from "./threaded_broadcast.js";
+import { convolutions } from "./threaded_conv.js";
 import { products } from "./threaded_products.js";
 
 // How each kernel is cut; see Roles. The first number of a row is the nanoseconds of an element, measured on one core at about 4 GHz with
@@ -21,7 +22,6 @@ const ZIP2 = ["4", "4", "4", "N", "=", "="] as const;
 
 const elements: Splits = {
   neg_f32: [COPY, MAP],
-  neg_i32: [COPY, MAP],
   abs_f32: [COPY, MAP],
   abs_i32: [COPY, MAP],
   sign_f32: [COPY, MAP],
@@ -46,7 +46,6 @@ const elements: Splits = {
   cos_f32: [TANH, MAP],
   affine_f32: [COPY, MAP2],
   clamp_f32: [COPY, MAP2],
-  clamp_i32: [COPY, MAP2],
   pow_scalar_f32: [SEARCH, MAP1],
   self_gate_f32: [TANH, MAP2],
   elu_f32: [EXP, MAP3],
@@ -76,17 +75,14 @@ const elements: Splits = {
   bce_with_logits_grad_f32: [EXP, ["4", "4", "4", "4", "N"]],
   huber_f32: [COPY, ZIP2],
   huber_grad_f32: [COPY, ["4", "4", "4", "4", "N", "=", "="]],
-  combine_f32: [DIVIDE, ZIP2],
   logical_not_bool: [COPY, ["1", "1", "N"]],
   fill_32: [COPY, ["4", "=", "N"]],
   fill_8: [COPY / 4, ["1", "=", "N"]],
   cast_i32_f32: [COPY, MAP],
-  cast_f32_i32: [COPY, MAP],
   cast_bool_f32: [COPY, ["4", "1", "N"]],
   cast_f32_bool: [COPY, ["1", "4", "N"]],
   cast_bool_i32: [COPY, ["4", "1", "N"]],
   cast_i32_bool: [COPY, ["1", "4", "N"]],
-  lookup_u8_f32: [DIVIDE, ["4", "1", "=", "N"]],
 };
 
 const REDUCE = ["4i", "4ni", "N", "n", "i"] as const;
@@ -136,10 +132,8 @@ const rows: Splits = {
   argsort_f32: [10 * SEARCH, ["4n", "4n", "N", "n", "=", "scratch"]],
   argsort_i32: [10 * SEARCH, ["4n", "4n", "N", "n", "=", "scratch"]],
   topk_f32: [SEARCH, ["4k", "4n", "N", "n", "k", "=", "scratch"]],
-  topk_i32: [SEARCH, ["4k", "4n", "N", "n", "k", "=", "scratch"]],
   median_f32: [COPY, ["4", "4n", "4n", "N", "n"]],
   band_32: [COPY, ["4nm", "4nm", "N", "n", "m", "=", "="]],
-  band_8: [COPY / 4, ["1nm", "1nm", "N", "n", "m", "=", "="]],
   pad_32: [COPY, ["4mi", "4ni", "N", "n", "m", "i", "=", "="]],
   pad_grad_f32: [DIVIDE, ["4ni", "4mi", "N", "n", "m", "i", "=", "="]],
 };
@@ -151,7 +145,6 @@ const indexing: Splits = {
   gather_32: [EXP, ["4mi", "4ni", "4mi", "N", "m", "n", "i"]],
   gather_8: [EXP, ["1mi", "1ni", "4mi", "N", "m", "n", "i"]],
   scatter_add_f32: [EXP, SCATTER],
-  scatter_add_i32: [EXP, SCATTER],
   scatter_max_f32: [EXP, SCATTER],
   scatter_min_f32: [EXP, SCATTER],
   index_select_32: {
@@ -159,11 +152,10 @@ const indexing: Splits = {
     choose: (_y, _x, _index, outer) =>
       outer > 1
         ? { roles: ["4mi", "4ni", "=", "N", "m", "n", "i"], grain: 1 }
-        : { roles: ["4i", "=", "4", "=", "N", "=", "i"], grain: 16 },
+        : { roles: ["4i", "=", "4", "=", "N", "=", "i"], grain: 1 },
   },
   index_copy_32: [DIVIDE, PUT],
   index_add_f32: [DIVIDE, PUT],
-  index_add_i32: [DIVIDE, PUT],
 };
 
 const SAMPLES = ["4cq", "4chw", "8q", "N", "c", "h", "w", "q", "=", "=", "="] as const;
@@ -206,7 +198,6 @@ const DRAW = ["4", "N", "=", "=", "low", "high", "=", "="] as const;
 
 /** Random numbers. */
 const draws: Splits = {
-  philox_i32: [DIVIDE, DRAW],
   uniform_f32: [EXP, DRAW],
   normal_f32: [5, DRAW],
   randint_i32: [EXP, DRAW],
@@ -223,5 +214,6 @@ export const splits: Splits = {
   ...steps,
   ...broadcasts,
   ...products,
+  ...convolutions,
   ...draws,
 };

@@ -1,0 +1,48 @@
+import { expect, test, vi } from "vitest";
+import { splitNames } from "../src/backend/threaded.js";
+import { splits } from "../src/backend/threaded_splits.js";
+import { type DataArray, manualSeed, scope, type Tensor } from "../src/node.js";
+import { Pool } from "../src/runtime/threads.js";
+import { dtypeOf, generatorOf, seedOf, tensorOf, valuesOf } from "./support/make.js";
+import type { OpCase, Sample } from "./support/op-case.js";
+import { loadRows } from "./support/rows.js";
+import { expectSameBits } from "./support/threads.js";
+
+const rows = await loadRows();
+
+/** Outputs and gradients of one sample. */
+function runSample(row: OpCase<never>, sample: Sample<never>, results: Map<string, DataArray>): void {
+  const name = `${row.name}/${sample.name}`;
+  const random = generatorOf(seedOf(name));
+  manualSeed(1);
+  const tensors = sample.inputs.map((spec) => {
+    if (spec === null) return null;
+    const t = tensorOf(valuesOf(spec, random), dtypeOf(spec));
+    return !sample.forwardOnly && (spec.grad ?? t.dtype === "float32") ? t.requiresGrad_() : t;
+  });
+  scope(() => {
+    const outs = [row.run(tensors, sample.options as never)].flat() as Tensor[];
+    for (const [i, out] of outs.entries()) results.set(`${name}, output ${i}`, out.data());
+    const sums = outs.filter((t) => t.requiresGrad).map((t) => t.mul(0.7).sum());
+    if (sums.length > 0) sums.reduce((a, b) => a.add(b)).backward();
+  });
+  for (const [i, t] of tensors.entries()) {
+    if (t?.grad) results.set(`${name}, gradient ${i}`, t.grad.data());
+    t?.dispose();
+  }
+}
+
+test("every op gives the same bits on two, three and four threads as on one, its gradients too", async () => {
+  const run = vi.spyOn(Pool.prototype, "run");
+  const work = (): Map<string, DataArray> => {
+    const results = new Map<string, DataArray>();
+    for (const row of rows) for (const sample of row.samples) runSample(row, sample, results);
+    return results;
+  };
+  await expectSameBits([2, 3, 4], work, true);
+  const cut = new Set(run.mock.calls.map(([name]) => name));
+  expect(
+    splitNames(splits).filter((name) => !cut.has(name)),
+    "kernels that no sample is large enough for",
+  ).toEqual([]);
+});
