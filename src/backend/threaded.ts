@@ -49,7 +49,7 @@ type Void = { [N in keyof Kernels]: ReturnType<Kernels[N]> extends void ? N : ne
  * A part has at least so much work, in nanoseconds of one thread. To post a part and to wait for it costs one to two microseconds
  * while the workers spin, ten times that if they sleep; below this the call stays where it is.
  */
-const PART_WORK = 8_000;
+const PART_WORK = 5_000;
 
 let partWork = PART_WORK;
 
@@ -75,6 +75,8 @@ class Cut {
   private readonly count: number;
   private readonly begin: number;
   private readonly end: number;
+  /** The sizes of operands larger than a unit's element. */
+  private readonly volumes: readonly (readonly number[])[];
   private readonly low: number;
   private readonly high: number;
   /** Units that stay together by default: a vector of elements, of larger things one. */
@@ -95,7 +97,8 @@ class Cut {
         this.movers.push({ at, bytes, sizes });
       }
     }
-    this.grain = this.movers.some((m) => m.sizes.length > 0) || this.count < 0 ? 1 : 4;
+    this.volumes = this.movers.map((m) => m.sizes).filter((sizes) => sizes.length > 0);
+    this.grain = this.volumes.length > 0 || this.count < 0 ? 1 : 4;
   }
 
   units(args: readonly number[]): number {
@@ -105,7 +108,7 @@ class Cut {
   /** Elements of the largest operand. */
   elements(args: readonly number[]): number {
     let most = 1;
-    for (const { sizes } of this.movers) most = Math.max(most, product(args, sizes));
+    for (const sizes of this.volumes) most = Math.max(most, product(args, sizes));
     return most * this.units(args);
   }
 
@@ -148,24 +151,30 @@ function cutOf(roles: readonly string[]): Cut {
   return cut;
 }
 
-/** A split as the loop below sees it, without the types of one kernel. */
+/** A split without the types of one kernel. */
 interface AnyCutter {
-  work(...args: number[]): number;
-  choose(...args: number[]): { readonly roles: readonly string[]; readonly grain: number } | null;
+  work(args: readonly number[]): number;
+  choose(args: readonly number[]): { readonly roles: readonly string[]; readonly grain: number } | null;
 }
 
-function cutterOf(row: readonly [cost: number, roles: readonly string[]]): AnyCutter {
-  const [cost, roles] = row;
-  const cut = cutOf(roles);
-  const way = { roles, grain: cut.grain };
-  return { work: (...args) => cost * cut.elements(args), choose: () => way };
+type AnyRow = readonly [cost: number, roles: readonly string[]];
+type PerArgument<R> = (...args: readonly number[]) => R;
+
+function cutterOf(split: AnyRow | { readonly [M in keyof AnyCutter]: PerArgument<ReturnType<AnyCutter[M]>> }): AnyCutter {
+  if (!("work" in split)) {
+    const [cost, roles] = split;
+    const cut = cutOf(roles);
+    const way = { roles, grain: cut.grain };
+    return { work: (args) => cost * cut.elements(args), choose: () => way };
+  }
+  return { work: (args) => split.work(...args), choose: (args) => split.choose(...args) };
 }
 
 /** Cuts one call. Returns false if it is too small or cannot be cut: nothing has been done then. */
 function runParts(pool: Pool, name: string, id: number, cutter: AnyCutter, args: readonly number[]): boolean {
-  const work = cutter.work(...args);
+  const work = cutter.work(args);
   if (work < 2 * partWork) return false;
-  const way = cutter.choose(...args);
+  const way = cutter.choose(args);
   if (way === null) return false;
   const cut = cutOf(way.roles);
   const units = cut.units(args);
@@ -196,7 +205,7 @@ export function threadedKernels(kernels: Kernels, splits: Splits, pool: Pool): K
   for (const [id, name] of splitNames(splits).entries()) {
     const split = splits[name as keyof Splits];
     const kernel = kernels[name as keyof Kernels] as Kernel;
-    const cutter = (Array.isArray(split) ? cutterOf(split as Row<Kernel>) : split) as AnyCutter;
+    const cutter = cutterOf(split as AnyRow | Cutter<Kernel>);
     table[name] = (...args: number[]) => {
       if (!runParts(pool, name, id, cutter, args)) kernel(...args);
     };
