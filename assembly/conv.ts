@@ -4,11 +4,12 @@
 // computes those from `begin` to `end`. What a unit is depends on the shape alone, and an output gets the same bits in whatever call.
 import { correlate, correlateUnits, writePlaces } from "./lib/correlate";
 import { Correlation, CORRELATION_BYTES } from "./lib/correlation";
+import { depthwise, threeByThree } from "./lib/depthwise";
 import { align, Geometry, Grid, GRID_BYTES, Image, IMAGE_BYTES, imageBytes, inputImage, setGrid, stage, writeTaps } from "./lib/window";
 
 /** Units of one image and group. */
 function groupUnits(g: Geometry, cg: i32, og: i32): i32 {
-  return correlateUnits(og, cg * g.kd * g.kh * g.kw, g.od, g.oh, g.ow);
+  return threeByThree(g, cg) ? og : correlateUnits(og, cg * g.kd * g.kh * g.kw, g.od, g.oh, g.ow);
 }
 
 /** Units of all outputs. */
@@ -20,6 +21,7 @@ export function conv_units(geometry: usize, n: i32, groups: i32, cg: i32, og: i3
 export function conv_f32(y: usize, x: usize, w: usize, packed: usize, bias: usize, residual: usize, geometry: usize, scratch: usize, n: i32, groups: i32, cg: i32, og: i32, low: f32, high: f32, begin: i32, end: i32): void {
   const g = changetype<Geometry>(geometry);
   assert(packed == 0 && begin >= 0 && end <= conv_units(geometry, n, groups, cg, og));
+  if (threeByThree(g, cg)) return depthwise(scratch, y, x, w, bias, residual, g, groups, og, low, high, begin, end);
   const image = changetype<Image>(scratch);
   const grid = changetype<Grid>(scratch + IMAGE_BYTES);
   const c = changetype<Correlation>(scratch + IMAGE_BYTES + GRID_BYTES);

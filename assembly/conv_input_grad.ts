@@ -7,7 +7,7 @@
 import { addColumns } from "./lib/columns";
 import { correlate, correlateUnits, writePlaces } from "./lib/correlate";
 import { Correlation, CORRELATION_BYTES } from "./lib/correlation";
-import { KC, multiply, packColumns, panelBytes, panelsBytes, START_C, START_ZERO, workBytes } from "./lib/gemm";
+import { KC, multiply, packColumns, panelBytes, panelsBytes, START_C, START_ZERO, STEP, workBytes } from "./lib/gemm";
 import {
   align, Geometry, Grid, GRID_BYTES, Image, IMAGE_BYTES, imageBytes, layOut, setGrid, stage, writeTaps,
 } from "./lib/window";
@@ -134,7 +134,7 @@ function byColumns(dx: usize, dy: usize, w: usize, g: Geometry, scratch: usize, 
           packColumns(panels, from + (<usize>(k * outputs + r * g.ow) << 2), depth, count, outputs);
           multiply(
             columns, a + (<usize>(k * m) << 2), panels, 0, scratch, channels * kernel, count, depth,
-            width, 1, m, 32, panelBytes(depth), k > 0 ? START_C : START_ZERO, -Infinity, Infinity,
+            width, 1, m, STEP, panelBytes(depth), k > 0 ? START_C : START_ZERO, -Infinity, Infinity,
           );
         }
         addColumns(to, columns, <usize>width << 2, 0, g, channels, r, height);

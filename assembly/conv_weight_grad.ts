@@ -1,7 +1,7 @@
 // Gradient of convolution in its weights: dw [groups·og, cg, kernel…] from dy [n, groups·og, out…] and x [n, groups·cg, in…]; geometry and
 // scratch are as in conv.ts.
 import { addDots, Dots, DOTS_BYTES } from "./lib/dots";
-import { KC, multiply, NC, PANEL, panelBytes, panelsBytes, START_C, workBytes } from "./lib/gemm";
+import { KC, multiply, NC, PANEL, panelBytes, panelsBytes, START_C, STEP, workBytes } from "./lib/gemm";
 import {
   align, Geometry, Grid, GRID_BYTES, Image, IMAGE_BYTES, imageBytes, inputImage, Lanes, LANES_BYTES, setGrid, stage, writeLanes, writeTaps,
 } from "./lib/window";
@@ -54,52 +54,53 @@ function addProduct(d: Dots, places: usize, work: usize): void {
       packTaps(panels, d.image.data, d.taps + (<usize>j << 2), n, places + (<usize>p << 2), depth);
       multiply(
         d.sums + (<usize>j << 2), d.dy + (<usize>p << 2), panels, 0, work, d.outs, n, depth,
-        d.tapCount, count, 1, 32, panelBytes(depth), START_C, -Infinity, Infinity,
+        d.tapCount, count, 1, STEP, panelBytes(depth), START_C, -Infinity, Infinity,
       );
     }
   }
 }
 
-/** Panels of eight taps for `depth` outputs: the transpose of what the forward pass packs. May write 96 bytes past the end. */
+/** Panels of taps for `depth` outputs: the transpose of what the forward pass packs. May write three steps past the end. */
 function packTaps(panels: usize, image: usize, taps: usize, n: i32, places: usize, depth: i32): void {
   for (let j = 0; j < n; j += PANEL) {
-    packFourTaps(panels, image, taps, n - j, places, depth);
-    if (j + 4 < n) packFourTaps(panels + 16, image, taps + 16, n - j - 4, places, depth);
-    taps += 32;
+    for (let i = 0; i < min(PANEL, n - j); i += 4) {
+      packFourTaps(panels + (<usize>i << 2), image, taps, n - j - i, places, depth);
+      taps += 16;
+    }
     panels += panelBytes(depth);
   }
 }
 
-/** Half a panel. If there are fewer than four taps, the first stands in for the others, whose sums nobody stores. */
+/** Four columns of a panel. If there are fewer than four taps, the first stands in for the others, whose sums nobody stores. */
 function packFourTaps(panel: usize, image: usize, taps: usize, n: i32, places: usize, depth: i32): void {
   const t0 = image + load<usize>(taps);
   const t1 = n > 1 ? image + load<usize>(taps, 4) : t0;
   const t2 = n > 2 ? image + load<usize>(taps, 8) : t0;
   const t3 = n > 3 ? image + load<usize>(taps, 12) : t0;
-  for (const end = panel + panelBytes(depth); panel < end; panel += 128) {
+  for (const end = panel + panelBytes(depth); panel < end; panel += 4 * STEP) {
     const at = changetype<Lanes>(places);
     places += LANES_BYTES;
     if (at.lane3 == at.lane0 + 12) {
       transpose(panel, v128.load(t0 + at.lane0), v128.load(t1 + at.lane0), v128.load(t2 + at.lane0), v128.load(t3 + at.lane0));
     } else {
       gather(panel, t0 + at.lane0, t1 + at.lane0, t2 + at.lane0, t3 + at.lane0);
-      gather(panel + 32, t0 + at.lane1, t1 + at.lane1, t2 + at.lane1, t3 + at.lane1);
-      gather(panel + 64, t0 + at.lane2, t1 + at.lane2, t2 + at.lane2, t3 + at.lane2);
-      gather(panel + 96, t0 + at.lane3, t1 + at.lane3, t2 + at.lane3, t3 + at.lane3);
+      gather(panel + STEP, t0 + at.lane1, t1 + at.lane1, t2 + at.lane1, t3 + at.lane1);
+      gather(panel + 2 * STEP, t0 + at.lane2, t1 + at.lane2, t2 + at.lane2, t3 + at.lane2);
+      gather(panel + 3 * STEP, t0 + at.lane3, t1 + at.lane3, t2 + at.lane3, t3 + at.lane3);
     }
   }
 }
 
-/** Four rows, 32 bytes apart, from four columns. */
+/** Four rows, a step apart, from four columns. */
 @inline function transpose(to: usize, a: v128, b: v128, c: v128, d: v128): void {
   const t0 = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
   const t1 = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
   const t2 = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
   const t3 = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
   v128.store(to, v128.shuffle<i64>(t0, t1, 0, 2));
-  v128.store(to, v128.shuffle<i64>(t0, t1, 1, 3), 32);
-  v128.store(to, v128.shuffle<i64>(t2, t3, 0, 2), 64);
-  v128.store(to, v128.shuffle<i64>(t2, t3, 1, 3), 96);
+  v128.store(to, v128.shuffle<i64>(t0, t1, 1, 3), STEP);
+  v128.store(to, v128.shuffle<i64>(t2, t3, 0, 2), 2 * STEP);
+  v128.store(to, v128.shuffle<i64>(t2, t3, 1, 3), 3 * STEP);
 }
 
 @inline function gather(to: usize, a: usize, b: usize, c: usize, d: usize): void {

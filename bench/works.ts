@@ -1,26 +1,7 @@
 // What is measured: one entry a work. An entry is plain data, so that it can be sent to the process of any implementation; what it
 // means is written once in every implementation, by `kind`.
-
-/** A layer of the models that every implementation builds. Shapes are PyTorch's: NCHW, weights [out, in, k, k] and [out, in]. */
-export type Layer =
-  | {
-      readonly type: "conv";
-      readonly inC: number;
-      readonly outC: number;
-      readonly kernel: number;
-      readonly padding: number;
-    }
-  | { readonly type: "linear"; readonly inF: number; readonly outF: number }
-  | { readonly type: "relu" }
-  /** 2×2, stride 2. */
-  | { readonly type: "maxpool" }
-  | { readonly type: "flatten" };
-
-export interface Model {
-  /** Shape of one example. */
-  readonly input: readonly number[];
-  readonly layers: readonly Layer[];
-}
+import { lenet, type Model, mlp, mobilenetv2, resnet18, squeezenet, transformerEncoder } from "./models.js";
+import { modelFlops } from "./shapes.js";
 
 export interface GemmWork {
   readonly kind: "gemm";
@@ -37,6 +18,16 @@ export interface ConvWork {
   readonly outC: number;
   readonly kernel: number;
   readonly groups: number;
+}
+
+/** A recurrent layer on a sequence of `length` steps, zeros to begin with. The output is the sequence of its states. */
+export interface RecurrentWork {
+  readonly kind: "recurrent";
+  readonly cell: "lstm" | "gru";
+  readonly length: number;
+  readonly batch: number;
+  readonly inF: number;
+  readonly outF: number;
 }
 
 /** A training step: forward, cross-entropy, backward, plain gradient descent with rate `lr`. The outputs are the first three losses. */
@@ -78,36 +69,7 @@ export type Work = {
   readonly tolerance: number;
   /** Measure the time from the start of a new process to the first result, instead of runs in a warm one. */
   readonly fresh?: true;
-} & (GemmWork | ConvWork | TrainWork | InferWork | OpWork | CeilingWork);
-
-const lenet: Model = {
-  input: [1, 28, 28],
-  layers: [
-    { type: "conv", inC: 1, outC: 6, kernel: 5, padding: 2 },
-    { type: "relu" },
-    { type: "maxpool" },
-    { type: "conv", inC: 6, outC: 16, kernel: 5, padding: 0 },
-    { type: "relu" },
-    { type: "maxpool" },
-    { type: "flatten" },
-    { type: "linear", inF: 400, outF: 120 },
-    { type: "relu" },
-    { type: "linear", inF: 120, outF: 84 },
-    { type: "relu" },
-    { type: "linear", inF: 84, outF: 10 },
-  ],
-};
-
-const mlp: Model = {
-  input: [784],
-  layers: [
-    { type: "linear", inF: 784, outF: 512 },
-    { type: "relu" },
-    { type: "linear", inF: 512, outF: 256 },
-    { type: "relu" },
-    { type: "linear", inF: 256, outF: 10 },
-  ],
-};
+} & (GemmWork | ConvWork | RecurrentWork | TrainWork | InferWork | OpWork | CeilingWork);
 
 export const works: readonly Work[] = [
   { name: "ceiling", kind: "ceiling", tolerance: 0 },
@@ -123,9 +85,16 @@ export const works: readonly Work[] = [
   conv("conv/56x64x256k1", 56, 64, 256, 1),
   conv("conv/112x32x32k3", 112, 32, 32, 3),
   conv("dwconv/112x32k3", 112, 32, 32, 3, 32),
+  recurrent("lstm/T64B1", "lstm", 64, 1),
+  recurrent("lstm/T64B16", "lstm", 64, 16),
+  recurrent("gru/T64B1", "gru", 64, 1),
   train("train/lenet-b64", lenet, 64, 0.05),
   train("train/mlp-b128", mlp, 128, 0.05),
   infer("infer/lenet-b1", lenet, 1),
+  infer("infer/resnet18-224", resnet18, 1),
+  infer("infer/mobilenetv2-224", mobilenetv2, 1),
+  infer("infer/squeezenet-224", squeezenet, 1),
+  infer("infer/tfenc-4x256-L128", transformerEncoder, 1),
   coldstart("coldstart", lenet),
 ];
 
@@ -139,16 +108,23 @@ function conv(name: string, size: number, inC: number, outC: number, kernel: num
   return { name, kind: "conv", size, inC, outC, kernel, groups, flops, tolerance: 1e-5 };
 }
 
+/** 128 → 256 features. */
+function recurrent(name: string, cell: "lstm" | "gru", length: number, batch: number): Work {
+  const [inF, outF, gates] = [128, 256, cell === "lstm" ? 4 : 3];
+  const flops = 2 * length * batch * gates * outF * (inF + outF);
+  return { name, kind: "recurrent", cell, length, batch, inF, outF, flops, tolerance: 1e-5 };
+}
+
 function train(name: string, model: Model, batch: number, lr: number): Work {
-  const perLayer = flopsOf(model);
-  // Backward costs twice the forward pass, but nobody needs the gradient of the model's input.
-  const flops = batch * (3 * perLayer.reduce((a, b) => a + b, 0) - perLayer.find((f) => f > 0)!);
+  const perLayer = modelFlops(model);
+  // Backward costs twice the forward pass, but nobody needs the gradient of images.
+  const unneeded = model.tokens === undefined ? perLayer[0]! : 0;
+  const flops = batch * (3 * sum(perLayer) - unneeded);
   return { name, kind: "train", model, batch, lr, flops, tolerance: 1e-3 };
 }
 
 function infer(name: string, model: Model, batch: number): Work {
-  const flops = batch * flopsOf(model).reduce((a, b) => a + b, 0);
-  return { name, kind: "infer", model, batch, flops, tolerance: 1e-5 };
+  return { name, kind: "infer", model, batch, flops: batch * sum(modelFlops(model)), tolerance: 1e-4 };
 }
 
 /** From the start of a process to the first result of a model. */
@@ -156,14 +132,6 @@ function coldstart(name: string, model: Model): Work {
   return { name, kind: "infer", model, batch: 1, fresh: true, tolerance: 1e-5 };
 }
 
-/** Operations of the matrix products and convolutions in a forward pass of one example, by layer. */
-function flopsOf(model: Model): number[] {
-  let side = model.input.at(-1)!;
-  return model.layers.map((layer) => {
-    if (layer.type === "linear") return 2 * layer.inF * layer.outF;
-    if (layer.type === "maxpool") side /= 2;
-    if (layer.type !== "conv") return 0;
-    side += 2 * layer.padding - layer.kernel + 1;
-    return 2 * side * side * layer.inC * layer.outC * layer.kernel ** 2;
-  });
+function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
 }

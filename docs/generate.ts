@@ -59,9 +59,10 @@ const SECTIONS: readonly Section[] = [
   },
   {
     title: "Utilities for modules",
-    source: ["nn/bptt.ts", "nn/gradients.ts", "nn/parametrize.ts", "nn/receptive.ts"],
+    source: ["nn/bptt.ts", "nn/fuse.ts", "nn/gradients.ts", "nn/parametrize.ts", "nn/receptive.ts"],
+    index: "nn/utils.ts",
     kind: "function",
-    namespaces: ["torch.nn.utils"],
+    namespaces: ["torch.nn.utils", "torch.nn.utils.fusion"],
     prefix: "nn.utils.",
   },
   {
@@ -184,7 +185,7 @@ function publicNames(src: string, section: Section): (name: string) => boolean {
   }
   for (const [, file] of index.matchAll(/export \* from "\.\/(\w+)\.js"/g)) {
     const text = readFileSync(join(folder, `${file}.ts`), "utf8");
-    for (const [, name] of text.matchAll(/export (?:abstract )?(?:class|function) (\w+)/g)) names.add(name!);
+    for (const [, name] of text.matchAll(/export (?:abstract )?(?:class|function)\*? (\w+)/g)) names.add(name!);
   }
   return (name) => names.has(name);
 }

@@ -15,6 +15,21 @@ export function checkOptions(op: string, options: object, known: readonly string
   }
 }
 
+/** The end of a parameter list that takes no options. */
+export type NoOptions = readonly [];
+
+/**
+ * Refuses an object of options where none are taken. What else is surplus is ignored, as everywhere in JavaScript, so that
+ * `tensors.map(relu)` works.
+ */
+export function checkNoOptions(op: string, surplus: readonly unknown[]): void {
+  for (const value of surplus) {
+    if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
+      checkOptions(op, value, []);
+    }
+  }
+}
+
 export function checkDType(op: string, what: string, spec: Spec, ...allowed: DType[]): void {
   if (!allowed.includes(spec.dtype)) {
     throw new DTypeError(op, `${what} ${formatShape(spec.shape)} is ${spec.dtype}; expected ${allowed.join(" or ")}`);

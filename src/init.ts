@@ -1,19 +1,22 @@
 import { type Backend, getBackend } from "./backend/index.js";
-import { probe } from "./backend/probe.js";
+import { platform } from "./backend/platform.js";
+import { type Binary, probe } from "./backend/probe.js";
 import { withSharedMemory } from "./backend/shared_import.js";
 import { installKernels, startThreads, threadCount } from "./backend/threads.js";
 import { checkOneOf, checkOptions } from "./check.js";
 import { ArgumentError, QuadlaneError, RuntimeError } from "./errors.js";
 import { arena } from "./runtime/arena.js";
-import type { Spawn } from "./runtime/threads.js";
-import { spawnWebWorker } from "./runtime/threads_web.js";
 
-/** The kernel binaries that are shipped. `relaxed` uses fused multiply-add. */
-export type Binary = "simd" | "relaxed";
+export type { Binary };
 
 export interface InitOptions {
   /** Which binary the source is, or which one to load. Default: the best that the engine can run. */
-  readonly binary?: Binary;
+  readonly binary?: Exclude<Binary, "wide">;
+  /**
+   * Use 256-bit vectors, through a flag of V8 that counts as experimental: matrix products and convolutions run nearly twice as fast.
+   * Node from version 24 on, x64 only; the flag stays set for the whole process. Default false.
+   */
+  readonly wideVectors?: boolean;
   /** Threads to run kernels on, the calling one included; "auto" is one for each processor, 16 at most. Default 1. */
   readonly threads?: number | "auto";
 }
@@ -28,23 +31,14 @@ export interface RuntimeInfo {
   readonly binary: Binary | null;
   /** One sentence on the choice of binary. */
   readonly why: string;
+  /** Whether 256-bit vectors are in use; they are only if `init` was asked for them. */
+  readonly wideVectors: boolean;
   /** Threads that the wasm kernels run on. */
   readonly threads: number;
   /** Why they are not more. */
   readonly whyThreads: string;
   /** True if the memory is shared, or has been for threads that have ended. */
   readonly shared: boolean;
-}
-
-/** What depends on where the library runs. */
-export interface Platform {
-  /** Where the kernels beside this package are read from. */
-  load(binary: Binary): KernelSource | PromiseLike<KernelSource>;
-  /** Processors that threads could run on. */
-  processors(): number;
-  /** Why threads cannot share memory here, null if they can. */
-  obstacle(): string | null;
-  readonly spawn: Spawn;
 }
 
 const MAX_THREADS = 64;
@@ -57,21 +51,38 @@ let whyThreads = ONE_ASKED;
 
 /** Which back end, binary and threads are in use, and the reasons. */
 export function runtime(): RuntimeInfo {
-  return { backend: getBackend(), binary: loaded, why, threads: threadCount(), whyThreads, shared: arena.shared };
+  return {
+    backend: getBackend(),
+    binary: loaded,
+    why,
+    wideVectors: loaded === "wide",
+    threads: threadCount(),
+    whyThreads,
+    shared: arena.shared,
+  };
 }
 
 /** The binary that `init` would load here; null (with the reason in `runtime().why`) where only the js back end runs. */
 export function chooseBinary(options: InitOptions = {}): Binary | null {
-  checkOptions("init", options, ["binary", "threads"]);
+  checkOptions("init", options, ["binary", "wideVectors", "threads"]);
+  const { binary, wideVectors = false } = options;
+  if (typeof wideVectors !== "boolean") {
+    throw new ArgumentError("init", `wideVectors is ${String(wideVectors)}; expected true or false`);
+  }
+  const wanted = binary === undefined ? undefined : checkOneOf("init", "binary", binary, ["simd", "relaxed"]);
   const found = probe();
-  why = found.why;
-  if (options.binary === undefined) return found.binary;
-  const wanted = checkOneOf("init", "binary", options.binary, ["simd", "relaxed"]);
-  if (found.binary === null || (wanted === "relaxed" && found.binary === "simd")) {
+  if (wideVectors) {
+    if (wanted === "simd") throw new ArgumentError("init", "wideVectors do not go with the simd binary");
+    const problem = found.binary === "relaxed" ? platform.widen() : found.why;
+    if (problem !== null) throw new RuntimeError("init", `cannot use wide vectors: ${problem}`);
+    why = "wide vectors were asked for, and this engine has them";
+    return "wide";
+  }
+  if (wanted !== undefined && (found.binary === null || (wanted === "relaxed" && found.binary === "simd"))) {
     throw new RuntimeError("init", `cannot run the ${wanted} binary: ${found.why}`);
   }
-  why = `${wanted} was asked for; ${found.why}`;
-  return wanted;
+  why = wanted === undefined ? found.why : `${wanted} was asked for; ${found.why}`;
+  return wanted ?? found.binary;
 }
 
 /** Installs a binary's bytes for one thread: all that can be done synchronously. */
@@ -87,69 +98,80 @@ function install(module: WebAssembly.Module, binary: Binary, shared: boolean): R
   return runtime();
 }
 
-/** Calls of `init` that overlap wait for each other. */
-let last: Promise<unknown> = Promise.resolve();
-
-/** `init` on a platform. */
-export function initOn(
-  platform: Platform,
+/**
+ * Loads the kernels and switches to the wasm back end. In Node this has happened on import. Elsewhere `source` may be a compiled
+ * module (the only way on Cloudflare Workers), bytes, a URL or a Response; without it the package's own file is read, or fetched.
+ * Where no binary can run, the js back end stays in use and `runtime().why` says so.
+ *
+ * With `threads` the tensors that there are move to a shared memory, and workers start that take their part of every kernel that is
+ * worth it; results keep their bits. If they cannot start, or one of them dies, everything runs on one thread and `runtime().whyThreads`
+ * says why. Errors: RuntimeError if the binary asked for cannot run, wide vectors cannot be had, or the file cannot be fetched;
+ * ArgumentError for unknown options; FormatError if the bytes are no kernel binary.
+ */
+export function init(options?: InitOptions): Promise<RuntimeInfo>;
+export function init(
   source: KernelSource | PromiseLike<KernelSource> | undefined,
-  options: InitOptions,
+  options?: InitOptions,
+): Promise<RuntimeInfo>;
+export async function init(
+  first?: KernelSource | PromiseLike<KernelSource> | InitOptions,
+  second: InitOptions = {},
 ): Promise<RuntimeInfo> {
-  const run = last.then(() => load(platform, source, options));
+  const [source, options] = isOptions(first) ? [undefined, first] : [first, second];
+  const run = last.then(() => load(source, options));
   last = run.catch(() => {});
   return run;
 }
 
-/** Tells options from a source: they are a plain object. */
-export function isOptions(value: unknown): value is InitOptions {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return (prototype === Object.prototype || prototype === null) && !("then" in value);
+/** Calls of `init` that overlap wait for each other. */
+let last: Promise<unknown> = Promise.resolve();
+
+/** Sources are objects of some class, or promises of any kind. */
+function isOptions(x: KernelSource | PromiseLike<KernelSource> | InitOptions | undefined): x is InitOptions {
+  return typeof x === "object" && x !== null && Object.getPrototypeOf(x) === Object.prototype && !("then" in x);
 }
 
 async function load(
-  platform: Platform,
   source: KernelSource | PromiseLike<KernelSource> | undefined,
   options: InitOptions,
 ): Promise<RuntimeInfo> {
+  const threads = checkThreads(options.threads);
   const binary = chooseBinary(options);
-  const threads = checkThreads(options.threads, platform);
   if (binary === null) {
     if (threads > 1) whyThreads = why;
     return runtime();
   }
-  const code = await codeOf(await (source ?? platform.load(binary)));
+  const code = await codeOf(await (source ?? platform.read?.(binary) ?? defaultUrl(binary)));
   if (code instanceof WebAssembly.Module) {
     install(code, binary, false);
     if (threads > 1) whyThreads = "a compiled module cannot be given a shared memory; pass its bytes or its address";
     return runtime();
   }
-  const obstacle = threads > 1 ? platform.obstacle() : null;
+  const obstacle = threads > 1 ? platform.threadless() : null;
   const shared = arena.shared || (threads > 1 && obstacle === null);
   const module = await WebAssembly.compile(shared ? withSharedMemory(code) : code);
   try {
     install(module, binary, shared);
     if (obstacle !== null) whyThreads = obstacle;
-    else if (threads > 1) await start(threads, module, platform.spawn);
+    else if (threads > 1) await start(threads, module);
     else if (options.threads === "auto") whyThreads = "there is one processor";
   } catch (error) {
     if (!(error instanceof QuadlaneError) || threads === 1) throw error;
-    // Less is better than nothing: the kernels on one thread are whatever they were, or have been installed.
+    // Less is better than nothing: kernels on one thread are there, or can be had without a shared memory.
     if (loaded === null) install(await WebAssembly.compile(code), binary, false);
     whyThreads = error.message;
   }
   return runtime();
 }
 
-async function start(threads: number, module: WebAssembly.Module, spawn: Spawn): Promise<void> {
-  await startThreads(threads, module, spawn, (reason) => {
+async function start(threads: number, module: WebAssembly.Module): Promise<void> {
+  await startThreads(threads, module, platform.spawn, (reason) => {
     whyThreads = reason;
   });
   if (threadCount() === threads) whyThreads = `${threads} threads were asked for`;
 }
 
-function checkThreads(threads: unknown, platform: Platform): number {
+function checkThreads(threads: unknown): number {
   if (threads === undefined) return 1;
   if (threads === "auto") return Math.max(1, Math.min(platform.processors(), MAX_AUTO));
   if (typeof threads === "number" && Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS)
@@ -158,46 +180,14 @@ function checkThreads(threads: unknown, platform: Platform): number {
   throw new ArgumentError("init", `threads is ${got}; expected an integer from 1 to ${MAX_THREADS}, or "auto"`);
 }
 
-/** Where neither Node nor a file system is at hand. */
-const web: Platform = {
-  load: (binary) =>
-    binary === "relaxed"
-      ? new URL("../kernels.relaxed.wasm", import.meta.url)
-      : new URL("../kernels.simd.wasm", import.meta.url),
-  processors: () => (typeof navigator === "object" ? navigator.hardwareConcurrency : 1),
-  obstacle: () => {
-    if (typeof Worker !== "function") return "this platform has no workers";
-    if (typeof SharedArrayBuffer !== "function" || globalThis.crossOriginIsolated === false) {
-      return "the page is not cross-origin isolated, so that there is no shared memory";
-    }
-    return null;
-  },
-  spawn: spawnWebWorker,
-};
-
-/**
- * Loads the kernels and switches to the wasm back end. In Node this has happened on import. Elsewhere `source` may be a compiled
- * module (the only way on Cloudflare Workers), bytes, a URL or a Response; without it the file beside this package is fetched.
- * Where no binary can run, the js back end stays in use and `runtime().why` says so.
- *
- * With `threads` the tensors that there are move to a shared memory, and workers start that take their part of every kernel that is
- * worth it; results keep their bits. If they cannot start, or one of them dies, everything runs on one thread and `runtime().whyThreads`
- * says why. Errors: RuntimeError if the binary asked for cannot run or the file cannot be fetched; ArgumentError for unknown options;
- * FormatError if the bytes are no kernel binary.
- */
-export function init(options?: InitOptions): Promise<RuntimeInfo>;
-export function init(
-  source: KernelSource | PromiseLike<KernelSource> | undefined,
-  options?: InitOptions,
-): Promise<RuntimeInfo>;
-export async function init(
-  source?: KernelSource | PromiseLike<KernelSource> | InitOptions,
-  options: InitOptions = {},
-): Promise<RuntimeInfo> {
-  return isOptions(source) ? initOn(web, undefined, source) : initOn(web, source, options);
+// Each address is written out, so that bundlers find the files.
+function defaultUrl(binary: Binary): URL {
+  if (binary === "simd") return new URL("../kernels.simd.wasm", import.meta.url);
+  if (binary === "relaxed") return new URL("../kernels.relaxed.wasm", import.meta.url);
+  return new URL("../kernels.wide.wasm", import.meta.url);
 }
 
-/** A compiled module, or bytes of one's own. */
+/** A compiled module, or bytes. */
 async function codeOf(source: KernelSource): Promise<WebAssembly.Module | Uint8Array<ArrayBuffer>> {
   if (source instanceof WebAssembly.Module) return source;
   if (source instanceof URL || typeof source === "string") return codeOf(await fetch(source));

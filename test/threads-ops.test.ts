@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { splitNames } from "../src/backend/threaded.js";
 import { splits } from "../src/backend/threaded_splits.js";
-import { type DataArray, manualSeed, scope, type Tensor } from "../src/node.js";
+import { arange, type DataArray, manualSeed, optim, scope, type Tensor, tensor } from "../src/node.js";
 import { Pool } from "../src/runtime/threads.js";
 import { dtypeOf, generatorOf, seedOf, tensorOf, valuesOf } from "./support/make.js";
 import type { OpCase, Sample } from "./support/op-case.js";
@@ -32,11 +32,45 @@ function runSample(row: OpCase<never>, sample: Sample<never>, results: Map<strin
   }
 }
 
-test("every op gives the same bits on two, three and four threads as on one, its gradients too", async () => {
+const { Adam, AdamW, NAdam, RAdam, Adamax, RMSprop, Adagrad, Adadelta, ASGD, Rprop, SGD } = optim;
+const optimizers: ((p: Tensor[]) => optim.Optimizer)[] = [
+  (p) => new Adam(p, { amsgrad: true, weightDecay: 0.1 }),
+  (p) => new AdamW(p),
+  (p) => new NAdam(p),
+  (p) => new RAdam(p),
+  (p) => new Adamax(p),
+  (p) => new RMSprop(p, { momentum: 0.9, centered: true }),
+  (p) => new Adagrad(p),
+  (p) => new Adadelta(p),
+  (p) => new ASGD(p),
+  (p) => new Rprop(p),
+  (p) => new SGD(p, { lr: 0.1, momentum: 0.9, nesterov: true }),
+];
+
+/** Parameters of two sizes after three steps towards a ramp. */
+function runOptimizer(make: (p: Tensor[]) => optim.Optimizer, results: Map<string, DataArray>): void {
+  const parameters = [1003, 50].map((n) => tensor(new Float32Array(n).fill(0.1), { requiresGrad: true }));
+  const optimizer = make(parameters);
+  for (let step = 0; step < 3; step++) {
+    scope(() => {
+      optimizer.zeroGrad();
+      for (const p of parameters) p.sub(arange(p.numel)).square().mean().backward();
+      optimizer.step();
+    });
+  }
+  for (const p of parameters) {
+    results.set(`${optimizer.constructor.name}, ${p.numel} parameters`, p.data());
+    p.dispose();
+  }
+  optimizer.dispose();
+}
+
+test("every op and optimizer gives the same bits on two, three and four threads as on one, gradients too", async () => {
   const run = vi.spyOn(Pool.prototype, "run");
   const work = (): Map<string, DataArray> => {
     const results = new Map<string, DataArray>();
     for (const row of rows) for (const sample of row.samples) runSample(row, sample, results);
+    for (const make of optimizers) runOptimizer(make, results);
     return results;
   };
   await expectSameBits([2, 3, 4], work, true);

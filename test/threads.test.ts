@@ -4,16 +4,19 @@ import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { K } from "../src/backend/index.js";
+import { type Platform, setPlatform } from "../src/backend/platform.js";
+import { nodePlatform } from "../src/backend/platform.node.js";
 import { withSharedMemory } from "../src/backend/shared_import.js";
 import { cutEverything } from "../src/backend/threaded.js";
-import { initOn, type Platform } from "../src/init.js";
 import {
   ArgumentError,
   FormatError,
+  type InitOptions,
   init,
   initSync,
   memory,
   RuntimeError,
+  type RuntimeInfo,
   randn,
   runtime,
   scope,
@@ -30,14 +33,15 @@ import { generatorOf } from "./support/make.js";
 const binary = (): Uint8Array<ArrayBuffer> =>
   new Uint8Array(readFileSync(new URL(`../build/kernels.${runtime().binary}.wasm`, import.meta.url)));
 
-/** Node, but for what a test replaces. */
-const platform = (changes: Partial<Platform> = {}): Platform => ({
-  load: binary,
-  processors: () => 2,
-  obstacle: () => null,
-  spawn: spawnWorker,
-  ...changes,
-});
+/** `init` where some of what Node offers is otherwise. */
+async function initOn(changes: Partial<Platform>, options: InitOptions): Promise<RuntimeInfo> {
+  setPlatform({ ...nodePlatform, ...changes });
+  try {
+    return await init(options);
+  } finally {
+    setPlatform(nodePlatform);
+  }
+}
 
 const a = randn([150, 70]);
 const b = randn([70, 90]);
@@ -99,7 +103,7 @@ describe("init({ threads })", () => {
 
   test("counts processors for auto", async () => {
     expect((await init({ threads: "auto" })).threads).toBe(Math.min(availableParallelism(), 16));
-    const alone = await initOn(platform({ processors: () => 1 }), undefined, { threads: "auto" });
+    const alone = await initOn({ processors: () => 1 }, { threads: "auto" });
     expect(alone).toMatchObject({ threads: 1, whyThreads: "there is one processor" });
   });
 
@@ -127,7 +131,7 @@ describe("init({ threads })", () => {
   });
 
   test("says why a platform has no threads", async () => {
-    const info = await initOn(platform({ obstacle: () => "not here" }), undefined, { threads: 2 });
+    const info = await initOn({ threadless: () => "not here" }, { threads: 2 });
     expect(info).toMatchObject({ threads: 1, whyThreads: "not here" });
   });
 
@@ -186,7 +190,7 @@ describe("threads", () => {
       crew.push(thread);
       return thread;
     };
-    expect((await initOn(platform({ spawn }), undefined, { threads: 3 })).threads).toBe(3);
+    expect((await initOn({ spawn }, { threads: 3 })).threads).toBe(3);
     expect(cutProduct()).toBeGreaterThan(0);
     crew[1]!.terminate();
     // It may be dead or about to die, and nobody has been told.
@@ -204,10 +208,10 @@ describe("threads", () => {
       queueMicrotask(() => events.ended("it had to"));
       return { unref: () => {}, terminate: () => {} };
     };
-    const one = await initOn(platform({ spawn: unable }), undefined, { threads: 2 });
+    const one = await initOn({ spawn: unable }, { threads: 2 });
     expect(one.threads).toBe(1);
     expect(one.whyThreads).toContain("no more of them");
-    const two = await initOn(platform({ spawn: dying }), undefined, { threads: 2 });
+    const two = await initOn({ spawn: dying }, { threads: 2 });
     expect(two.threads).toBe(1);
     expect(two.whyThreads).toContain("thread 1 of 2 has ended: it had to");
     expect(right()).toBe(true);

@@ -3,7 +3,7 @@
 // With many rows (output channels) this is a matrix product whose right-hand side is packed straight from the image, panel by panel.
 // With few rows packing would cost more than it saves, and a tile of two quads reads the image in place.
 import { Correlation } from "./correlation";
-import { KC, multiply, NC, PANEL, panelBytes, panelsBytes, START_C, START_ROW, START_ZERO, workBytes } from "./gemm";
+import { KC, multiply, NC, PANEL, panelBytes, panelsBytes, START_C, START_ROW, START_ZERO, STEP, workBytes } from "./gemm";
 import { put } from "./loops";
 import { nineTaps, threeByThree } from "./nine_taps";
 import { madd } from "./simd";
@@ -53,7 +53,7 @@ function packed(c: Correlation, from: i32, to: i32): void {
       const last = k + depth == c.tapCount;
       multiply(
         c.y + (<usize>j << 2), c.a + (<usize>k << 2), panels, c.bias, c.work, c.rows, n, depth,
-        count, c.tapCount, 1, 32, panelBytes(depth), start, last ? c.low : -Infinity, last ? c.high : Infinity,
+        count, c.tapCount, 1, STEP, panelBytes(depth), start, last ? c.low : -Infinity, last ? c.high : Infinity,
       );
       k += depth;
     } while (k < c.tapCount);
@@ -75,20 +75,21 @@ function startWithResidual(c: Correlation, j: i32, n: i32): void {
 /** Panels of `depth` taps for n outputs. */
 function pack(panels: usize, image: usize, taps: usize, depth: i32, places: usize, n: i32): void {
   for (let j = 0; j < n; j += PANEL) {
-    packQuad(panels, image, taps, depth, changetype<Lanes>(places));
-    if (j + 4 < n) packQuad(panels + 16, image, taps, depth, changetype<Lanes>(places + LANES_BYTES));
-    places += 2 * LANES_BYTES;
+    for (let i = 0; i < min(PANEL, n - j); i += 4) {
+      packQuad(panels + (<usize>i << 2), image, taps, depth, changetype<Lanes>(places));
+      places += LANES_BYTES;
+    }
     panels += panelBytes(depth);
   }
 }
 
-@inline function packQuad(panel: usize, image: usize, taps: usize, depth: i32, at: Lanes): void {
+function packQuad(panel: usize, image: usize, taps: usize, depth: i32, at: Lanes): void {
   const p0 = image + at.lane0;
   const end = taps + (<usize>depth << 2);
   if (at.lane3 == at.lane0 + 12) {
     for (; taps < end; taps += 4) {
       v128.store(panel, v128.load(p0 + load<usize>(taps)));
-      panel += 32;
+      panel += STEP;
     }
     return;
   }
@@ -101,7 +102,7 @@ function pack(panels: usize, image: usize, taps: usize, depth: i32, places: usiz
     store<u32>(panel, load<u32>(p1 + tap), 4);
     store<u32>(panel, load<u32>(p2 + tap), 8);
     store<u32>(panel, load<u32>(p3 + tap), 12);
-    panel += 32;
+    panel += STEP;
   }
 }
 

@@ -2,18 +2,18 @@
 //
 //   A      read in place through two element strides, so that both a row-major matrix (aRow = lda, aCol = 1) and a transposed one
 //          (aRow = 1, aCol = lda) need no copy; `packRows` is for the case where many panels share the same rows.
-//   panel  [k, 8]: eight columns of B, k-major, 32 bytes a step, zeros in the columns that B does not have. Panels of one block lie
-//          one after the other: panel j of a block of depth k starts at `panels + j * panelBytes(k)`.
+//   panel  [k, PANEL]: PANEL columns of B, k-major, STEP bytes a step, zeros in the columns that B does not have. Panels of one block
+//          lie one after the other: panel j of a block of depth k starts at `panels + j * panelBytes(k)`.
 //   C      row-major, rows ldc elements apart.
 //
 // A caller packs a block of B of at most KC rows into panels (`packColumns` and `packTransposed` for matrices; convolution packs straight
 // from the image) and calls `multiply` for all rows of A. The next block of K accumulates into C.
 // Every element of C is summed in the same order whatever tile it falls into: k ascending inside a block, then block by block.
 
-import { PANEL } from "./panels";
-import { madd } from "./simd";
+import { PANEL, STEP } from "./panels";
+import { madd, WIDE } from "./simd";
 
-export { PANEL, packColumns, packTransposed, panelBytes, panelsBytes } from "./panels";
+export { PANEL, packColumns, packTransposed, panelBytes, panelsBytes, STEP } from "./panels";
 
 /** Depth of a block: one panel and one group of packed rows stay in a 32 KB first-level cache. */
 @inline export const KC: i32 = 192;
@@ -89,8 +89,8 @@ function packRows(rows: usize, a: usize, k: i32, aRow: i32, aCol: i32): void {
   sDown: usize;
 }
 
-/** Work space: a job, a tile [ROWS, 8] of start values, one of results that are stored in part, and a group of packed rows. */
-const TILE_BYTES: usize = 6 * 32;
+/** Work space: a job, a tile [ROWS, PANEL] of start values, one of results that are stored in part, and a group of packed rows. */
+const TILE_BYTES: usize = 6 * STEP;
 const START: usize = 64;
 const RESULT: usize = START + TILE_BYTES;
 const PACKED: usize = RESULT + TILE_BYTES;
@@ -103,7 +103,7 @@ const PACKED: usize = RESULT + TILE_BYTES;
 /**
  * C [m, n] = clamp(start + A · B) for one block of K: each sum is begun with what `start` says and clamped into [low, high]; NaN stays.
  *
- * b points to panels (bDown = 32, bRight = panelBytes(k)) or, unpacked, to B itself (bDown = its row stride in bytes, bRight = 32); an
+ * b points to panels (bDown = STEP, bRight = panelBytes(k)) or, unpacked, to B itself (bDown = its row stride in bytes, bRight = STEP); an
  * unpacked B is over-read by up to 12 bytes. bias is [n] for START_COLUMN, [m] for START_ROW.
  */
 export function multiply(
@@ -121,7 +121,7 @@ export function multiply(
   job.aDown = <usize>aRow << 2;
   job.aRight = <usize>aCol << 2;
   job.bDown = bDown;
-  job.sDown = start == START_C ? cDown : start == START_COLUMN ? 0 : 32;
+  job.sDown = start == START_C ? cDown : start == START_COLUMN ? 0 : STEP;
   if (start == START_ZERO) memory.fill(work + START, 0, TILE_BYTES);
   const packs = n >= PACK_ROWS_FROM;
   for (let i = 0; i < m; i += ROWS) {
@@ -132,10 +132,10 @@ export function multiply(
     let sRight: usize = 0;
     if (start == START_C) {
       s = c;
-      sRight = 32;
+      sRight = STEP;
     } else if (start == START_COLUMN) {
       s = bias;
-      sRight = 32;
+      sRight = STEP;
     } else if (start == START_ROW) {
       splatRows(s, bias + (<usize>i << 2), height);
     }
@@ -145,14 +145,15 @@ export function multiply(
       const width = min(n - j, PANEL);
       if (width == PANEL) {
         if (packed) packedTile(job, pc, b, s, offset, cDown);
-        else wideTile(height, job, pc, a, b, s, offset, cDown);
+        else fullTile(height, job, pc, a, b, s, offset, cDown);
       } else {
         const to = work + RESULT;
-        if (width > 4) wideTile(height, job, to, a, b, s, offset, 32);
-        else narrowTile(height, job, to, a, b, s, offset, 32);
+        if (WIDE && width > 8) fullTile(height, job, to, a, b, s, offset, STEP);
+        else if (width > 4) halfTile(height, job, to, a, b, s, offset, STEP);
+        else narrowTile(height, job, to, a, b, s, offset, STEP);
         copyTile(pc, to, height, width, cDown);
       }
-      pc += 32;
+      pc += STEP;
       s += sRight;
       offset += bRight;
     }
@@ -161,13 +162,12 @@ export function multiply(
   }
 }
 
-/** A tile of start values [height, 8] whose rows each hold one value of bias [height]. */
+/** A tile of start values [height, PANEL] whose rows each hold one value of bias [height]. */
 function splatRows(to: usize, bias: usize, height: i32): void {
   for (let i = 0; i < height; i++) {
     const v = v128.load32_splat(bias);
-    v128.store(to, v);
-    v128.store(to, v, 16);
-    to += 32;
+    for (let j: usize = 0; j < STEP; j += 16) v128.store(to + j, v);
+    to += STEP;
     bias += 4;
   }
 }
@@ -178,17 +178,20 @@ function copyTile(c: usize, from: usize, height: i32, width: i32, cDown: usize):
   for (let i = 0; i < height; i++) {
     for (let j: usize = 0; j < bytes; j += 4) store<f32>(c + j, load<f32>(from + j));
     c += cDown;
-    from += 32;
+    from += STEP;
   }
 }
 
-/** ROWS × 8 with packed rows. */
+/** ROWS × PANEL with packed rows. */
 function packedTile(job: Job, c: usize, b: usize, s: usize, offset: usize, cDown: usize): void {
-  tile(ROWS, true, true, job, c, changetype<usize>(job) + PACKED, b, s, offset, cDown);
+  tile(ROWS, FULL, true, job, c, changetype<usize>(job) + PACKED, b, s, offset, cDown);
 }
 
-/** Up to ROWS × 8. */
-function wideTile(height: i32, job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void {
+/** Vectors of a row of the largest tile. */
+@inline const FULL: i32 = PANEL / 4;
+
+/** Up to ROWS × PANEL. */
+function fullTile(height: i32, job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void {
   if (height == 1) tile1(job, c, a, b, s, offset, cDown);
   else if (height == 2) tile2(job, c, a, b, s, offset, cDown);
   else if (height == 3) tile3(job, c, a, b, s, offset, cDown);
@@ -197,25 +200,36 @@ function wideTile(height: i32, job: Job, c: usize, a: usize, b: usize, s: usize,
   else if (ROWS == 6) tile6(job, c, a, b, s, offset, cDown);
 }
 
-/** Up to ROWS × 4. */
-function narrowTile(height: i32, job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void {
-  if (height == 1) tile(1, false, false, job, c, a, b, s, offset, cDown);
-  else if (height == 2) tile(2, false, false, job, c, a, b, s, offset, cDown);
-  else if (height == 3) tile(3, false, false, job, c, a, b, s, offset, cDown);
-  else if (height == 4) tile(4, false, false, job, c, a, b, s, offset, cDown);
-  else if (height == 5) tile(5, false, false, job, c, a, b, s, offset, cDown);
-  else if (ROWS == 6) tile(6, false, false, job, c, a, b, s, offset, cDown);
+/** Up to ROWS × 8, and less than a panel. */
+function halfTile(height: i32, job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void {
+  if (!WIDE) fullTile(height, job, c, a, b, s, offset, cDown);
+  else if (height == 1) tile(1, 2, false, job, c, a, b, s, offset, cDown);
+  else if (height == 2) tile(2, 2, false, job, c, a, b, s, offset, cDown);
+  else if (height == 3) tile(3, 2, false, job, c, a, b, s, offset, cDown);
+  else if (height == 4) tile(4, 2, false, job, c, a, b, s, offset, cDown);
+  else if (height == 5) tile(5, 2, false, job, c, a, b, s, offset, cDown);
+  else if (ROWS == 6) tile(6, 2, false, job, c, a, b, s, offset, cDown);
 }
 
-function tile1(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(1, true, false, job, c, a, b, s, offset, cDown); }
-function tile2(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(2, true, false, job, c, a, b, s, offset, cDown); }
-function tile3(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(3, true, false, job, c, a, b, s, offset, cDown); }
-function tile4(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(4, true, false, job, c, a, b, s, offset, cDown); }
-function tile5(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(5, true, false, job, c, a, b, s, offset, cDown); }
-function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(6, true, false, job, c, a, b, s, offset, cDown); }
+/** Up to ROWS × 4. */
+function narrowTile(height: i32, job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void {
+  if (height == 1) tile(1, 1, false, job, c, a, b, s, offset, cDown);
+  else if (height == 2) tile(2, 1, false, job, c, a, b, s, offset, cDown);
+  else if (height == 3) tile(3, 1, false, job, c, a, b, s, offset, cDown);
+  else if (height == 4) tile(4, 1, false, job, c, a, b, s, offset, cDown);
+  else if (height == 5) tile(5, 1, false, job, c, a, b, s, offset, cDown);
+  else if (ROWS == 6) tile(6, 1, false, job, c, a, b, s, offset, cDown);
+}
+
+function tile1(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(1, FULL, false, job, c, a, b, s, offset, cDown); }
+function tile2(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(2, FULL, false, job, c, a, b, s, offset, cDown); }
+function tile3(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(3, FULL, false, job, c, a, b, s, offset, cDown); }
+function tile4(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(4, FULL, false, job, c, a, b, s, offset, cDown); }
+function tile5(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(5, FULL, false, job, c, a, b, s, offset, cDown); }
+function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize): void { tile(6, FULL, false, job, c, a, b, s, offset, cDown); }
 
 /**
- * The register tile: `rows` × 8 (or 4, if not `wide`) accumulators; the first three arguments are constants, so the compiler drops what
+ * The register tile: `rows` × 4 · `vectors` (1, 2 or 4) accumulators; the first three arguments are constants, so the compiler drops what
  * a smaller tile does not use. a points to the first row in place, or to a `packed` group of rows.
  *
  * Two things here are for V8. The start of the panel comes as `b + offset`: the pointer is then known to be zero-extended, which saves a
@@ -223,16 +237,16 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
  * their uses behind it, and any other order makes it load all of A's values before the first product, which spills (half the speed).
  */
 @inline function tile(
-  rows: i32, wide: bool, packed: bool, job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize,
+  rows: i32, vectors: i32, packed: bool, job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, cDown: usize,
 ): void {
   const zero = f32x4.splat(0);
-  let c00 = zero, c01 = zero;
-  let c10 = zero, c11 = zero;
-  let c20 = zero, c21 = zero;
-  let c30 = zero, c31 = zero;
-  let c40 = zero, c41 = zero;
-  let c50 = zero, c51 = zero;
-  const bDown = packed ? <usize>PANEL << 2 : job.bDown;
+  let c00 = zero, c01 = zero, c02 = zero, c03 = zero;
+  let c10 = zero, c11 = zero, c12 = zero, c13 = zero;
+  let c20 = zero, c21 = zero, c22 = zero, c23 = zero;
+  let c30 = zero, c31 = zero, c32 = zero, c33 = zero;
+  let c40 = zero, c41 = zero, c42 = zero, c43 = zero;
+  let c50 = zero, c51 = zero, c52 = zero, c53 = zero;
+  const bDown = packed ? STEP : job.bDown;
   const aRight = packed ? <usize>(rows * COPIES << 2) : job.aRight;
   const aDown = packed ? <usize>0 : job.aDown;
   let a1 = a + aDown;
@@ -244,40 +258,54 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
   const end = p + <usize>job.k * bDown;
   while (p < end) {
     const b0 = v128.load(p);
-    const b1 = wide ? v128.load(p, 16) : b0;
+    const b1 = vectors > 1 ? v128.load(p, 16) : b0;
+    const b2 = vectors > 2 ? v128.load(p, 32) : b0;
+    const b3 = vectors > 2 ? v128.load(p, 48) : b0;
     {
       const x = !packed ? v128.load32_splat(a) : COPIES == 4 ? v128.load(a) : v128.load32_splat(a);
       c00 = madd(x, b0, c00);
-      if (wide) c01 = madd(x, b1, c01);
+      if (vectors > 1) c01 = madd(x, b1, c01);
+      if (vectors > 2) c02 = madd(x, b2, c02);
+      if (vectors > 2) c03 = madd(x, b3, c03);
     }
     if (rows > 1) {
       const x = !packed ? v128.load32_splat(a1) : COPIES == 4 ? v128.load(a, 16) : v128.load32_splat(a, 4);
       c10 = madd(x, b0, c10);
-      if (wide) c11 = madd(x, b1, c11);
+      if (vectors > 1) c11 = madd(x, b1, c11);
+      if (vectors > 2) c12 = madd(x, b2, c12);
+      if (vectors > 2) c13 = madd(x, b3, c13);
       a1 += aRight;
     }
     if (rows > 2) {
       const x = !packed ? v128.load32_splat(a2) : COPIES == 4 ? v128.load(a, 32) : v128.load32_splat(a, 8);
       c20 = madd(x, b0, c20);
-      if (wide) c21 = madd(x, b1, c21);
+      if (vectors > 1) c21 = madd(x, b1, c21);
+      if (vectors > 2) c22 = madd(x, b2, c22);
+      if (vectors > 2) c23 = madd(x, b3, c23);
       a2 += aRight;
     }
     if (rows > 3) {
       const x = !packed ? v128.load32_splat(a3) : COPIES == 4 ? v128.load(a, 48) : v128.load32_splat(a, 12);
       c30 = madd(x, b0, c30);
-      if (wide) c31 = madd(x, b1, c31);
+      if (vectors > 1) c31 = madd(x, b1, c31);
+      if (vectors > 2) c32 = madd(x, b2, c32);
+      if (vectors > 2) c33 = madd(x, b3, c33);
       a3 += aRight;
     }
     if (rows > 4) {
       const x = !packed ? v128.load32_splat(a4) : COPIES == 4 ? v128.load(a, 64) : v128.load32_splat(a, 16);
       c40 = madd(x, b0, c40);
-      if (wide) c41 = madd(x, b1, c41);
+      if (vectors > 1) c41 = madd(x, b1, c41);
+      if (vectors > 2) c42 = madd(x, b2, c42);
+      if (vectors > 2) c43 = madd(x, b3, c43);
       a4 += aRight;
     }
     if (rows > 5) {
       const x = !packed ? v128.load32_splat(a5) : COPIES == 4 ? v128.load(a, 80) : v128.load32_splat(a, 20);
       c50 = madd(x, b0, c50);
-      if (wide) c51 = madd(x, b1, c51);
+      if (vectors > 1) c51 = madd(x, b1, c51);
+      if (vectors > 2) c52 = madd(x, b2, c52);
+      if (vectors > 2) c53 = madd(x, b3, c53);
       a5 += aRight;
     }
     a += aRight;
@@ -288,16 +316,41 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
   const sDown = job.sDown;
   c += <usize>(rows - 1) * cDown;
   s += <usize>(rows - 1) * sDown;
-  if (rows > 5) { finish(wide, c, s, c50, c51, low, high); c -= cDown; s -= sDown; }
-  if (rows > 4) { finish(wide, c, s, c40, c41, low, high); c -= cDown; s -= sDown; }
-  if (rows > 3) { finish(wide, c, s, c30, c31, low, high); c -= cDown; s -= sDown; }
-  if (rows > 2) { finish(wide, c, s, c20, c21, low, high); c -= cDown; s -= sDown; }
-  if (rows > 1) { finish(wide, c, s, c10, c11, low, high); c -= cDown; s -= sDown; }
-  finish(wide, c, s, c00, c01, low, high);
+  if (rows > 5) { finish(vectors, c, s, c50, c51, c52, c53, low, high); c -= cDown; s -= sDown; }
+  if (rows > 4) { finish(vectors, c, s, c40, c41, c42, c43, low, high); c -= cDown; s -= sDown; }
+  if (rows > 3) { finish(vectors, c, s, c30, c31, c32, c33, low, high); c -= cDown; s -= sDown; }
+  if (rows > 2) { finish(vectors, c, s, c20, c21, c22, c23, low, high); c -= cDown; s -= sDown; }
+  if (rows > 1) { finish(vectors, c, s, c10, c11, c12, c13, low, high); c -= cDown; s -= sDown; }
+  finish(vectors, c, s, c00, c01, c02, c03, low, high);
 }
 
-/** Stores one row of a tile. The sum stands first in pmax and pmin, which return their first operand if it is NaN. */
-@inline function finish(wide: bool, c: usize, s: usize, v0: v128, v1: v128, low: v128, high: v128): void {
-  if (wide) v128.store(c, f32x4.pmin(f32x4.pmax(f32x4.add(v1, v128.load(s, 16)), low), high), 16);
-  v128.store(c, f32x4.pmin(f32x4.pmax(f32x4.add(v0, v128.load(s)), low), high));
+/**
+ * Stores one row of a tile. The sum stands first in pmax and pmin, which return their first operand if it is NaN. In the wide binary
+ * nothing stands between the stores: what an engine cannot move out of the way keeps it from fusing two of them, and all that leads there.
+ */
+@inline function finish(vectors: i32, c: usize, s: usize, v0: v128, v1: v128, v2: v128, v3: v128, low: v128, high: v128): void {
+  if (vectors > 2) {
+    const s0 = v128.load(s);
+    const s1 = v128.load(s, 16);
+    const s2 = v128.load(s, 32);
+    const s3 = v128.load(s, 48);
+    const r0 = f32x4.pmin(f32x4.pmax(f32x4.add(v0, s0), low), high);
+    const r1 = f32x4.pmin(f32x4.pmax(f32x4.add(v1, s1), low), high);
+    const r2 = f32x4.pmin(f32x4.pmax(f32x4.add(v2, s2), low), high);
+    const r3 = f32x4.pmin(f32x4.pmax(f32x4.add(v3, s3), low), high);
+    v128.store(c, r0);
+    v128.store(c, r1, 16);
+    v128.store(c, r2, 32);
+    v128.store(c, r3, 48);
+  } else if (WIDE && vectors > 1) {
+    const s0 = v128.load(s);
+    const s1 = v128.load(s, 16);
+    const r0 = f32x4.pmin(f32x4.pmax(f32x4.add(v0, s0), low), high);
+    const r1 = f32x4.pmin(f32x4.pmax(f32x4.add(v1, s1), low), high);
+    v128.store(c, r0);
+    v128.store(c, r1, 16);
+  } else {
+    if (vectors > 1) v128.store(c, f32x4.pmin(f32x4.pmax(f32x4.add(v1, v128.load(s, 16)), low), high), 16);
+    v128.store(c, f32x4.pmin(f32x4.pmax(f32x4.add(v0, v128.load(s)), low), high));
+  }
 }

@@ -1,12 +1,17 @@
-// Panels: the form in which gemm.ts reads B. A panel [k, 8] holds eight columns of B, k-major, 32 bytes a step, with zeros in the columns
-// that B does not have. The panels of one block lie one after the other.
+// Panels: the form in which gemm.ts reads B. A panel [k, PANEL] holds 8 or 16 columns of B, k-major, with zeros in the columns that B
+// does not have. The panels of one block lie one after the other.
+
+import { WIDE } from "./simd";
 
 /** Columns of a panel. */
-@inline export const PANEL: i32 = 8;
+@inline export const PANEL: i32 = WIDE ? 16 : 8;
+
+/** Bytes from one step of a panel to the next. */
+@inline export const STEP: usize = <usize>PANEL << 2;
 
 /** Bytes of one panel of depth k. */
 @inline export function panelBytes(k: i32): usize {
-  return <usize>k << 5;
+  return <usize>k * STEP;
 }
 
 /** Bytes of all panels of a block [k, n]. */
@@ -35,28 +40,36 @@ export function packColumns(panels: usize, b: usize, k: i32, n: i32, ldb: i32): 
   let b2 = b1 + step;
   let b3 = b2 + step;
   for (; n >= PANEL; n -= PANEL) {
-    v128.store(to, v128.load(b));
-    v128.store(to, v128.load(b, 16), 16);
+    copyStep(to, b);
     if (steps == 4) {
-      v128.store(to, v128.load(b1), 32);
-      v128.store(to, v128.load(b1, 16), 48);
-      v128.store(to, v128.load(b2), 64);
-      v128.store(to, v128.load(b2, 16), 80);
-      v128.store(to, v128.load(b3), 96);
-      v128.store(to, v128.load(b3, 16), 112);
+      copyStep(to + STEP, b1);
+      copyStep(to + 2 * STEP, b2);
+      copyStep(to + 3 * STEP, b3);
     }
     to += bytes;
-    b += 32;
-    b1 += 32;
-    b2 += 32;
-    b3 += 32;
+    b += STEP;
+    b1 += STEP;
+    b2 += STEP;
+    b3 += STEP;
   }
   if (n == 0) return;
   for (let i = 0; i < steps; i++) {
-    v128.store(to, v128.and(v128.load(b), laneMask(n)));
-    v128.store(to, n > 4 ? v128.and(v128.load(b, 16), laneMask(n - 4)) : i32x4.splat(0), 16);
-    to += 32;
+    let left = n;
+    for (let j: usize = 0; j < STEP; j += 16) {
+      v128.store(to + j, left > 0 ? v128.and(v128.load(b + j), laneMask(left)) : i32x4.splat(0));
+      left -= 4;
+    }
+    to += STEP;
     b += step;
+  }
+}
+
+@inline function copyStep(to: usize, b: usize): void {
+  v128.store(to, v128.load(b));
+  v128.store(to, v128.load(b, 16), 16);
+  if (WIDE) {
+    v128.store(to, v128.load(b, 32), 32);
+    v128.store(to, v128.load(b, 48), 48);
   }
 }
 
@@ -71,14 +84,12 @@ export function packTransposed(panels: usize, b: usize, k: i32, n: i32, ldb: i32
   const bytes = panelBytes(k);
   for (let j = 0; j < n; j += PANEL) {
     const valid = min(n - j, PANEL);
-    for (let half = 0; half < 2; half++) {
-      transpose4(panels + (<usize>half << 4), b + (<usize>(j + 4 * half) * step), k, valid - 4 * half, step);
-    }
+    for (let i = 0; i < PANEL; i += 4) transpose4(panels + (<usize>i << 2), b + <usize>(j + i) * step, k, valid - i, step);
     panels += bytes;
   }
 }
 
-/** Half a panel ← up to four rows b [valid, k], `step` bytes apart; absent ones become zeros. */
+/** Four columns of a panel ← up to four rows b [valid, k], `step` bytes apart; absent ones become zeros. */
 function transpose4(panel: usize, b: usize, k: i32, valid: i32, step: usize): void {
   const end = panel + panelBytes(k);
   if (valid >= 4) {
@@ -86,7 +97,7 @@ function transpose4(panel: usize, b: usize, k: i32, valid: i32, step: usize): vo
     let b1 = b + step;
     let b2 = b1 + step;
     let b3 = b2 + step;
-    for (; panel < whole; panel += 128) {
+    for (; panel < whole; panel += 4 * STEP) {
       const r0 = v128.load(b);
       const r1 = v128.load(b1);
       const r2 = v128.load(b2);
@@ -96,16 +107,16 @@ function transpose4(panel: usize, b: usize, k: i32, valid: i32, step: usize): vo
       const t2 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
       const t3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
       v128.store(panel, v128.shuffle<i64>(t0, t1, 0, 2));
-      v128.store(panel, v128.shuffle<i64>(t0, t1, 1, 3), 32);
-      v128.store(panel, v128.shuffle<i64>(t2, t3, 0, 2), 64);
-      v128.store(panel, v128.shuffle<i64>(t2, t3, 1, 3), 96);
+      v128.store(panel, v128.shuffle<i64>(t0, t1, 1, 3), STEP);
+      v128.store(panel, v128.shuffle<i64>(t2, t3, 0, 2), 2 * STEP);
+      v128.store(panel, v128.shuffle<i64>(t2, t3, 1, 3), 3 * STEP);
       b += 16;
       b1 += 16;
       b2 += 16;
       b3 += 16;
     }
   }
-  for (; panel < end; panel += 32) {
+  for (; panel < end; panel += STEP) {
     v128.store(panel, i32x4.splat(0));
     for (let i = 0; i < min(valid, 4); i++) store<f32>(panel + (<usize>i << 2), load<f32>(b + <usize>i * step));
     b += 4;

@@ -1,6 +1,6 @@
 // One product of two matrices in memory, by the kernel that suits its shape: what matmul and attention share above gemm.ts and gemv.ts.
 
-import { KC, multiply, NC, PANEL, packColumns, packTransposed, panelBytes, panelsBytes, START_C, START_COLUMN, START_ROW, workBytes } from "./gemm";
+import { KC, multiply, NC, packColumns, packTransposed, panelBytes, panelsBytes, START_C, START_COLUMN, START_ROW, STEP, workBytes } from "./gemm";
 import { axpyRows, dotRows, FEW_ROWS } from "./gemv";
 
 /** Bytes that `dotRows` works in. */
@@ -76,7 +76,7 @@ function blocks(c: usize, a: usize, b: usize, bias: usize, scratch: usize, m: i3
       else packColumns(panels, b + (<usize>(p * ldb + j) << 2), depth, width, ldb);
       multiply(
         pc, a + (<usize>(p * aCol) << 2), panels, bias + shift, scratch, m, width, depth, ldc, aRow, aCol,
-        PANEL << 2, panelBytes(depth), p == 0 ? start : START_C, last ? low : -Infinity, last ? high : Infinity,
+        STEP, panelBytes(depth), p == 0 ? start : START_C, last ? low : -Infinity, last ? high : Infinity,
       );
       p += depth;
     } while (p < k);

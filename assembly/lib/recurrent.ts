@@ -3,7 +3,7 @@
 // R rows of all steps, T steps, N rows of the largest step. Step t has the rows [row, row + sizes[t]) of what has R rows; sizes do
 // not grow with t, and row i of a step continues row i of the step before. sizes may be absent (0): then every step has N rows.
 
-import { KC, multiply, packColumns, packTransposed, panelBytes, panelsBytes, START_C, workBytes } from "./gemm";
+import { KC, multiply, packColumns, packTransposed, panelBytes, panelsBytes, START_C, STEP, workBytes } from "./gemm";
 import { axpyRows, dotRows, FEW_ROWS } from "./gemv";
 import { addRow, interleaveColumns, interleavedBytes, interleaveRows, rowBytes } from "./interleave";
 import { put } from "./loops";
@@ -136,7 +136,7 @@ export function addProduct(c: usize, ldc: i32, a: usize, lda: i32, m: i32, weigh
     let panels = weights.packed;
     for (let p = 0; p < k; p += KC) {
       const depth = min(k - p, KC);
-      multiply(c, at(a, p), panels, 0, weights.work, m, n, depth, ldc, lda, 1, 32, panelBytes(depth), START_C, -Infinity, Infinity);
+      multiply(c, at(a, p), panels, 0, weights.work, m, n, depth, ldc, lda, 1, STEP, panelBytes(depth), START_C, -Infinity, Infinity);
       panels += panelsBytes(depth, n);
     }
   } else if (weights.transposed) {

@@ -1,14 +1,14 @@
 // jax-js on its WebAssembly device, one thread (its pool needs Web Workers). Every work is one jitted function. An array handed to a
 // function is given away; `.ref` keeps it.
 import { readFileSync } from "node:fs";
-import { blockUntilReady, defaultDevice, init, jit, lax, nn, numpy as np, valueAndGrad } from "@jax-js/jax";
-import { convInputs, gemmInputs, layerWeights, modelInputs } from "../../build/tools/bench/inputs.js";
+import { blockUntilReady, defaultDevice, init, jit, nn, numpy as np, valueAndGrad } from "@jax-js/jax";
+import { convInputs, gemmInputs, modelInputs, recurrentInputs } from "../../build/tools/bench/inputs.js";
 import { serve } from "../../build/tools/bench/serve.js";
+import { outputShape } from "../../build/tools/bench/shapes.js";
+import { build, convolution, recurrent as layerOf, toArray } from "./jax-model.js";
 
 await init("wasm");
 defaultDevice("wasm");
-
-const toArray = ({ shape, data }) => np.array(data).reshape([...shape]);
 
 function callJob(operands, fn) {
   const compiled = jit(fn);
@@ -34,62 +34,43 @@ function gemm(work) {
 
 function conv(work) {
   const { x, weight } = convInputs(work);
-  const p = (work.kernel - 1) / 2;
-  const padding = [
-    [p, p],
-    [p, p],
-  ];
   return callJob([toArray(x), toArray(weight)], (image, w) =>
-    lax.convGeneralDilated(image, w, [1, 1], padding, { featureGroupCount: work.groups }),
+    convolution(image, w, 1, (work.kernel - 1) / 2, work.groups),
   );
 }
 
-/** The weights in order, and the forward function, which takes them over. */
-function build(model) {
-  const weights = model.layers.flatMap((layer, index) => {
-    const made = layerWeights(layer, index);
-    return made === null ? [] : [toArray(made.weight), toArray(made.bias)];
-  });
-  const forward = (params, x) => {
-    let next = 0;
-    return model.layers.reduce((y, layer) => {
-      if (layer.type === "relu") return nn.relu(y);
-      if (layer.type === "maxpool") return lax.reduceWindow(y, np.max, [2, 2], [2, 2]);
-      if (layer.type === "flatten") return y.reshape([y.shape[0], -1]);
-      const w = params[next++];
-      const b = params[next++];
-      if (layer.type === "linear") return np.matmul(y, w.transpose()).add(b);
-      const p = layer.padding;
-      const padding = [
-        [p, p],
-        [p, p],
-      ];
-      return lax.convGeneralDilated(y, w, [1, 1], padding).add(b.reshape([1, layer.outC, 1, 1]));
-    }, x);
-  };
-  return { weights, forward };
+function recurrent(work) {
+  const inputs = recurrentInputs(work);
+  const names = Object.keys(inputs.weights);
+  const operands = [inputs.x, ...Object.values(inputs.weights)].map(toArray);
+  return callJob(operands, (x, ...given) =>
+    layerOf(work.cell, work.outF, Object.fromEntries(names.map((name, i) => [name, given[i]])), x),
+  );
 }
 
 function train(work) {
   const inputs = modelInputs(work.model, work.batch);
+  const classes = outputShape(work.model).at(-1);
   const x = toArray(inputs.x);
-  const oneHot = nn.oneHot(np.array(inputs.labels, { dtype: np.int32 }), 10);
-  const { weights, forward } = build(work.model);
-  const loss = (params, image, target) =>
+  const oneHot = nn.oneHot(np.array(inputs.labels, { dtype: np.int32 }), classes);
+  const { weights, forward } = build(work.model, { training: true });
+  const names = Object.keys(weights);
+  const keyed = (list) => Object.fromEntries(names.map((name, i) => [name, list[i]]));
+  const loss = (params, input, target) =>
     nn
-      .logSoftmax(forward(params, image))
+      .logSoftmax(forward(keyed(params), input).reshape([-1, classes]))
       .mul(target)
       .sum()
-      .mul(-1 / work.batch);
-  const update = jit((params, image, target) => {
+      .mul(-1 / inputs.labels.length);
+  const update = jit((params, input, target) => {
     const [value, grads] = valueAndGrad(loss)(
       params.map((p) => p.ref),
-      image,
+      input,
       target,
     );
     return [value, params.map((p, i) => p.sub(grads[i].mul(work.lr)))];
   });
-  let params = weights;
+  let params = names.map((name) => weights[name]);
   const step = async () => {
     const [value, updated] = update(params, x.ref, oneHot.ref);
     params = updated;
@@ -109,19 +90,23 @@ function train(work) {
 function infer(work) {
   const x = toArray(modelInputs(work.model, work.batch).x);
   const { weights, forward } = build(work.model);
-  const compiled = jit((image, ...params) => forward(params, image));
-  const logits = async () => Float32Array.from(await compiled(x.ref, ...weights.map((w) => w.ref)).data());
+  const names = Object.keys(weights);
+  const operands = names.map((name) => weights[name]);
+  const compiled = jit((input, ...given) =>
+    forward(Object.fromEntries(names.map((name, i) => [name, given[i]])), input),
+  );
+  const logits = async () => Float32Array.from(await compiled(x.ref, ...operands.map((w) => w.ref)).data());
   return {
     run: logits,
     outputs: async () => [await logits()],
     dispose: () => {
       compiled.dispose();
-      for (const t of [x, ...weights]) t.dispose();
+      for (const t of [x, ...operands]) t.dispose();
     },
   };
 }
 
-const kinds = { gemm, conv, train, infer };
+const kinds = { gemm, conv, recurrent, train, infer };
 const { version } = JSON.parse(readFileSync(new URL("node_modules/@jax-js/jax/package.json", import.meta.url), "utf8"));
 
 serve({

@@ -29,22 +29,27 @@ const bytes = (field, value) => concat([varint((field << 3) | 2), varint(value.l
 const text = (field, value) => bytes(field, utf8.encode(value));
 const message = (field, ...parts) => bytes(field, concat(parts));
 
-const FLOAT = 1;
-const INTS = 7;
+// Of AttributeProto.
 const INT = 2;
+const STRING = 3;
+const INTS = 7;
+// Of TensorProto.
+const FLOAT = 1;
+const INT64 = 7;
 
-/** AttributeProto: an integer or a list of them. */
-const attribute = ([name, value]) =>
-  Array.isArray(value)
-    ? message(5, text(1, name), ...value.map((v) => int(8, v)), int(20, INTS))
-    : message(5, text(1, name), int(3, value), int(20, INT));
+/** AttributeProto: a text, an integer, or a list of integers. */
+const attribute = ([name, value]) => {
+  const typed = (type, ...fields) => message(5, text(1, name), ...fields, int(20, type));
+  if (Array.isArray(value)) return typed(INTS, ...value.map((v) => int(8, v)));
+  return typeof value === "string" ? typed(STRING, text(4, value)) : typed(INT, int(3, value));
+};
 
 /** TensorProto: dims, data_type, name, raw_data. */
 const initializer = (name, { shape, data }) =>
   message(
     5,
     ...shape.map((n) => int(1, n)),
-    int(2, FLOAT),
+    int(2, data instanceof BigInt64Array ? INT64 : FLOAT),
     text(8, name),
     bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
   );
@@ -75,7 +80,17 @@ export class OnnxGraph {
     return name;
   }
 
-  /** A node with one output, whose name is returned. */
+  /** A constant list of integers. */
+  integers(...list) {
+    return this.constant({ shape: [list.length], data: BigInt64Array.from(list, BigInt) });
+  }
+
+  /** A constant number. */
+  number(value) {
+    return this.constant({ shape: [], data: Float32Array.of(value) });
+  }
+
+  /** A node, the name of whose first output is returned. An input that is left out is "". */
   node(op, inputs, attributes = {}) {
     const output = `v${this.#count++}`;
     const parts = [...inputs.map((name) => text(1, name)), text(2, output), text(4, op)];
@@ -86,7 +101,7 @@ export class OnnxGraph {
   /** The bytes of a model file whose one output is `name`. */
   finish(name, shape) {
     const graph = message(7, text(2, "bench"), ...this.#parts, valueInfo(12, name, shape));
-    // ir_version 8, the default operator set at version 13.
-    return concat([int(1, 8), graph, message(8, text(1, ""), int(2, 13))]);
+    // ir_version 8, the default operator set at version 17.
+    return concat([int(1, 8), graph, message(8, text(1, ""), int(2, 17))]);
   }
 }

@@ -1,7 +1,9 @@
 // ONNX Runtime: WebAssembly (argument: web) or native (argument: node). It infers only.
-import { convInputs, gemmInputs, layerWeights, modelInputs } from "../../build/tools/bench/inputs.js";
+import { convInputs, gemmInputs, modelInputs, recurrentInputs } from "../../build/tools/bench/inputs.js";
 import { serve } from "../../build/tools/bench/serve.js";
+import { outputShape } from "../../build/tools/bench/shapes.js";
 import { OnnxGraph } from "./onnx.js";
+import { addModel, addRecurrent } from "./onnx-models.js";
 
 const web = process.argv[2] === "web";
 const ort = await import(web ? "onnxruntime-web" : "onnxruntime-node");
@@ -47,24 +49,21 @@ function conv(work) {
   return job(graph.finish(y, [1, work.outC, work.size, work.size]), { x });
 }
 
+function recurrent(work) {
+  const { x } = recurrentInputs(work);
+  const graph = new OnnxGraph();
+  const y = addRecurrent(graph, work, graph.input("x", x.shape));
+  return job(graph.finish(y, [work.length, 1, work.batch, work.outF]), { x });
+}
+
 function infer(work) {
   const { x } = modelInputs(work.model, work.batch);
   const graph = new OnnxGraph();
-  const node = (y, layer, index) => {
-    if (layer.type === "relu") return graph.node("Relu", [y]);
-    if (layer.type === "maxpool") return graph.node("MaxPool", [y], { kernel_shape: [2, 2], strides: [2, 2] });
-    if (layer.type === "flatten") return graph.node("Flatten", [y], { axis: 1 });
-    const { weight, bias } = layerWeights(layer, index);
-    const operands = [y, graph.constant(weight), graph.constant(bias)];
-    if (layer.type === "linear") return graph.node("Gemm", operands, { transB: 1 });
-    const { kernel, padding: p } = layer;
-    return graph.node("Conv", operands, { kernel_shape: [kernel, kernel], pads: [p, p, p, p] });
-  };
-  const logits = work.model.layers.reduce(node, graph.input("x", x.shape));
-  return job(graph.finish(logits, [work.batch, work.model.layers.at(-1).outF]), { x });
+  const logits = addModel(graph, work.model, graph.input("x", x.shape));
+  return job(graph.finish(logits, [work.batch, ...outputShape(work.model)]), { x });
 }
 
-const kinds = { gemm, conv, infer };
+const kinds = { gemm, conv, recurrent, infer };
 
 serve({
   about: `${ort.env.versions.common}${web ? ", wasm, SIMD, 1 thread" : ", native, 1 thread"}`,

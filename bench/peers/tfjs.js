@@ -3,8 +3,10 @@
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { convInputs, gemmInputs, layerWeights, modelInputs } from "../../build/tools/bench/inputs.js";
+import { convInputs, gemmInputs, modelInputs, recurrentInputs } from "../../build/tools/bench/inputs.js";
 import { serve } from "../../build/tools/bench/serve.js";
+import { outputShape } from "../../build/tools/bench/shapes.js";
+import { build, recurrent as layerOf, permuted, plain } from "./tfjs-model.js";
 
 const backend = process.argv[2];
 if (backend === "wasm") {
@@ -17,7 +19,6 @@ if (backend === "wasm") {
 await tf.setBackend(backend);
 await tf.ready();
 
-const permuted = (values, order) => tf.tidy(() => tf.transpose(tf.tensor(values.data, [...values.shape]), order));
 const values = (t) => Float32Array.from(t.dataSync());
 /** NHWC → NCHW for images; anything else as it is. */
 const standard = (t) => tf.tidy(() => values(t.rank === 4 ? tf.transpose(t, [0, 3, 1, 2]) : t));
@@ -32,8 +33,8 @@ function callJob(operands, call) {
 
 function gemm(work) {
   const { a, b } = gemmInputs(work);
-  const x = tf.tensor(a.data, [...a.shape]);
-  const y = tf.tensor(b.data, [...b.shape]);
+  const x = plain(a);
+  const y = plain(b);
   return callJob([x, y], () => tf.matMul(x, y));
 }
 
@@ -49,61 +50,33 @@ function conv(work) {
   return callJob([x, filter], () => tf.depthwiseConv2d(x, filter, 1, "same"));
 }
 
-/** The forward function of a model and its variables. */
-function build(model) {
-  const variables = [];
-  const variable = (t) => {
-    const v = tf.variable(t);
-    t.dispose();
-    variables.push(v);
-    return v;
+function recurrent(work) {
+  const { x, weights } = recurrentInputs(work);
+  const held = [plain(x)];
+  const hold = (t) => {
+    held.push(t);
+    return t;
   };
-  // Flatten in NHWC gives another order of features; the first linear layer's weight is put in that order instead.
-  let flattened = null;
-  let channels = model.input[0];
-  const steps = model.layers.map((layer, index) => {
-    if (layer.type === "relu") return (x) => tf.relu(x);
-    if (layer.type === "maxpool") return (x) => tf.maxPool(x, 2, 2, "valid");
-    if (layer.type === "flatten") {
-      flattened = channels;
-      return (x) => tf.reshape(x, [x.shape[0], -1]);
-    }
-    const { weight, bias } = layerWeights(layer, index);
-    const b = variable(tf.tensor(bias.data));
-    if (layer.type === "conv") {
-      channels = layer.outC;
-      const w = variable(permuted(weight, [2, 3, 1, 0]));
-      return (x) => tf.add(tf.conv2d(x, w, 1, layer.padding), b);
-    }
-    const w = variable(
-      tf.tidy(() => {
-        const plain = tf.tensor(weight.data, [...weight.shape]);
-        if (flattened === null) return tf.transpose(plain);
-        const side = Math.sqrt(layer.inF / flattened);
-        const nchw = tf.reshape(plain, [layer.outF, flattened, side, side]);
-        flattened = null;
-        return tf.reshape(tf.transpose(nchw, [2, 3, 1, 0]), [layer.inF, layer.outF]);
-      }),
-    );
-    return (x) => tf.add(tf.matMul(x, w), b);
-  });
-  return { variables, forward: (x) => steps.reduce((y, step) => step(y), x) };
+  const states = layerOf(work.cell, work.outF, weights, hold);
+  return callJob(held, () => tf.tidy(() => states(held[0])));
 }
 
 function modelInput(work) {
   const { x, labels } = modelInputs(work.model, work.batch);
-  return { x: x.shape.length === 4 ? permuted(x, [0, 2, 3, 1]) : tf.tensor(x.data, [...x.shape]), labels };
+  return { x: x.shape.length === 4 ? permuted(x, [0, 2, 3, 1]) : plain(x), labels };
 }
 
 function train(work) {
   const { x, labels } = modelInput(work);
-  const oneHot = tf.tidy(() => tf.cast(tf.oneHot(tf.tensor1d(labels, "int32"), 10), "float32"));
-  const { variables, forward } = build(work.model);
+  const classes = outputShape(work.model).at(-1);
+  const oneHot = tf.tidy(() => tf.cast(tf.oneHot(tf.tensor1d(labels, "int32"), classes), "float32"));
+  const { variables, forward } = build(work.model, { training: true });
   const optimizer = tf.train.sgd(work.lr);
+  const loss = () => tf.losses.softmaxCrossEntropy(oneHot, tf.reshape(forward(x), [-1, classes]));
   const step = () => {
-    const loss = optimizer.minimize(() => tf.losses.softmaxCrossEntropy(oneHot, forward(x)), true, variables);
-    const [value] = loss.dataSync();
-    loss.dispose();
+    const result = optimizer.minimize(loss, true, variables);
+    const [value] = result.dataSync();
+    result.dispose();
     return value;
   };
   return {
@@ -120,7 +93,7 @@ function infer(work) {
   return { run: logits, outputs: () => [logits()], dispose: () => tf.dispose([x, ...variables]) };
 }
 
-const kinds = { gemm, conv, train, infer };
+const kinds = { gemm, conv, recurrent, train, infer };
 
 serve({
   about: `${tf.version.tfjs}${backend === "wasm" ? ", SIMD, 1 thread" : ""}`,

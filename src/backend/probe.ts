@@ -9,12 +9,15 @@ const RELAXED = [
   0, 253, 15, 253, 133, 2, 11,
 ];
 
+/** The kernel binaries that are shipped. `relaxed` uses fused multiply-add; `wide` does too, in tiles that suit 256-bit vectors. */
+export type Binary = "simd" | "relaxed" | "wide";
+
 function validates(bytes: number[]): boolean {
   return typeof WebAssembly === "object" && WebAssembly.validate(new Uint8Array(bytes));
 }
 
-/** The kernel binary that this engine can run, and why not a better one. */
-export function probe(): { binary: "relaxed" | "simd" | null; why: string } {
+/** The kernel binary that this engine can run as it is, and why not a better one. */
+export function probe(): { binary: Exclude<Binary, "wide"> | null; why: string } {
   if (typeof WebAssembly !== "object") return { binary: null, why: "this platform has no WebAssembly" };
   if (!validates(SIMD)) return { binary: null, why: "this engine lacks WebAssembly SIMD" };
   if (!validates(RELAXED)) return { binary: "simd", why: "this engine lacks relaxed SIMD" };

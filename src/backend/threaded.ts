@@ -160,7 +160,9 @@ interface AnyCutter {
 type AnyRow = readonly [cost: number, roles: readonly string[]];
 type PerArgument<R> = (...args: readonly number[]) => R;
 
-function cutterOf(split: AnyRow | { readonly [M in keyof AnyCutter]: PerArgument<ReturnType<AnyCutter[M]>> }): AnyCutter {
+function cutterOf(
+  split: AnyRow | { readonly [M in keyof AnyCutter]: PerArgument<ReturnType<AnyCutter[M]>> },
+): AnyCutter {
   if (!("work" in split)) {
     const [cost, roles] = split;
     const cut = cutOf(roles);

@@ -1,7 +1,7 @@
 import type { Splits } from "./threaded.js";
 import { broadcasts } from "./threaded_broadcast.js";
-import { convolutions } from "./threaded_conv.js";
 import { products } from "./threaded_products.js";
+import { ranges } from "./threaded_ranges.js";
 
 // How each kernel is cut; see Roles. The first number of a row is the nanoseconds of an element, measured on one core at about 4 GHz with
 // operands in the second-level cache. It only decides from which size on a call is worth cutting.
@@ -214,6 +214,6 @@ export const splits: Splits = {
   ...steps,
   ...broadcasts,
   ...products,
-  ...convolutions,
+  ...ranges,
   ...draws,
 };

@@ -1,4 +1,4 @@
-import { checkDType, checkNumber, checkOneOf, checkOptions } from "../check.js";
+import { checkDType, checkNoOptions, checkNumber, checkOneOf, checkOptions, type NoOptions } from "../check.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import * as ops from "../ops/activation.js";
 import { affine, div, mul, sub } from "../ops/arithmetic.js";
@@ -26,7 +26,8 @@ export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
 }
 
 /** y = x·σ(x), also called swish (Ramachandran, Zoph, Le, Searching for Activation Functions, 2017). */
-export function silu(x: Tensor): Tensor {
+export function silu(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("silu", none);
   return map(ops.siluOp, x);
 }
 
@@ -53,7 +54,8 @@ function alphaOf(op: string, options: EluOptions): number {
 }
 
 /** y = λ·elu(x, α) with λ = 1.0507… and α = 1.6732…, which keep mean 0 and variance 1 (Klambauer et al., 2017). */
-export function selu(x: Tensor): Tensor {
+export function selu(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("selu", none);
   return map(ops.seluOp, x);
 }
 
@@ -74,24 +76,28 @@ export function softplus(x: Tensor, options: SoftplusOptions = {}): Tensor {
 }
 
 /** y = ln σ(x) = −ln(1 + e^−x), without σ's rounding to 0. */
-export function logsigmoid(x: Tensor): Tensor {
+export function logsigmoid(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("logsigmoid", none);
   return map(ops.logsigmoidOp, x);
 }
 
 /** y = x·tanh(ln(1 + e^x)) (Misra, 2019). */
-export function mish(x: Tensor): Tensor {
+export function mish(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("mish", none);
   checkDType("Mish", "input", x, "float32");
   return mul(x, map(tanhOp, softplus(x)));
 }
 
 /** y = x/(1 + |x|). */
-export function softsign(x: Tensor): Tensor {
+export function softsign(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("softsign", none);
   checkDType("Softsign", "input", x, "float32");
   return div(x, affine(map(absOp, x), 1, 1));
 }
 
 /** y = x − tanh x. */
-export function tanhshrink(x: Tensor): Tensor {
+export function tanhshrink(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("tanhshrink", none);
   checkDType("Tanhshrink", "input", x, "float32");
   return sub(x, map(tanhOp, x));
 }
@@ -111,18 +117,21 @@ export function hardtanh(x: Tensor, options: HardtanhOptions = {}): Tensor {
 }
 
 /** y = min(max(x, 0), 6); the gradient is 0 on the bounds too. */
-export function relu6(x: Tensor): Tensor {
+export function relu6(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("relu6", none);
   return map(ops.relu6Op, x);
 }
 
 /** y = min(max(x + 3, 0), 6)/6. */
-export function hardsigmoid(x: Tensor): Tensor {
+export function hardsigmoid(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("hardsigmoid", none);
   checkDType("Hardsigmoid", "input", x, "float32");
   return affine(map(ops.relu6Op, affine(x, 1, 3)), 1 / 6, 0);
 }
 
 /** y = x·min(max(x + 3, 0), 6)/6 (Howard et al., Searching for MobileNetV3, 2019). */
-export function hardswish(x: Tensor): Tensor {
+export function hardswish(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("hardswish", none);
   checkDType("Hardswish", "input", x, "float32");
   return affine(mul(x, clamp(affine(x, 1, 3), 0, 6)), 1 / 6, 0);
 }
@@ -143,7 +152,8 @@ export function leakyRelu(x: Tensor, options: LeakyReluOptions = {}): Tensor {
  * y = x above 0, else weight·x (He et al., Delving Deep into Rectifiers, 2015). Shapes: weight [1], or [C] for x [N, C, …]: a slope for each
  * channel. Gradients to both, the one at 0 being weight. Errors: ShapeError if weight fits neither.
  */
-export function prelu(x: Tensor, weight: Tensor): Tensor {
+export function prelu(x: Tensor, weight: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("prelu", none);
   return apply(ops.preluOp, [x, weight], undefined)[0];
 }
 

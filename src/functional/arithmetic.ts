@@ -1,4 +1,4 @@
-import { checkNumber, checkOneOf, checkOptions } from "../check.js";
+import { checkNoOptions, checkNumber, checkOneOf, checkOptions, type NoOptions } from "../check.js";
 import * as ops from "../ops/arithmetic.js";
 import { cast } from "../ops/copy.js";
 import { Tensor } from "../tensor.js";
@@ -47,7 +47,8 @@ function difference(a: Operand, b: Operand): Tensor {
 }
 
 /** y = a · b, element by element, with broadcasting. int32 stays int32. */
-export function mul(a: Operand, b: Operand): Tensor {
+export function mul(a: Operand, b: Operand, ...none: NoOptions): Tensor {
+  checkNoOptions("mul", none);
   if (isAffine(a, b)) return ops.affine(a as Tensor, b as number, 0);
   if (isAffine(b, a)) return ops.affine(b as Tensor, a as number, 0);
   return ops.mul(...promoted("mul", a, b));
@@ -70,16 +71,19 @@ export function div(a: Operand, b: Operand, options: DivOptions = {}): Tensor {
 }
 
 /** The smaller operand, with broadcasting; NaN in either gives NaN. Where both are equal the gradient is split evenly. */
-export function minimum(a: Operand, b: Operand): Tensor {
+export function minimum(a: Operand, b: Operand, ...none: NoOptions): Tensor {
+  checkNoOptions("minimum", none);
   return ops.minimum(...promoted("minimum", a, b));
 }
 
 /** The larger operand, with broadcasting; NaN in either gives NaN. Where both are equal the gradient is split evenly. */
-export function maximum(a: Operand, b: Operand): Tensor {
+export function maximum(a: Operand, b: Operand, ...none: NoOptions): Tensor {
+  checkNoOptions("maximum", none);
   return ops.maximum(...promoted("maximum", a, b));
 }
 
 /** y = −x. int32 stays int32. */
-export function neg(x: Tensor): Tensor {
+export function neg(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("neg", none);
   return ops.neg(x.dtype === "bool" ? cast(x, "int32") : x);
 }

@@ -1,4 +1,4 @@
-import { checkInteger, checkOptions } from "../check.js";
+import { checkInteger, checkNoOptions, checkOptions, type NoOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import * as ops from "../ops/einsum.js";
 import { Tensor } from "../tensor.js";
@@ -47,6 +47,7 @@ export function tensordot(a: Tensor, b: Tensor, options: TensordotOptions = {}):
 }
 
 /** Kronecker product: every element of a times the whole of b. Shape: products of the sizes, aligned at the end. */
-export function kron(a: Tensor, b: Tensor): Tensor {
+export function kron(a: Tensor, b: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("kron", none);
   return ops.kron(a, b);
 }

@@ -1,4 +1,12 @@
-import { checkInteger, checkNumber, checkOneOf, checkOptions, checkRank } from "../check.js";
+import {
+  checkInteger,
+  checkNoOptions,
+  checkNumber,
+  checkOneOf,
+  checkOptions,
+  checkRank,
+  type NoOptions,
+} from "../check.js";
 import { makeTensor } from "../creation.js";
 import { ArgumentError } from "../errors.js";
 import { conv, convAttrs } from "../ops/conv.js";
@@ -11,7 +19,8 @@ import { adopt, type Tensor } from "../tensor.js";
 // compute. Like every result they belong to the scope that is open; `keep()` moves them out.
 
 /** Edges in all directions: 8 times the centre less its neighbours, 3 × 3. */
-export function edge(): Tensor {
+export function edge(...none: NoOptions): Tensor {
+  checkNoOptions("edge", none);
   return matrix([
     [-1, -1, -1],
     [-1, 8, -1],
@@ -20,7 +29,8 @@ export function edge(): Tensor {
 }
 
 /** The slope to the right, Sobel, 3 × 3. */
-export function sobelX(): Tensor {
+export function sobelX(...none: NoOptions): Tensor {
+  checkNoOptions("sobelX", none);
   return matrix([
     [-1, 0, 1],
     [-2, 0, 2],
@@ -29,7 +39,8 @@ export function sobelX(): Tensor {
 }
 
 /** The slope downwards, Sobel, 3 × 3. */
-export function sobelY(): Tensor {
+export function sobelY(...none: NoOptions): Tensor {
+  checkNoOptions("sobelY", none);
   return matrix([
     [-1, -2, -1],
     [0, 0, 0],
@@ -38,7 +49,8 @@ export function sobelY(): Tensor {
 }
 
 /** The centre, and its difference from the four neighbours once more, 3 × 3. */
-export function sharpen(): Tensor {
+export function sharpen(...none: NoOptions): Tensor {
+  checkNoOptions("sharpen", none);
   return matrix([
     [0, -1, 0],
     [-1, 5, -1],

@@ -1,4 +1,4 @@
-import { checkOptions } from "../check.js";
+import { checkNoOptions, checkOptions, type NoOptions } from "../check.js";
 import * as ops from "../ops/lookup.js";
 import type { Tensor } from "../tensor.js";
 
@@ -10,7 +10,8 @@ export type { Index } from "../ops/lookup.js";
  * what was read several times sums up.
  * PyTorch: the subscript x[i0, i1, …].
  */
-export function index(x: Tensor, indices: readonly ops.Index[]): Tensor {
+export function index(x: Tensor, indices: readonly ops.Index[], ...none: NoOptions): Tensor {
+  checkNoOptions("index", none);
   return ops.index(x, indices);
 }
 
@@ -26,16 +27,19 @@ export function indexPut(
 }
 
 /** The elements of the flattened x at int32 indices of any shape; negative ones count from the end. */
-export function take(x: Tensor, index: Tensor): Tensor {
+export function take(x: Tensor, index: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("take", none);
   return ops.take(x, index);
 }
 
 /** The elements where the mask is true, [count]; x and mask broadcast. */
-export function maskedSelect(x: Tensor, mask: Tensor): Tensor {
+export function maskedSelect(x: Tensor, mask: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("maskedSelect", none);
   return ops.maskedSelect(x, mask);
 }
 
 /** A copy of x whose elements under the mask are the first ones of `source`, in order. */
-export function maskedScatter(x: Tensor, mask: Tensor, source: Tensor): Tensor {
+export function maskedScatter(x: Tensor, mask: Tensor, source: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("maskedScatter", none);
   return ops.maskedScatter(x, mask, source);
 }

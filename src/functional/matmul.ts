@@ -1,4 +1,12 @@
-import { checkNumber, checkOneOf, checkOperand, checkOptions, checkRank } from "../check.js";
+import {
+  checkNoOptions,
+  checkNumber,
+  checkOneOf,
+  checkOperand,
+  checkOptions,
+  checkRank,
+  type NoOptions,
+} from "../check.js";
 import { ShapeError } from "../errors.js";
 import { add, affine } from "../ops/arithmetic.js";
 import { reshape } from "../ops/copy.js";
@@ -13,18 +21,21 @@ export type { FusedActivation } from "../ops/matmul.js";
  * y[…, i, j] = Σ_k a[…, i, k] · b[…, k, j]. A vector on the left counts as a row and on the right as a column, and that dimension
  * disappears again; leading dimensions broadcast. Transposed views are read in place. Errors: scalars; other inner sizes.
  */
-export function matmul(a: Tensor, b: Tensor): Tensor {
+export function matmul(a: Tensor, b: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("matmul", none);
   return ops.matmul(a, b);
 }
 
 /** Product of two matrices, [M, K] · [K, N] → [M, N]. */
-export function mm(a: Tensor, b: Tensor): Tensor {
+export function mm(a: Tensor, b: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("mm", none);
   checkRanks("mm", a, 2, b, 2);
   return ops.matmul(a, b, "mm");
 }
 
 /** Products of two batches of matrices, [B, M, K] · [B, K, N] → [B, M, N]; the batch does not broadcast. */
-export function bmm(a: Tensor, b: Tensor): Tensor {
+export function bmm(a: Tensor, b: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("bmm", none);
   checkRanks("bmm", a, 3, b, 3);
   if (a.shape[0] !== b.shape[0]) {
     throw new ShapeError(
@@ -36,19 +47,22 @@ export function bmm(a: Tensor, b: Tensor): Tensor {
 }
 
 /** Matrix times vector, [M, K] · [K] → [M]. */
-export function mv(a: Tensor, x: Tensor): Tensor {
+export function mv(a: Tensor, x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("mv", none);
   checkRanks("mv", a, 2, x, 1);
   return ops.matmul(a, x, "mv");
 }
 
 /** Σ_k a[k] · b[k] of two vectors; a scalar. */
-export function dot(a: Tensor, b: Tensor): Tensor {
+export function dot(a: Tensor, b: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("dot", none);
   checkRanks("dot", a, 1, b, 1);
   return ops.matmul(a, b, "dot");
 }
 
 /** y[i, j] = a[i] · b[j] of two vectors. */
-export function outer(a: Tensor, b: Tensor): Tensor {
+export function outer(a: Tensor, b: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("outer", none);
   checkRanks("outer", a, 1, b, 1);
   return ops.matmul(reshape(a, [a.numel, 1]), reshape(b, [1, b.numel]), "outer");
 }
@@ -123,7 +137,14 @@ export function linear(x: Tensor, weight: Tensor, ...rest: BiasAndOptions<Linear
  * y[…, o] = Σ_ij x1[…, i] · W[o, i, j] · x2[…, j] + b[o]; x1 [..., in1] and x2 [..., in2] of equal leading dimensions,
  * weight W [out, in1, in2], bias b [out] or null, y [..., out]. Errors: other feature counts or leading dimensions.
  */
-export function bilinear(x1: Tensor, x2: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+export function bilinear(
+  x1: Tensor,
+  x2: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  ...none: NoOptions
+): Tensor {
+  checkNoOptions("bilinear", [bias, ...none]);
   checkRank("Bilinear", "weight", weight.shape, 3);
   const [out, in1, in2] = weight.shape as [number, number, number];
   const lead = x1.shape.slice(0, -1);

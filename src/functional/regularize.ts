@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions } from "../check.js";
+import { checkNoOptions, checkNumber, checkOptions, type NoOptions } from "../check.js";
 import { add, affine, div, minimum, mul } from "../ops/arithmetic.js";
 import { constant } from "../ops/copy.js";
 import { sum } from "../ops/reduce.js";
@@ -41,12 +41,14 @@ export function clipGradValue(grads: Tensor | Iterable<Tensor>, options: { clipV
 }
 
 /** Σ |p| over all elements of the parameters, to be added to a loss; the gradient is sgn(p). 0 for no parameters. */
-export function l1Penalty(params: Tensor | Iterable<Tensor>): Tensor {
+export function l1Penalty(params: Tensor | Iterable<Tensor>, ...none: NoOptions): Tensor {
+  checkNoOptions("l1Penalty", none);
   return penalty("l1Penalty", params, (p) => map(absOp, p));
 }
 
 /** Σ p² over all elements of the parameters, to be added to a loss; the gradient is 2p. 0 for no parameters. */
-export function l2Penalty(params: Tensor | Iterable<Tensor>): Tensor {
+export function l2Penalty(params: Tensor | Iterable<Tensor>, ...none: NoOptions): Tensor {
+  checkNoOptions("l2Penalty", none);
   return penalty("l2Penalty", params, (p) => map(squareOp, p));
 }
 

@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions } from "../check.js";
+import { checkNoOptions, checkNumber, checkOptions, type NoOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import { compare, ltOp, where } from "../ops/compare.js";
 import { cast, clone } from "../ops/copy.js";
@@ -8,37 +8,44 @@ import { Tensor } from "../tensor.js";
 import { float, type Operand, promoted } from "./operand.js";
 
 /** y = max(x, 0); the gradient at 0 is 0, NaN stays NaN. */
-export function relu(x: Tensor): Tensor {
+export function relu(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("relu", none);
   return ops.relu(x);
 }
 
 /** y = |x|; the gradient at 0 is 0. int32 stays int32. */
-export function abs(x: Tensor): Tensor {
+export function abs(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("abs", none);
   return ops.map(ops.absOp, x.dtype === "bool" ? cast(x, "int32") : x);
 }
 
 /** y = 1, 0 or −1 by the sign of x, 0 for NaN; the gradient is 0. int32 stays int32. */
-export function sign(x: Tensor): Tensor {
+export function sign(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("sign", none);
   return ops.map(ops.signOp, x.dtype === "bool" ? cast(x, "int32") : x);
 }
 
 /** y = √x, NaN below 0. */
-export function sqrt(x: Tensor): Tensor {
+export function sqrt(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("sqrt", none);
   return ops.map(ops.sqrtOp, float(x));
 }
 
 /** y = 1/√x. */
-export function rsqrt(x: Tensor): Tensor {
+export function rsqrt(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("rsqrt", none);
   return ops.map(ops.rsqrtOp, float(x));
 }
 
 /** y = 1/x. */
-export function reciprocal(x: Tensor): Tensor {
+export function reciprocal(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("reciprocal", none);
   return ops.map(ops.reciprocalOp, float(x));
 }
 
 /** y = x². */
-export function square(x: Tensor): Tensor {
+export function square(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("square", none);
   return ops.map(ops.squareOp, float(x));
 }
 
@@ -50,17 +57,20 @@ function rounded(op: Rounding, x: Tensor): Tensor {
 }
 
 /** The largest integer ≤ x; the gradient is 0. */
-export function floor(x: Tensor): Tensor {
+export function floor(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("floor", none);
   return rounded(ops.floorOp, x);
 }
 
 /** The smallest integer ≥ x; the gradient is 0. */
-export function ceil(x: Tensor): Tensor {
+export function ceil(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("ceil", none);
   return rounded(ops.ceilOp, x);
 }
 
 /** The nearest integer, halves to the even one; the gradient is 0. */
-export function round(x: Tensor): Tensor {
+export function round(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("round", none);
   return rounded(ops.roundOp, x);
 }
 

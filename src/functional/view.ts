@@ -1,4 +1,4 @@
-import { checkInteger, checkOneOf, checkOptions } from "../check.js";
+import { checkInteger, checkNoOptions, checkOneOf, checkOptions, type NoOptions } from "../check.js";
 import { ShapeError } from "../errors.js";
 import * as copy from "../ops/copy.js";
 import { expand } from "../ops/reduce.js";
@@ -16,7 +16,8 @@ export function view(x: Tensor, options: { shape: Shape }): Tensor {
 }
 
 /** All elements in one dimension; a view where the layout allows it. */
-export function ravel(x: Tensor): Tensor {
+export function ravel(x: Tensor, ...none: NoOptions): Tensor {
+  checkNoOptions("ravel", none);
   return copy.reshape(x, [-1]);
 }
 
@@ -119,7 +120,8 @@ export function broadcastTo(x: Tensor, options: { shape: Shape }): Tensor {
 }
 
 /** All tensors stretched to their common shape. Views. */
-export function broadcastTensors(tensors: readonly Tensor[]): readonly Tensor[] {
+export function broadcastTensors(tensors: readonly Tensor[], ...none: NoOptions): readonly Tensor[] {
+  checkNoOptions("broadcastTensors", none);
   const shape = tensors.reduce<number[]>((s, t) => broadcastShapes("broadcastTensors", s, t.shape), []);
   return tensors.map((t) => expand(t, shape));
 }

@@ -1,4 +1,4 @@
-import { checkInteger, checkNumber, checkOneOf, checkOptions, checkRank } from "../check.js";
+import { checkInteger, checkNumber, checkOneOf, checkOptions, checkRank, type NoOptions } from "../check.js";
 import { full } from "../creation.js";
 import { ArgumentError } from "../errors.js";
 import * as F from "../functional/index.js";
@@ -250,8 +250,9 @@ export class Threshold extends Module {
   constructor(
     readonly threshold: number,
     readonly value: number,
+    ...none: NoOptions
   ) {
-    super();
+    super(...none);
     checkNumber("Threshold", "threshold", threshold);
     checkNumber("Threshold", "value", value);
   }

@@ -3,7 +3,7 @@ import { makeTensor } from "../creation.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { mean } from "../functional/reduce.js";
 import { add, affine } from "../ops/arithmetic.js";
-import { attention } from "../ops/attention.js";
+import { attention, packedAttention } from "../ops/attention.js";
 import { logicalNot, logicalOr } from "../ops/compare.js";
 import { cat, constant, permute, reshape, transpose } from "../ops/copy.js";
 import { maskedFill } from "../ops/mask.js";
@@ -151,21 +151,44 @@ export class MultiheadAttention extends Module {
       past + (key?.size(positions) ?? 0),
       options,
     );
-    const [q, own] = this.project(query, key, value, positions);
-    const [k, v] = cache === null ? own! : own === null ? cache.all() : cache.append(...own);
     const scale = 1 / Math.sqrt(this.headDim);
     const p = this.training ? this.dropout : 0;
+    if (!needWeights && cache === null && this.packs(query, key, value)) {
+      const y = this.packedAttention(query, masks, { scale, diagonal: isCausal ? 0 : null }, p);
+      return [this.outProj.forward(y), null];
+    }
+    const [q, own] = this.project(query, key, value, positions);
+    const [k, v] = cache === null ? own! : own === null ? cache.all() : cache.append(...own);
     const diagonal = isCausal ? (own === null ? 0 : past) : null;
     if (!needWeights) {
-      const allow = masks.hidden && logicalNot(masks.hidden);
-      const dropped = { p, generator: defaultGenerator };
-      const y = attention(q, k, v, { bias: masks.bias, allow }, { scale, diagonal }, dropped);
+      const y = attention(q, k, v, allowed(masks), { scale, diagonal }, { p, generator: defaultGenerator });
       return [this.output(y, query), null];
     }
     const weights = attentionWeights(q, k, masks, scale, diagonal);
     const kept = p === 0 ? weights : dropout(weights, p, defaultGenerator);
     const shown = averageAttnWeights ? mean(kept, { dim: 1 }) : kept;
     return [this.output(matmul(kept, v), query), batched ? shown : reshape(shown, shown.shape.slice(1))];
+  }
+
+  /** Whether queries, keys and values are one projection of one input. */
+  private packs(query: Tensor, key: Tensor | null, value: Tensor | null): boolean {
+    const extended = this.biasK !== null || this.addZeroAttn;
+    return this.inProjWeight !== null && query === key && key === value && !extended;
+  }
+
+  /** The heads' results side by side, in the layout of x. */
+  private packedAttention(
+    x: Tensor,
+    masks: Masks,
+    attrs: { readonly scale: number; readonly diagonal: number | null },
+    p: number,
+  ): Tensor {
+    const batched = x.ndim === 3 ? x : unsqueeze(x, 1);
+    const projections = linear(batched, this.inProjWeight!, this.inProjBias);
+    const layout = { heads: this.numHeads, batchFirst: x.ndim === 3 && this.batchFirst };
+    const dropped = { p, generator: defaultGenerator };
+    const y = packedAttention(projections, allowed(masks), { ...attrs, ...layout }, dropped);
+    return x.ndim === 3 ? y : reshape(y, x.shape);
   }
 
   private checkInputs(query: Tensor, key: Tensor | null, value: Tensor | null, cache: KeyValueCache | null): void {
@@ -278,6 +301,11 @@ export class MultiheadAttention extends Module {
     include("keyPaddingMask", keyPaddingMask, n === 1 ? [[keys], [1, keys]] : [[n, keys]], [n, 1, 1]);
     return { hidden, bias };
   }
+}
+
+/** Masks as the fused op takes them. */
+function allowed({ hidden, bias }: Masks): { readonly bias: Tensor | null; readonly allow: Tensor | null } {
+  return { bias, allow: hidden && logicalNot(hidden) };
 }
 
 /** softmax(scale · q kᵀ + masks), [N, H, L, S]. */

@@ -1,4 +1,4 @@
-import { checkDType, checkInteger, checkOneOf, checkOptions } from "../check.js";
+import { checkDType, checkInteger, checkOneOf, checkOptions, type NoOptions } from "../check.js";
 import { ShapeError } from "../errors.js";
 import { add } from "../ops/arithmetic.js";
 import { reshape, transpose } from "../ops/copy.js";
@@ -25,8 +25,9 @@ abstract class ScoredAttention extends Module {
   constructor(
     readonly queryDim: number,
     readonly keyDim: number,
+    ...none: NoOptions
   ) {
-    super();
+    super(...none);
     checkInteger(new.target.name, "queryDim", queryDim, 1);
     checkInteger(new.target.name, "keyDim", keyDim, 1);
   }
@@ -83,8 +84,8 @@ export class AdditiveAttention extends ScoredAttention {
   readonly keyProj: Linear;
   readonly scoreProj: Linear;
 
-  constructor(queryDim: number, keyDim: number, hiddenDim: number) {
-    super(queryDim, keyDim);
+  constructor(queryDim: number, keyDim: number, hiddenDim: number, ...none: NoOptions) {
+    super(queryDim, keyDim, ...none);
     checkInteger("AdditiveAttention", "hiddenDim", hiddenDim, 1);
     this.queryProj = new Linear(queryDim, hiddenDim, { bias: false });
     this.keyProj = new Linear(keyDim, hiddenDim);

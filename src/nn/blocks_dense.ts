@@ -1,5 +1,5 @@
 // Densely connected layers (Huang et al., Densely Connected Convolutional Networks, 2017). N batch, H and W the image.
-import { checkInteger, checkOptions } from "../check.js";
+import { checkInteger, checkOptions, type NoOptions } from "../check.js";
 import { avgPool2d } from "../functional/avgpool.js";
 import { cat } from "../functional/copy.js";
 import { dropout } from "../functional/random.js";
@@ -89,8 +89,8 @@ export class TransitionLayer extends Module {
   readonly norm: BatchNorm2d;
   readonly conv: Conv2d;
 
-  constructor(inChannels: number, outChannels: number) {
-    super();
+  constructor(inChannels: number, outChannels: number, ...none: NoOptions) {
+    super(...none);
     checkInteger("TransitionLayer", "inChannels", inChannels, 1);
     checkInteger("TransitionLayer", "outChannels", outChannels, 1);
     this.norm = new BatchNorm2d(inChannels);

@@ -1,9 +1,11 @@
-import { relu } from "../functional/unary.js";
+import { checkOptions } from "../check.js";
 import type { Tensor } from "../tensor.js";
 import type { Sizes } from "../types.js";
 import { Branches } from "./blocks.js";
 import { Sequential } from "./container.js";
 import { Conv2d, type ConvModuleOptions } from "./conv.js";
+import { convNorm, foldConv } from "./fuse.js";
+import type { Identity } from "./linear.js";
 import { Module } from "./module.js";
 import { BatchNorm2d } from "./norm_batch.js";
 import { MaxPool2d } from "./pool.js";
@@ -13,8 +15,8 @@ import { MaxPool2d } from "./pool.js";
  * Inception Architecture, 2016). Shapes: x [N, inChannels, H, W] → y [N, outChannels, H', W']. Options are Conv2d's. Keys: conv, bn.
  */
 export class BasicConv2d extends Module {
-  readonly conv: Conv2d;
-  readonly bn: BatchNorm2d;
+  conv: Conv2d;
+  bn: BatchNorm2d | Identity;
 
   constructor(
     inChannels: number,
@@ -28,7 +30,11 @@ export class BasicConv2d extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return relu(this.bn.forward(this.conv.forward(x)));
+    return convNorm(this.conv, this.bn, x, { activation: "relu" });
+  }
+
+  override foldNorms(): void {
+    [this.conv, this.bn] = foldConv(this.conv, this.bn);
   }
 }
 
@@ -52,7 +58,9 @@ export interface InceptionChannels {
 export class InceptionBlock extends Branches {
   readonly outChannels: number;
 
-  constructor(inChannels: number, { one, three, five, pool }: InceptionChannels) {
+  constructor(inChannels: number, channels: InceptionChannels) {
+    checkOptions("InceptionBlock", channels, ["one", "three", "five", "pool"]);
+    const { one, three, five, pool } = channels;
     const reduced = ([reduce, out]: readonly [number, number]): Sequential =>
       new Sequential(new BasicConv2d(inChannels, reduce, 1), new BasicConv2d(reduce, out, 3, { padding: 1 }));
     super({

@@ -1,7 +1,6 @@
 // The blocks of networks for small devices. N batch, H and W the image, which a stride divides.
-import { checkInteger } from "../check.js";
+import { checkInteger, type NoOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
-import { add } from "../functional/arithmetic.js";
 import { cat } from "../functional/copy.js";
 import { channelShuffle } from "../functional/shuffle.js";
 import { chunk } from "../functional/view.js";
@@ -23,8 +22,8 @@ export class InvertedResidual extends Module {
   /** Whether x is added. */
   readonly useResConnect: boolean;
 
-  constructor(inChannels: number, outChannels: number, stride: number, expandRatio: number) {
-    super();
+  constructor(inChannels: number, outChannels: number, stride: number, expandRatio: number, ...none: NoOptions) {
+    super(...none);
     checkInteger("InvertedResidual", "inChannels", inChannels, 1);
     checkInteger("InvertedResidual", "outChannels", outChannels, 1);
     checkInteger("InvertedResidual", "stride", stride, 1, 2);
@@ -43,8 +42,7 @@ export class InvertedResidual extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const y = this.conv.forward(x);
-    return this.useResConnect ? add(x, y) : y;
+    return this.conv.forward(x, this.useResConnect ? { residual: x } : undefined);
   }
 }
 
@@ -59,8 +57,8 @@ export class ShuffleUnit extends Module {
   readonly branch2: Sequential;
   readonly stride: number;
 
-  constructor(inChannels: number, outChannels: number, stride: number) {
-    super();
+  constructor(inChannels: number, outChannels: number, stride: number, ...none: NoOptions) {
+    super(...none);
     checkInteger("ShuffleUnit", "inChannels", inChannels, 1);
     checkInteger("ShuffleUnit", "outChannels", outChannels, 1);
     this.stride = checkInteger("ShuffleUnit", "stride", stride, 1, 2);

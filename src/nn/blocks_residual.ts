@@ -1,10 +1,10 @@
 // The two blocks of residual networks. N batch, H and W the image, which a stride divides.
 import { checkInteger, checkOptions } from "../check.js";
-import { add } from "../functional/arithmetic.js";
-import { relu } from "../functional/unary.js";
 import type { Tensor } from "../tensor.js";
 import { Conv2dNormActivation, type Layer } from "./blocks.js";
 import { Conv2d } from "./conv.js";
+import { convNorm, foldConv } from "./fuse.js";
+import type { Identity } from "./linear.js";
 import { checkModule, Module } from "./module.js";
 import { BatchNorm2d } from "./norm_batch.js";
 
@@ -42,10 +42,10 @@ function projection(op: string, from: number, to: number, { stride = 1, downsamp
 export class BasicBlock extends Module {
   /** Output channels for one of `channels`. */
   static readonly expansion = 1;
-  readonly conv1: Conv2d;
-  readonly bn1: BatchNorm2d;
-  readonly conv2: Conv2d;
-  readonly bn2: BatchNorm2d;
+  conv1: Conv2d;
+  bn1: BatchNorm2d | Identity;
+  conv2: Conv2d;
+  bn2: BatchNorm2d | Identity;
   readonly downsample: Layer | null;
 
   constructor(inChannels: number, channels: number, options: BasicBlockOptions = {}) {
@@ -62,9 +62,14 @@ export class BasicBlock extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const inner = relu(this.bn1.forward(this.conv1.forward(x)));
-    const y = this.bn2.forward(this.conv2.forward(inner));
-    return relu(add(y, this.downsample === null ? x : this.downsample.forward(x)));
+    const residual = this.downsample === null ? x : this.downsample.forward(x);
+    const inner = convNorm(this.conv1, this.bn1, x, { activation: "relu" });
+    return convNorm(this.conv2, this.bn2, inner, { activation: "relu", residual });
+  }
+
+  override foldNorms(): void {
+    [this.conv1, this.bn1] = foldConv(this.conv1, this.bn1);
+    [this.conv2, this.bn2] = foldConv(this.conv2, this.bn2);
   }
 }
 
@@ -78,12 +83,12 @@ export class BasicBlock extends Module {
 export class Bottleneck extends Module {
   /** Output channels for one of `channels`. */
   static readonly expansion = 4;
-  readonly conv1: Conv2d;
-  readonly bn1: BatchNorm2d;
-  readonly conv2: Conv2d;
-  readonly bn2: BatchNorm2d;
-  readonly conv3: Conv2d;
-  readonly bn3: BatchNorm2d;
+  conv1: Conv2d;
+  bn1: BatchNorm2d | Identity;
+  conv2: Conv2d;
+  bn2: BatchNorm2d | Identity;
+  conv3: Conv2d;
+  bn3: BatchNorm2d | Identity;
   readonly downsample: Layer | null;
 
   constructor(inChannels: number, channels: number, options: BottleneckOptions = {}) {
@@ -107,9 +112,15 @@ export class Bottleneck extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const narrow = relu(this.bn1.forward(this.conv1.forward(x)));
-    const inner = relu(this.bn2.forward(this.conv2.forward(narrow)));
-    const y = this.bn3.forward(this.conv3.forward(inner));
-    return relu(add(y, this.downsample === null ? x : this.downsample.forward(x)));
+    const residual = this.downsample === null ? x : this.downsample.forward(x);
+    const narrow = convNorm(this.conv1, this.bn1, x, { activation: "relu" });
+    const inner = convNorm(this.conv2, this.bn2, narrow, { activation: "relu" });
+    return convNorm(this.conv3, this.bn3, inner, { activation: "relu", residual });
+  }
+
+  override foldNorms(): void {
+    [this.conv1, this.bn1] = foldConv(this.conv1, this.bn1);
+    [this.conv2, this.bn2] = foldConv(this.conv2, this.bn2);
+    [this.conv3, this.bn3] = foldConv(this.conv3, this.bn3);
   }
 }

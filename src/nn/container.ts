@@ -1,8 +1,15 @@
+import type { NoOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
+import { declareFusing, type Epilogue, finished, forwardWith, fusedActivation, NO_EPILOGUE } from "./epilogue.js";
+import { foldPair } from "./fuse.js";
+import { Identity } from "./linear.js";
 import { checkModule, Module } from "./module.js";
 
-/** Runs modules one after the other: y = f_n(… f_2(f_1(x))). Keys are "0", "1", … */
+/**
+ * Runs modules one after the other: y = f_n(… f_2(f_1(x))). Keys are "0", "1", … A relu behind a convolution or a linear layer is applied
+ * by that layer, in the same pass.
+ */
 export class Sequential<I = Tensor, O = Tensor> extends Module {
   private readonly layers: Module[];
 
@@ -39,19 +46,52 @@ export class Sequential<I = Tensor, O = Tensor> extends Module {
     for (const [i, layer] of this.layers.entries()) yield [String(i), layer];
   }
 
-  forward(x: I): O {
+  /** The epilogue is left to the last module. */
+  forward(x: I, epilogue: Epilogue = NO_EPILOGUE): O {
+    const { layers } = this;
     let y: unknown = x;
-    for (const layer of this.layers) y = layer.forward(y);
-    return y as O;
+    let pending = epilogue;
+    for (let i = 0; i < layers.length; ) {
+      const layer = layers[i]!;
+      const next = this.behind(i);
+      const activation = fusedActivation(layer, layers[next]);
+      if (activation !== null) {
+        y = forwardWith(layer, y, { activation });
+        i = this.behind(next);
+      } else {
+        const last = next === layers.length;
+        y = forwardWith(layer, y, last ? pending : NO_EPILOGUE);
+        if (last) pending = NO_EPILOGUE;
+        i = next;
+      }
+    }
+    return finished(y, pending) as O;
+  }
+
+  override foldNorms(): void {
+    const { layers } = this;
+    for (let i = 0; i < layers.length; i++) {
+      const next = this.behind(i);
+      const pair = next < layers.length ? foldPair(layers[i]!, layers[next]!) : null;
+      if (pair !== null) [layers[i], layers[next]] = pair;
+    }
+  }
+
+  /** The place of the next module behind the i-th that does something. */
+  private behind(i: number): number {
+    let next = i + 1;
+    while (next < this.layers.length && this.layers[next]!.forward === Identity.prototype.forward) next++;
+    return next;
   }
 }
+declareFusing(Sequential);
 
 /** A list of modules whose parameters are found; it has no `forward` of its own. Keys are "0", "1", … */
 export class ModuleList<M extends Module = Module> extends Module {
   private readonly items: M[];
 
-  constructor(modules: Iterable<M> = []) {
-    super();
+  constructor(modules: Iterable<M> = [], ...none: NoOptions) {
+    super(...none);
     this.items = [...modules];
     this.items.forEach((m, i) => {
       checkModule("ModuleList", `module ${i}`, m);
@@ -109,8 +149,8 @@ export class ModuleList<M extends Module = Module> extends Module {
 export class ModuleDict<M extends Module = Module> extends Module {
   private readonly items = new Map<string, M>();
 
-  constructor(modules: Readonly<Record<string, M>> | Iterable<readonly [string, M]> = {}) {
-    super();
+  constructor(modules: Readonly<Record<string, M>> | Iterable<readonly [string, M]> = {}, ...none: NoOptions) {
+    super(...none);
     const entries = Symbol.iterator in modules ? modules : Object.entries(modules);
     for (const [name, module] of entries) this.set(name, module);
   }

@@ -4,6 +4,7 @@ import { pad } from "../ops/pad.js";
 import type { Tensor } from "../tensor.js";
 import type { Sizes } from "../types.js";
 import { ConvolutionBase } from "./convolution.js";
+import { declareFusing, type Epilogue, NO_EPILOGUE } from "./epilogue.js";
 
 const PADDING_MODES = ["zeros", "reflect", "replicate", "circular"] as const;
 
@@ -15,7 +16,7 @@ export interface ConvModuleOptions extends ConvOptions {
 }
 
 /** What the convolutions over one, two and three dimensions share. */
-abstract class Convolution extends ConvolutionBase {
+export abstract class Convolution extends ConvolutionBase {
   readonly paddingMode: (typeof PADDING_MODES)[number];
 
   constructor(
@@ -36,15 +37,18 @@ abstract class Convolution extends ConvolutionBase {
     this.paddingMode = paddingMode;
   }
 
-  forward(x: Tensor): Tensor {
-    if (this.paddingMode === "zeros") return conv(x, this.weight, this.bias, this.attrs);
-    const { padding } = this.attrs;
+  /** The epilogue is applied in the same pass. */
+  forward(x: Tensor, { activation, residual }: Epilogue = NO_EPILOGUE): Tensor {
+    const { weight, bias, attrs } = this;
+    if (this.paddingMode === "zeros") return conv(x, weight, bias, attrs, activation, residual);
+    const { padding } = attrs;
     const lead = x.ndim - padding.length;
     const pads = x.shape.map((_, d) => padding[d - lead] ?? ([0, 0] as const));
     const padded = pad(x, pads, this.paddingMode, 0, this.op);
-    return conv(padded, this.weight, this.bias, { ...this.attrs, padding: padding.map(() => [0, 0]) });
+    return conv(padded, weight, bias, { ...attrs, padding: padding.map(() => [0, 0]) }, activation, residual);
   }
 }
+declareFusing(Convolution);
 
 /**
  * Convolution over one dimension; see `functional.conv1d`. Shapes: x [N, inChannels, L] or [inChannels, L] → y [N, outChannels, L'] or

@@ -7,8 +7,8 @@ import { type Parameter, uninitialised } from "./parameter.js";
 
 /** What convolutions and transposed convolutions over one to three dimensions share: sizes, weight, bias. */
 export abstract class ConvolutionBase extends Module {
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
+  weight: Parameter;
+  bias: Parameter | null;
 
   constructor(
     protected readonly op: string,

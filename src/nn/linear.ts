@@ -1,4 +1,12 @@
-import { checkDType, checkInteger, checkNumber, checkOptions, checkRank, checkTuple } from "../check.js";
+import {
+  checkDType,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkRank,
+  checkTuple,
+  type NoOptions,
+} from "../check.js";
 import { zeros } from "../creation.js";
 import { ShapeError } from "../errors.js";
 import { ge } from "../functional/compare.js";
@@ -6,10 +14,12 @@ import { flatten } from "../functional/copy.js";
 import { max } from "../functional/extrema.js";
 import * as F from "../functional/matmul.js";
 import { unflatten } from "../functional/view.js";
+import { linear } from "../ops/matmul.js";
 import { noGrad, scope } from "../scoping.js";
 import { formatShape, sameShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
+import { declareFusing, type Epilogue, finish, NO_EPILOGUE } from "./epilogue.js";
 import { kaimingUniform_, uniform_ } from "./init.js";
 import { Module } from "./module.js";
 import { Parameter, uninitialised } from "./parameter.js";
@@ -24,8 +34,8 @@ export interface LinearModuleOptions {
  * bias [outFeatures]; both begin uniform in ±1/√inFeatures.
  */
 export class Linear extends Module {
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
+  weight: Parameter;
+  bias: Parameter | null;
 
   constructor(
     readonly inFeatures: number,
@@ -47,10 +57,15 @@ export class Linear extends Module {
     if (this.bias !== null) drawUniform(this.bias, this.inFeatures);
   }
 
-  forward(x: Tensor): Tensor {
-    return F.linear(x, this.weight, this.bias);
+  /** An epilogue of a relu alone is applied in the same pass. */
+  forward(x: Tensor, epilogue: Epilogue = NO_EPILOGUE): Tensor {
+    if (epilogue.activation === "relu" && !epilogue.residual) {
+      return linear(x, this.weight, this.bias, { activation: "relu" });
+    }
+    return finish(linear(x, this.weight, this.bias), epilogue);
   }
 }
+declareFusing(Linear);
 
 /** Uniform in ±1/√fan. */
 function drawUniform(t: Tensor, fan: number): void {
@@ -245,8 +260,9 @@ export class Unflatten extends Module {
   constructor(
     readonly dim: number,
     readonly sizes: Shape,
+    ...none: NoOptions
   ) {
-    super();
+    super(...none);
     checkInteger("Unflatten", "dim", dim, -(2 ** 31));
     checkTuple("Unflatten", "sizes", sizes, sizes.length, -1);
   }

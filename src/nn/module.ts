@@ -1,3 +1,4 @@
+import { checkNoOptions, type NoOptions } from "../check.js";
 import { ArgumentError, StateDictError } from "../errors.js";
 import { copyInto } from "../ops/copy.js";
 import { formatShape, sameShape } from "../shape.js";
@@ -30,6 +31,11 @@ export interface HookHandle {
 export abstract class Module {
   /** True while training: dropout drops, batch norm uses the batch. */
   training = true;
+
+  /** What a subclass without parameters of its own is given ends here: options that nobody reads are refused. */
+  constructor(...none: NoOptions) {
+    checkNoOptions(new.target.name, none);
+  }
 
   /** Computes the output; every subclass chooses its own arguments and result. */
   abstract forward(...args: readonly unknown[]): unknown;
@@ -162,6 +168,12 @@ export abstract class Module {
     for (const parameter of this.parameters()) parameter.requiresGrad_(on);
     return this;
   }
+
+  /**
+   * Folds batch normalisations among this module's own layers into the layers before them. Classes that have such pairs implement it;
+   * `nn.utils.fuse` calls it on every module of a copy.
+   */
+  foldNorms(): void {}
 
   /** Runs `hook` after every `forward` of this module. */
   registerForwardHook(hook: ForwardHook): HookHandle {

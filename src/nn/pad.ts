@@ -1,4 +1,4 @@
-import { checkNumber, checkTuple } from "../check.js";
+import { checkNumber, checkTuple, type NoOptions } from "../check.js";
 import { ShapeError } from "../errors.js";
 import { type PadMode, pad, resolvePads } from "../ops/pad.js";
 import { formatShape } from "../shape.js";
@@ -18,8 +18,9 @@ abstract class Pad extends Module {
     private readonly mode: PadMode,
     padding: Padding,
     readonly value = 0,
+    ...none: NoOptions
   ) {
-    super();
+    super(...none);
     this.padding = checkTuple(op, "padding", padding, 2 * rank, -(2 ** 31));
     checkNumber(op, "value", value);
   }
@@ -38,22 +39,22 @@ abstract class Pad extends Module {
 
 /** Surrounds the last dimension of x [.., L] with `value`. Any dtype. Errors: ShapeError if more is cut off than there is. */
 export class ConstantPad1d extends Pad {
-  constructor(padding: Padding, value: number) {
-    super("ConstantPad1d", 1, "constant", padding, value);
+  constructor(padding: Padding, value: number, ...none: NoOptions) {
+    super("ConstantPad1d", 1, "constant", padding, value, ...none);
   }
 }
 
 /** Surrounds the last two dimensions of x [.., H, W] with `value`. Any dtype. Errors: ShapeError if more is cut off than there is. */
 export class ConstantPad2d extends Pad {
-  constructor(padding: Padding, value: number) {
-    super("ConstantPad2d", 2, "constant", padding, value);
+  constructor(padding: Padding, value: number, ...none: NoOptions) {
+    super("ConstantPad2d", 2, "constant", padding, value, ...none);
   }
 }
 
 /** Surrounds the last three dimensions of x [.., D, H, W] with `value`. Any dtype. Errors: ShapeError if more is cut off than there is. */
 export class ConstantPad3d extends Pad {
-  constructor(padding: Padding, value: number) {
-    super("ConstantPad3d", 3, "constant", padding, value);
+  constructor(padding: Padding, value: number, ...none: NoOptions) {
+    super("ConstantPad3d", 3, "constant", padding, value, ...none);
   }
 }
 
@@ -62,15 +63,15 @@ export class ConstantPad3d extends Pad {
  * PyTorch: from 2.1 on.
  */
 export class ZeroPad1d extends Pad {
-  constructor(padding: Padding) {
-    super("ZeroPad1d", 1, "constant", padding);
+  constructor(padding: Padding, ...none: NoOptions) {
+    super("ZeroPad1d", 1, "constant", padding, 0, ...none);
   }
 }
 
 /** Surrounds the last two dimensions of x [.., H, W] with zeros. Any dtype. Errors: ShapeError if more is cut off than there is. */
 export class ZeroPad2d extends Pad {
-  constructor(padding: Padding) {
-    super("ZeroPad2d", 2, "constant", padding);
+  constructor(padding: Padding, ...none: NoOptions) {
+    super("ZeroPad2d", 2, "constant", padding, 0, ...none);
   }
 }
 
@@ -79,8 +80,8 @@ export class ZeroPad2d extends Pad {
  * PyTorch: from 2.1 on.
  */
 export class ZeroPad3d extends Pad {
-  constructor(padding: Padding) {
-    super("ZeroPad3d", 3, "constant", padding);
+  constructor(padding: Padding, ...none: NoOptions) {
+    super("ZeroPad3d", 3, "constant", padding, 0, ...none);
   }
 }
 
@@ -89,8 +90,8 @@ export class ZeroPad3d extends Pad {
  * Errors: ShapeError if a side needs more than size − 1.
  */
 export class ReflectionPad1d extends Pad {
-  constructor(padding: Padding) {
-    super("ReflectionPad1d", 1, "reflect", padding);
+  constructor(padding: Padding, ...none: NoOptions) {
+    super("ReflectionPad1d", 1, "reflect", padding, 0, ...none);
   }
 }
 
@@ -99,8 +100,8 @@ export class ReflectionPad1d extends Pad {
  * Errors: ShapeError if a side needs more than size − 1.
  */
 export class ReflectionPad2d extends Pad {
-  constructor(padding: Padding) {
-    super("ReflectionPad2d", 2, "reflect", padding);
+  constructor(padding: Padding, ...none: NoOptions) {
+    super("ReflectionPad2d", 2, "reflect", padding, 0, ...none);
   }
 }
 
@@ -109,29 +110,29 @@ export class ReflectionPad2d extends Pad {
  * Errors: ShapeError if a side needs more than size − 1.
  */
 export class ReflectionPad3d extends Pad {
-  constructor(padding: Padding) {
-    super("ReflectionPad3d", 3, "reflect", padding);
+  constructor(padding: Padding, ...none: NoOptions) {
+    super("ReflectionPad3d", 3, "reflect", padding, 0, ...none);
   }
 }
 
 /** Continues x [N, C, L] or [C, L] by the elements at its edge. */
 export class ReplicationPad1d extends Pad {
-  constructor(padding: Padding) {
-    super("ReplicationPad1d", 1, "replicate", padding);
+  constructor(padding: Padding, ...none: NoOptions) {
+    super("ReplicationPad1d", 1, "replicate", padding, 0, ...none);
   }
 }
 
 /** Continues x [N, C, H, W] or [C, H, W] by the elements at its edge. */
 export class ReplicationPad2d extends Pad {
-  constructor(padding: Padding) {
-    super("ReplicationPad2d", 2, "replicate", padding);
+  constructor(padding: Padding, ...none: NoOptions) {
+    super("ReplicationPad2d", 2, "replicate", padding, 0, ...none);
   }
 }
 
 /** Continues x [N, C, D, H, W] or [C, D, H, W] by the elements at its edge. */
 export class ReplicationPad3d extends Pad {
-  constructor(padding: Padding) {
-    super("ReplicationPad3d", 3, "replicate", padding);
+  constructor(padding: Padding, ...none: NoOptions) {
+    super("ReplicationPad3d", 3, "replicate", padding, 0, ...none);
   }
 }
 
@@ -140,8 +141,8 @@ export class ReplicationPad3d extends Pad {
  * PyTorch: from 2.1 on.
  */
 export class CircularPad1d extends Pad {
-  constructor(padding: Padding) {
-    super("CircularPad1d", 1, "circular", padding);
+  constructor(padding: Padding, ...none: NoOptions) {
+    super("CircularPad1d", 1, "circular", padding, 0, ...none);
   }
 }
 
@@ -150,8 +151,8 @@ export class CircularPad1d extends Pad {
  * PyTorch: from 2.1 on.
  */
 export class CircularPad2d extends Pad {
-  constructor(padding: Padding) {
-    super("CircularPad2d", 2, "circular", padding);
+  constructor(padding: Padding, ...none: NoOptions) {
+    super("CircularPad2d", 2, "circular", padding, 0, ...none);
   }
 }
 
@@ -160,7 +161,7 @@ export class CircularPad2d extends Pad {
  * PyTorch: from 2.1 on.
  */
 export class CircularPad3d extends Pad {
-  constructor(padding: Padding) {
-    super("CircularPad3d", 3, "circular", padding);
+  constructor(padding: Padding, ...none: NoOptions) {
+    super("CircularPad3d", 3, "circular", padding, 0, ...none);
   }
 }

@@ -1,4 +1,4 @@
-import { checkOptions } from "../check.js";
+import { checkOptions, type NoOptions } from "../check.js";
 import * as A from "../functional/avgpool.js";
 import * as M from "../functional/maxpool.js";
 import { checkNorm } from "../ops/avgpool.js";
@@ -124,8 +124,8 @@ export class AvgPool3d extends AvgPool<A.AvgPoolOptions> {
 /** Mean over windows that give an output of a wanted size, from [N, C, L] or [C, L]; see `functional.adaptiveAvgPool1d`. */
 export class AdaptiveAvgPool1d extends Module {
   readonly outputSize: OutputSize;
-  constructor(outputSize: OutputSize) {
-    super();
+  constructor(outputSize: OutputSize, ...none: NoOptions) {
+    super(...none);
     checkOutputSize("AdaptiveAvgPool1d", 1, outputSize);
     this.outputSize = outputSize;
   }
@@ -138,8 +138,8 @@ export class AdaptiveAvgPool1d extends Module {
 /** Mean over windows that give an output of a wanted size, from [N, C, H, W] or [C, H, W]; see `functional.adaptiveAvgPool2d`. */
 export class AdaptiveAvgPool2d extends Module {
   readonly outputSize: OutputSize;
-  constructor(outputSize: OutputSize) {
-    super();
+  constructor(outputSize: OutputSize, ...none: NoOptions) {
+    super(...none);
     checkOutputSize("AdaptiveAvgPool2d", 2, outputSize);
     this.outputSize = outputSize;
   }
@@ -152,8 +152,8 @@ export class AdaptiveAvgPool2d extends Module {
 /** Mean over windows that give an output of a wanted size, from [N, C, D, H, W] or [C, D, H, W]; see `functional.adaptiveAvgPool3d`. */
 export class AdaptiveAvgPool3d extends Module {
   readonly outputSize: OutputSize;
-  constructor(outputSize: OutputSize) {
-    super();
+  constructor(outputSize: OutputSize, ...none: NoOptions) {
+    super(...none);
     checkOutputSize("AdaptiveAvgPool3d", 3, outputSize);
     this.outputSize = outputSize;
   }

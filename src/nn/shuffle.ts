@@ -1,12 +1,15 @@
-import { checkInteger } from "../check.js";
+import { checkInteger, type NoOptions } from "../check.js";
 import * as F from "../functional/shuffle.js";
 import type { Tensor } from "../tensor.js";
 import { Module } from "./module.js";
 
 /** [.., C·r², H, W] → [.., C, H·r, W·r]; see `functional.pixelShuffle`. */
 export class PixelShuffle extends Module {
-  constructor(readonly upscaleFactor: number) {
-    super();
+  constructor(
+    readonly upscaleFactor: number,
+    ...none: NoOptions
+  ) {
+    super(...none);
     checkInteger("PixelShuffle", "upscaleFactor", upscaleFactor, 1);
   }
 
@@ -17,8 +20,11 @@ export class PixelShuffle extends Module {
 
 /** [.., C, H·r, W·r] → [.., C·r², H, W]; see `functional.pixelUnshuffle`. */
 export class PixelUnshuffle extends Module {
-  constructor(readonly downscaleFactor: number) {
-    super();
+  constructor(
+    readonly downscaleFactor: number,
+    ...none: NoOptions
+  ) {
+    super(...none);
     checkInteger("PixelUnshuffle", "downscaleFactor", downscaleFactor, 1);
   }
 
@@ -29,8 +35,11 @@ export class PixelUnshuffle extends Module {
 
 /** Mixes the channels of the groups; see `functional.channelShuffle`. */
 export class ChannelShuffle extends Module {
-  constructor(readonly groups: number) {
-    super();
+  constructor(
+    readonly groups: number,
+    ...none: NoOptions
+  ) {
+    super(...none);
     checkInteger("ChannelShuffle", "groups", groups, 1);
   }
 

@@ -2,6 +2,7 @@ import { checkInteger, checkNumber, checkOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import { gelu } from "../functional/activation.js";
 import { add } from "../ops/arithmetic.js";
+import { linear } from "../ops/matmul.js";
 import { checkProbability } from "../ops/random.js";
 import { relu } from "../ops/unary.js";
 import type { Tensor } from "../tensor.js";
@@ -142,7 +143,12 @@ function attend(
 
 /** linear2(dropout(activation(linear1(x)))). */
 function feedForward(layer: TransformerEncoderLayer | TransformerDecoderLayer, x: Tensor): Tensor {
-  const hidden = layer.activation(layer.linear1.forward(x));
+  const { linear1 } = layer;
+  // A layer that took linear1's place knows its own way.
+  const fused = layer.activation === relu && linear1.constructor === Linear;
+  const hidden = fused
+    ? linear(x, linear1.weight, linear1.bias, { activation: "relu" })
+    : layer.activation(linear1.forward(x));
   return layer.linear2.forward(layer.dropout.forward(hidden));
 }
 

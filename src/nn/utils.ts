@@ -1,5 +1,6 @@
 // `nn.utils`: what works on modules and is none itself.
 export * from "./bptt.js";
+export { fuse, fuseConvBnEval, fuseLinearBnEval } from "./fuse.js";
 export * from "./gradients.js";
 export * from "./parametrize.js";
 export * from "./receptive.js";

@@ -318,6 +318,8 @@ const FIXED_FLOATS = 5120;
 /** Largest block [depth, columns] that a matrix product packs; see assembly/lib/gemm.ts. */
 const DEPTH = 192;
 const COLUMNS = 512;
+/** Columns of a panel in the binary with the largest ones. */
+const PANEL = 16;
 /** Columns of an input gradient: floats of a block, and outputs in it at least; see assembly/conv_input_grad.ts. */
 const BLOCK = 65536;
 const BLOCK_OUTPUTS = 96;
@@ -325,7 +327,7 @@ const BLOCK_OUTPUTS = 96;
 const product = (t: Triple): number => t[0] * t[1] * t[2];
 
 function panelFloats(columns: number): number {
-  return DEPTH * (Math.min(columns, COLUMNS) + 8);
+  return DEPTH * (Math.min(columns, COLUMNS) + PANEL);
 }
 
 /** Table of the outputs' places: one number an output, or three for four of a row. */
@@ -354,7 +356,7 @@ function inputGradFloats({ input, kernel, output, dilation, counts }: SpatialSiz
   const mirrored = og * product(kernel) * (1 + groups * cg) + placesFloats(input) + image + panelFloats(product(input));
   const taps = cg * product(kernel);
   const block = Math.min(product(output), Math.max(output[2], BLOCK_OUTPUTS, Math.floor(BLOCK / Math.max(1, taps))));
-  const columns = taps * block + DEPTH * (block + 8);
+  const columns = taps * block + DEPTH * (block + PANEL);
   return FIXED_FLOATS + Math.max(mirrored, columns);
 }
 

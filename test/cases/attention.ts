@@ -1,4 +1,5 @@
 import { functional as F, type Tensor } from "../../src/node.js";
+import { packedAttention } from "../../src/ops/attention.js";
 import { forIndex, Nd } from "../support/nd.js";
 import { type InputSpec, opCase, type Sample } from "../support/op-case.js";
 
@@ -197,6 +198,45 @@ const other: Sample<Options>[] = [
   },
 ];
 
+interface PackedOptions {
+  readonly heads: number;
+  readonly batchFirst: boolean;
+  readonly diagonal: number | null;
+}
+
+/** Attention of heads cut out of projections [N, L, 3E] or [L, N, 3E], put together again. */
+function packed(x: Nd, mask: Nd | null, isBool: boolean, { heads, batchFirst, diagonal }: PackedOptions): Nd {
+  const [first, second, width] = x.shape as [number, number, number];
+  const [n, l] = batchFirst ? [first, second] : [second, first];
+  const e = width / 3;
+  const d = e / heads;
+  const at = (a: number, i: number, c: number): number[] => (batchFirst ? [a, i, c] : [i, a, c]);
+  const [q, k, v] = [0, 1, 2].map((part) => {
+    const own = new Nd([n, heads, l, d]);
+    forIndex(own.shape, ([a, h, i, c]) => {
+      own.set(x.get(...at(a!, i!, part * e + h! * d + c!)), a!, h!, i!, c!);
+    });
+    return own;
+  }) as [Nd, Nd, Nd];
+  const y = attention(q, k, v, mask, isBool, { isCausal: diagonal !== null, scale: 0.4 });
+  const joined = new Nd([first, second, e]);
+  forIndex(y.shape, ([a, h, i, c]) => {
+    joined.set(y.get(a!, h!, i!, c!), ...at(a!, i!, h! * d + c!));
+  });
+  return joined;
+}
+
+const packedSample = (
+  what: string,
+  shape: readonly number[],
+  options: Partial<PackedOptions> = {},
+  mask: InputSpec | null = null,
+): Sample<PackedOptions> => ({
+  name: what,
+  inputs: [{ shape, low: -2, high: 2 }, mask],
+  options: { heads: 2, batchFirst: true, diagonal: null, ...options },
+});
+
 /** Shapes that do not fit, with what the message says of them. */
 const refused = (what: string, specs: (InputSpec | null)[], message: readonly string[], options?: Options) => ({
   name: what,
@@ -247,6 +287,53 @@ export const cases = [
         inputs: [...Array<InputSpec>(3).fill({ shape: [1, 8, 1024, 64] }), null],
         options: { isCausal: true },
         flops: 2 * 8 * 1024 * 1024 * 64,
+      },
+    ],
+  }),
+  opCase<PackedOptions>({
+    name: "packedAttention",
+    ops: ["packed_attention", "packed_attention_grad"],
+    run: ([x, mask], options) => {
+      const isBool = mask?.dtype === "bool";
+      const masks = { bias: isBool ? null : (mask ?? null), allow: isBool ? mask! : null };
+      return packedAttention(x!, masks, { scale: 0.4, ...options }, null);
+    },
+    oracle: ([x, mask], options) =>
+      packed(x!, mask ?? null, mask !== null && mask!.data.every((m) => m === 0 || m === 1), options),
+    samples: [
+      packedSample("one head of one feature", [1, 3, 3], { heads: 1 }),
+      packedSample("batch first", [2, 5, 18]),
+      packedSample("positions first", [5, 2, 18], { batchFirst: false }),
+      packedSample("causal", [1, 17, 6], { diagonal: 0 }),
+      packedSample(
+        "positions first, causal, biased",
+        [7, 2, 12],
+        { batchFirst: false, diagonal: 0 },
+        { shape: [7, 7] },
+      ),
+      packedSample("a bias per head", [2, 3, 24], { heads: 4 }, { shape: [4, 3, 3] }),
+      packedSample(
+        "allowed keys per sample",
+        [2, 5, 12],
+        {},
+        boolMask([2, 1, 1, 5], (i) => i % 5 < 3),
+      ),
+      packedSample("no samples", [0, 5, 12]),
+    ],
+    errors: [
+      {
+        name: "a mask that does not fit",
+        inputs: [{ shape: [2, 5, 12] }, { shape: [4, 5] }],
+        options: { heads: 2, batchFirst: true, diagonal: null },
+        message: ["attnMask", "[4, 5]", "[2, 2, 5, 5]"],
+      },
+    ],
+    bench: [
+      {
+        name: "16 × 64 positions, 4 heads × 32, causal",
+        inputs: [{ shape: [16, 64, 384] }, null],
+        options: { heads: 4, batchFirst: true, diagonal: 0 },
+        flops: 2 * 64 * 64 * 64 * 32,
       },
     ],
   }),

@@ -1,18 +1,20 @@
-// The command line: npm run conformance -- DIR [DIR …] [--family a,b] [--filter REGEX] [--backend js|wasm] [--shared DIR]
+// The command line: npm run conformance -- DIR [DIR …] [--family a,b] [--filter REGEX] [--backend js|wasm] [--binary NAME] [--shared DIR]
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import type { Backend } from "quadlane";
+import { type Backend, initSync } from "quadlane";
 import { listFamilies, readFamily } from "./cases.js";
 import { Report } from "./report.js";
 import { runEntry } from "./run.js";
 
-const USAGE = `usage: npm run conformance -- [DIR …] [--family a,b] [--filter REGEX] [--backend js|wasm] [--shared DIR]
+const USAGE = `usage: npm run conformance -- [DIR …] [--family a,b] [--filter REGEX] [--backend js|wasm] [--binary NAME]
+                              [--shared DIR]
 
 Runs the golden cases of each DIR (default ../shared/golden) on every back end.
   --family a,b      only these files (a.json, b.json)
   --filter REGEX    only cases whose name matches
   --backend js|wasm only this back end
+  --binary NAME     simd, relaxed or wide, instead of the best that the engine runs as it is
   --shared DIR      the folder that holds data/ (default: the parent of the cases' folder, else ../shared)`;
 
 const BACKENDS: readonly Backend[] = ["js", "wasm"];
@@ -81,11 +83,16 @@ function parse(argv: readonly string[]): Arguments {
       family: { type: "string" },
       filter: { type: "string", default: "" },
       backend: { type: "string" },
+      binary: { type: "string" },
       shared: { type: "string" },
     },
   });
   const backends = BACKENDS.filter((b) => values.backend === undefined || b === values.backend);
   if (backends.length === 0) throw new Error(`--backend is "${values.backend}"; expected ${BACKENDS.join(" or ")}`);
+  const { binary } = values;
+  if (binary === "wide") initSync({ wideVectors: true });
+  else if (binary === "simd" || binary === "relaxed") initSync({ binary });
+  else if (binary !== undefined) throw new Error(`--binary is "${binary}"; expected simd, relaxed or wide`);
   return {
     dirs: positionals.length > 0 ? positionals : ["../shared/golden"],
     families: values.family?.split(",") ?? null,

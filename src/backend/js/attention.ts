@@ -2,7 +2,7 @@ import { arena } from "../../runtime/arena.js";
 import type { Ptr } from "../../types.js";
 import { philox_i32 } from "./random.js";
 
-// Attention of one head; the contract is in assembly/attention.ts. Row by row: nothing larger than one row of scores is kept.
+// Attention, head by head; the contract is in assembly/attention.ts. Row by row: nothing larger than one row of scores is kept.
 
 /** Room for the random words of one row. */
 export function attention_scratch_bytes(_l: number, s: number, _e: number, _ev: number): number {
@@ -66,19 +66,20 @@ function dropFactors(
   for (let j = 0; j < s; j++) factors[j] = m[(words >>> 2) + j]! >>> 1 >= threshold ? factor : 0;
 }
 
+/** The addresses in a head's row of the table. */
+function matricesOf(table: Ptr, head: number, count: number): Ptr[] {
+  const from = (table >>> 2) + head * count;
+  return Array.from(arena.i32.subarray(from, from + count), (p) => (p >>> 0) as Ptr);
+}
+
 export function attention_f32(
-  y: Ptr,
-  stats: Ptr,
-  q: Ptr,
-  k: Ptr,
-  v: Ptr,
-  bias: Ptr,
-  allow: Ptr,
+  table: Ptr,
   scratch: Ptr,
   l: number,
   s: number,
   e: number,
   ev: number,
+  ldy: number,
   ldq: number,
   ldk: number,
   ldv: number,
@@ -92,56 +93,52 @@ export function attention_f32(
   c1: number,
   threshold: number,
   keep: number,
+  begin: number,
+  end: number,
 ): void {
   const f = arena.f32;
-  const from = { q, k, bias, allow, e, ldq, ldk, ldBias, ldAllow, scale: Math.fround(scale) };
   const row = new Float64Array(s);
   const factors = new Float64Array(s);
   const sums = new Float64Array(ev);
-  for (let i = 0; i < l; i++) {
-    const n = Math.max(0, Math.min(s, i + 1 + diagonal));
-    const top = scoreRow(row, i, n, from);
-    dropFactors(factors, scratch, i, k0, k1, c0, c1, threshold, keep);
-    const shift = top === -Infinity ? 0 : top;
-    let total = 0;
-    sums.fill(0);
-    for (let j = 0; j < n; j++) {
-      const p = Math.exp(row[j]! - shift);
-      total += p;
-      const kept = p * factors[j]!;
-      const at = (v >>> 2) + j * ldv;
-      for (let c = 0; c < ev; c++) sums[c]! += kept * f[at + c]!;
+  for (let head = begin; head < end; head++) {
+    const [y, stats, q, k, v, bias, allow] = matricesOf(table, head, 7) as [Ptr, Ptr, Ptr, Ptr, Ptr, Ptr, Ptr];
+    const from = { q, k, bias, allow, e, ldq, ldk, ldBias, ldAllow, scale: Math.fround(scale) };
+    for (let i = 0; i < l; i++) {
+      const n = Math.max(0, Math.min(s, i + 1 + diagonal));
+      const top = scoreRow(row, i, n, from);
+      dropFactors(factors, scratch, head * l + i, k0, k1, c0, c1, threshold, keep);
+      const shift = top === -Infinity ? 0 : top;
+      let total = 0;
+      sums.fill(0);
+      for (let j = 0; j < n; j++) {
+        const p = Math.exp(row[j]! - shift);
+        total += p;
+        const kept = p * factors[j]!;
+        const at = (v >>> 2) + j * ldv;
+        for (let c = 0; c < ev; c++) sums[c]! += kept * f[at + c]!;
+      }
+      f[(stats >>> 2) + i] = top + Math.log(total);
+      const factor = s === 0 ? 0 : 1 / total;
+      for (let c = 0; c < ev; c++) f[(y >>> 2) + i * ldy + c] = sums[c]! * factor;
     }
-    f[(stats >>> 2) + i] = top + Math.log(total);
-    const factor = s === 0 ? 0 : 1 / total;
-    for (let c = 0; c < ev; c++) f[(y >>> 2) + i * ev + c] = sums[c]! * factor;
   }
 }
 
 export function attention_grad_f32(
-  dq: Ptr,
-  dk: Ptr,
-  dv: Ptr,
-  dbias: Ptr,
-  g: Ptr,
-  q: Ptr,
-  k: Ptr,
-  v: Ptr,
-  bias: Ptr,
-  allow: Ptr,
-  y: Ptr,
-  stats: Ptr,
+  table: Ptr,
   scratch: Ptr,
   l: number,
   s: number,
   e: number,
   ev: number,
   ldg: number,
+  ldy: number,
   ldq: number,
   ldk: number,
   ldv: number,
   ldBias: number,
   ldAllow: number,
+  alike: number,
   diagonal: number,
   scale: number,
   k0: number,
@@ -150,45 +147,68 @@ export function attention_grad_f32(
   c1: number,
   threshold: number,
   keep: number,
+  begin: number,
+  end: number,
 ): void {
   const f = arena.f32;
-  const from = { q, k, bias, allow, e, ldq, ldk, ldBias, ldAllow, scale: Math.fround(scale) };
   const row = new Float64Array(s);
   const factors = new Float64Array(s);
   const keySums = new Float64Array(s * e);
   const valueSums = new Float64Array(s * ev);
   const querySums = new Float64Array(e);
-  if (dbias !== 0) f.fill(0, dbias >>> 2, (dbias >>> 2) + l * s);
-  for (let i = 0; i < l; i++) {
-    const n = Math.max(0, Math.min(s, i + 1 + diagonal));
-    scoreRow(row, i, n, from);
-    dropFactors(factors, scratch, i, k0, k1, c0, c1, threshold, keep);
-    const log = f[(stats >>> 2) + i]!;
-    const gi = (g >>> 2) + i * ldg;
-    let mean = 0;
-    for (let c = 0; c < ev; c++) mean += f[gi + c]! * f[(y >>> 2) + i * ev + c]!;
-    querySums.fill(0);
-    for (let j = 0; j < n; j++) {
-      const p = Math.exp(row[j]! - log);
-      const vj = (v >>> 2) + j * ldv;
-      const kept = p * factors[j]!;
-      let dp = 0;
-      for (let c = 0; c < ev; c++) {
-        dp += f[gi + c]! * f[vj + c]!;
-        valueSums[j * ev + c]! += kept * f[gi + c]!;
+  const [downQ, downK, downV] = alike !== 0 ? [ldq, ldk, ldv] : [e, e, ev];
+  for (let head = begin; head < end; head++) {
+    const [dq, dk, dv, dbias, g, y, stats, q, k, v, bias, allow] = matricesOf(table, head, 12) as [
+      Ptr,
+      Ptr,
+      Ptr,
+      Ptr,
+      Ptr,
+      Ptr,
+      Ptr,
+      Ptr,
+      Ptr,
+      Ptr,
+      Ptr,
+      Ptr,
+    ];
+    const from = { q, k, bias, allow, e, ldq, ldk, ldBias, ldAllow, scale: Math.fround(scale) };
+    keySums.fill(0);
+    valueSums.fill(0);
+    if (dbias !== 0) f.fill(0, dbias >>> 2, (dbias >>> 2) + l * s);
+    for (let i = 0; i < l; i++) {
+      const n = Math.max(0, Math.min(s, i + 1 + diagonal));
+      scoreRow(row, i, n, from);
+      dropFactors(factors, scratch, head * l + i, k0, k1, c0, c1, threshold, keep);
+      const log = f[(stats >>> 2) + i]!;
+      const gi = (g >>> 2) + i * ldg;
+      let mean = 0;
+      for (let c = 0; c < ev; c++) mean += f[gi + c]! * f[(y >>> 2) + i * ldy + c]!;
+      querySums.fill(0);
+      for (let j = 0; j < n; j++) {
+        const p = Math.exp(row[j]! - log);
+        const vj = (v >>> 2) + j * ldv;
+        const kept = p * factors[j]!;
+        let dp = 0;
+        for (let c = 0; c < ev; c++) {
+          dp += f[gi + c]! * f[vj + c]!;
+          valueSums[j * ev + c]! += kept * f[gi + c]!;
+        }
+        const d = p * (dp * factors[j]! - mean);
+        if (dbias !== 0) f[(dbias >>> 2) + i * s + j] = d;
+        const scaled = d * from.scale;
+        const qi = (q >>> 2) + i * ldq;
+        const kj = (k >>> 2) + j * ldk;
+        for (let c = 0; c < e; c++) {
+          querySums[c]! += scaled * f[kj + c]!;
+          keySums[j * e + c]! += scaled * f[qi + c]!;
+        }
       }
-      const d = p * (dp * factors[j]! - mean);
-      if (dbias !== 0) f[(dbias >>> 2) + i * s + j] = d;
-      const scaled = d * from.scale;
-      const qi = (q >>> 2) + i * ldq;
-      const kj = (k >>> 2) + j * ldk;
-      for (let c = 0; c < e; c++) {
-        querySums[c]! += scaled * f[kj + c]!;
-        keySums[j * e + c]! += scaled * f[qi + c]!;
-      }
+      f.set(querySums, (dq >>> 2) + i * downQ);
     }
-    f.set(querySums, (dq >>> 2) + i * e);
+    for (let j = 0; j < s; j++) {
+      f.set(keySums.subarray(j * e, (j + 1) * e), (dk >>> 2) + j * downK);
+      f.set(valueSums.subarray(j * ev, (j + 1) * ev), (dv >>> 2) + j * downV);
+    }
   }
-  f.set(keySums, dk >>> 2);
-  f.set(valueSums, dv >>> 2);
 }

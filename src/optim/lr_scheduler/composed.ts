@@ -1,4 +1,4 @@
-import { checkInteger, checkNumber, checkOptions } from "../../check.js";
+import { checkInteger, checkNoOptions, checkNumber, checkOptions, type NoOptions } from "../../check.js";
 import { ArgumentError } from "../../errors.js";
 import type { Optimizer } from "../optimizer.js";
 import { ConstantLR, LinearLR } from "./factors.js";
@@ -96,7 +96,8 @@ export class SequentialLR extends LRScheduler {
 export class ChainedScheduler extends Scheduler {
   private readonly schedulers: readonly LRScheduler[];
 
-  constructor(schedulers: readonly LRScheduler[]) {
+  constructor(schedulers: readonly LRScheduler[], ...none: NoOptions) {
+    checkNoOptions("ChainedScheduler", none);
     checkParts("ChainedScheduler", schedulers, schedulers?.[0]?.optimizer);
     super("ChainedScheduler", schedulers[0]!.optimizer);
     this.schedulers = [...schedulers];

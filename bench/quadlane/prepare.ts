@@ -1,0 +1,27 @@
+// This library's side of every kind of work, used as its users would: scopes, modules, optimizers.
+import { getBackend } from "quadlane";
+import type { Job } from "../serve.js";
+import type { Work } from "../works.js";
+import { conv, gemm, recurrent } from "./calls.js";
+import { infer, train } from "./networks.js";
+
+/** A work on the back end in use. */
+export function prepare(work: Work): Job | Promise<Job> {
+  switch (work.kind) {
+    case "gemm":
+      return gemm(work);
+    case "conv":
+      return conv(work);
+    case "recurrent":
+      return recurrent(work);
+    case "train":
+      return train(work);
+    case "infer":
+      return infer(work);
+    case "op":
+      // Loaded on demand: nobody else should wait for all those rows.
+      return import("../ops.js").then(({ opJob }) => opJob(work, getBackend()));
+    case "ceiling":
+      throw new Error("a library has no ceiling");
+  }
+}
