@@ -4,8 +4,9 @@
 // Letters and the order of rows are those of lib/recurrent.ts; H hidden size. A reversed layer walks the steps from the last to the first.
 
 import { put } from "./lib/loops";
-import { accumulate, addProduct, assign, at, mix, prepare, rowsAt, scale, weightsBytes } from "./lib/recurrent";
-import { sigmoid_f32, tanh_f32 } from "./transcendental";
+import { sigmoid, tanh } from "./lib/math";
+import { accumulate, at, atOr0, begins, endOf, multiplyBy, prepare, rowsAt, weightsBytes } from "./lib/recurrent";
+import { madd } from "./lib/simd";
 
 /** Bytes of work space for both kernels. */
 export function gru_scratch_bytes(steps: i32, n: i32, hidden: i32): i32 {
@@ -17,59 +18,94 @@ export function gru_scratch_bytes(steps: i32, n: i32, hidden: i32): i32 {
  * y [R, H] the states of all steps, h [N, H] the last one of each row. gates [R, 3H] holds x and gets r, z, n. For the gradient, or 0:
  * candidate [R, H] u_n; before [R, H] the state each step began with. weight [3H, H], bias [3H] or 0, h0 [N, H] or 0 for zeros.
  */
-export function gru_f32(y: usize, h: usize, gates: usize, candidate: usize, before: usize, weight: usize, bias: usize, h0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32): void {
+export function gru_f32(y: usize, h: usize, gates: usize, candidate: usize, before: usize, weight: usize, bias: usize, h0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32, begin: i32, end: i32): void {
   const width = 3 * hidden;
+  end = endOf(begin, end, steps, n);
+  if (begin >= end) return;
   const weights = prepare(scratch, weight, true, steps, n, width, hidden);
   const u = scratch + weightsBytes(steps, n, width, hidden);
-  assign(h, h0, n * hidden);
+  h = begins(h, h0, begin, end, hidden);
   let row = reverse ? rows : 0;
   for (let s = 0; s < steps; s++) {
-    const m = rowsAt(sizes, reverse ? steps - 1 - s : s, n);
-    if (reverse) row -= m;
-    if (before != 0) assign(at(before, row * hidden), h, m * hidden);
-    for (let r = 0; r < m; r++) assign(at(u, r * width), bias, width);
-    addProduct(u, width, h, hidden, m, weights);
+    const all = rowsAt(sizes, reverse ? steps - 1 - s : s, n);
+    if (reverse) row -= all;
+    const m = min(all, end) - begin;
+    const first = row + begin;
+    if (!reverse) row += all;
+    if (m <= 0) continue;
+    multiplyBy(weights, u, width, h, hidden, m, false);
     for (let r = 0; r < m; r++) {
-      const i = row + r;
-      cell(at(h, r * hidden), at(gates, i * width), candidate == 0 ? 0 : at(candidate, i * hidden), at(u, r * width), hidden);
+      const i = first + r;
+      cell(at(y, i * hidden), at(h, r * hidden), at(gates, i * width), atOr0(candidate, i * hidden), atOr0(before, i * hidden), at(u, r * width), bias, hidden);
     }
-    assign(at(y, row * hidden), h, m * hidden);
-    if (!reverse) row += m;
   }
 }
 
-/** One row: h ← h', the gates in place, and candidate ← u_n if somebody wants it; u is used up. */
-function cell(h: usize, gates: usize, candidate: usize, u: usize, hidden: i32): void {
+/** One row: y and h ← h', and the gates in place; candidate gets u_n and before what h was, unless they are 0. u is W h without b. */
+function cell(y: usize, h: usize, gates: usize, candidate: usize, before: usize, u: usize, bias: usize, hidden: i32): void {
   const step = <usize>hidden << 2;
-  accumulate(gates, u, 2 * hidden);
-  sigmoid_f32(gates, gates, 2 * hidden);
-  u += 2 * step;
-  if (candidate != 0) assign(candidate, u, hidden);
-  scale(u, gates, hidden);
-  accumulate(gates + 2 * step, u, hidden);
-  tanh_f32(gates + 2 * step, gates + 2 * step, hidden);
-  mix(h, gates, hidden);
+  let left = hidden;
+  if (left <= 0) return;
+  do {
+    let ur = v128.load(u);
+    let uz = v128.load(u + step);
+    let un = v128.load(u + 2 * step);
+    if (bias != 0) {
+      ur = f32x4.add(ur, v128.load(bias));
+      uz = f32x4.add(uz, v128.load(bias + step));
+      un = f32x4.add(un, v128.load(bias + 2 * step));
+      bias += 16;
+    }
+    const r = sigmoid(f32x4.add(v128.load(gates), ur));
+    put(gates, r, left);
+    const z = sigmoid(f32x4.add(v128.load(gates + step), uz));
+    put(gates + step, z, left);
+    const n = tanh(madd(un, r, v128.load(gates + 2 * step)));
+    put(gates + 2 * step, n, left);
+    if (candidate != 0) {
+      put(candidate, un, left);
+      candidate += 16;
+    }
+    const was = v128.load(h);
+    if (before != 0) {
+      put(before, was, left);
+      before += 16;
+    }
+    const next = madd(z, f32x4.sub(was, n), n);
+    put(h, next, left);
+    put(y, next, left);
+    y += 16;
+    h += 16;
+    gates += 16;
+    u += 16;
+    left -= 4;
+  } while (left > 0);
 }
 
 /**
  * dx [R, 3H] the gradient of x; du [R, 3H] that of W h + b; dh [N, H] that of h0. dy [R, H] and dhn [N, H] are those of y and h, or 0
  * for none.
  */
-export function gru_grad_f32(dx: usize, du: usize, dh: usize, dy: usize, dhn: usize, gates: usize, candidate: usize, before: usize, weight: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32): void {
+export function gru_grad_f32(dx: usize, du: usize, dh: usize, dy: usize, dhn: usize, gates: usize, candidate: usize, before: usize, weight: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32, begin: i32, end: i32): void {
   const width = 3 * hidden;
+  end = endOf(begin, end, steps, n);
+  if (begin >= end) return;
   const weights = prepare(scratch, weight, false, steps, n, hidden, width);
-  assign(dh, dhn, n * hidden);
+  dh = begins(dh, dhn, begin, end, hidden);
   let row = reverse ? 0 : rows;
   for (let s = 0; s < steps; s++) {
-    const m = rowsAt(sizes, reverse ? s : steps - 1 - s, n);
-    if (!reverse) row -= m;
-    if (dy != 0) accumulate(dh, at(dy, row * hidden), m * hidden);
+    const all = rowsAt(sizes, reverse ? s : steps - 1 - s, n);
+    if (!reverse) row -= all;
+    const m = min(all, end) - begin;
+    const first = row + begin;
+    if (reverse) row += all;
+    if (m <= 0) continue;
+    if (dy != 0) accumulate(dh, at(dy, first * hidden), m * hidden);
     for (let r = 0; r < m; r++) {
-      const i = row + r;
+      const i = first + r;
       cellGrad(at(dx, i * width), at(du, i * width), at(dh, r * hidden), at(gates, i * width), at(candidate, i * hidden), at(before, i * hidden), hidden);
     }
-    addProduct(dh, hidden, at(du, row * width), width, m, weights);
-    if (reverse) row += m;
+    multiplyBy(weights, dh, hidden, at(du, first * width), width, m, true);
   }
 }
 

@@ -4,8 +4,9 @@
 // Letters and the order of rows are those of lib/recurrent.ts; H hidden size. A reversed layer walks the steps from the last to the first.
 
 import { put } from "./lib/loops";
-import { accumulate, addProduct, assign, at, mix, prepare, rowsAt, scale, weightsBytes } from "./lib/recurrent";
-import { sigmoid_f32, tanh_f32 } from "./transcendental";
+import { sigmoid, tanh } from "./lib/math";
+import { accumulate, at, atOr0, begins, endOf, multiplyBy, prepare, rowsAt, weightsBytes } from "./lib/recurrent";
+import { madd } from "./lib/simd";
 
 /** Bytes of work space for both kernels. */
 export function gru_classic_scratch_bytes(steps: i32, n: i32, hidden: i32): i32 {
@@ -18,65 +19,103 @@ export function gru_classic_scratch_bytes(steps: i32, n: i32, hidden: i32): i32 
  * y [R, H] the states of all steps, h [N, H] the last one of each row. gates [R, 3H] holds x and gets r, z, n. before [R, H], if it is
  * not 0, gets the state each step began with. weight [3H, H], h0 [N, H] or 0 for zeros.
  */
-export function gru_classic_f32(y: usize, h: usize, gates: usize, before: usize, weight: usize, h0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32): void {
+export function gru_classic_f32(y: usize, h: usize, gates: usize, before: usize, weight: usize, h0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32, begin: i32, end: i32): void {
   const width = 3 * hidden;
   const two = 2 * hidden;
+  end = endOf(begin, end, steps, n);
+  if (begin >= end) return;
   const both = prepare(scratch, weight, true, steps, n, two, hidden);
   scratch += weightsBytes(steps, n, two, hidden);
   const candidate = prepare(scratch, at(weight, two * hidden), true, steps, n, hidden, hidden);
   const reset = scratch + weightsBytes(steps, n, hidden, hidden);
-  assign(h, h0, n * hidden);
+  h = begins(h, h0, begin, end, hidden);
   let row = reverse ? rows : 0;
   for (let s = 0; s < steps; s++) {
-    const m = rowsAt(sizes, reverse ? steps - 1 - s : s, n);
-    if (reverse) row -= m;
-    const g = at(gates, row * width);
-    if (before != 0) assign(at(before, row * hidden), h, m * hidden);
-    addProduct(g, width, h, hidden, m, both);
-    for (let r = 0; r < m; r++) openGates(at(reset, r * hidden), at(g, r * width), at(h, r * hidden), hidden);
-    addProduct(at(g, two), width, reset, hidden, m, candidate);
+    const all = rowsAt(sizes, reverse ? steps - 1 - s : s, n);
+    if (reverse) row -= all;
+    const m = min(all, end) - begin;
+    const first = row + begin;
+    if (!reverse) row += all;
+    if (m <= 0) continue;
+    const g = at(gates, first * width);
+    multiplyBy(both, g, width, h, hidden, m, true);
     for (let r = 0; r < m; r++) {
-      const fresh = at(g, r * width + two);
-      tanh_f32(fresh, fresh, hidden);
-      mix(at(h, r * hidden), at(g, r * width), hidden);
+      openGates(at(reset, r * hidden), at(g, r * width), at(h, r * hidden), atOr0(before, (first + r) * hidden), hidden);
     }
-    assign(at(y, row * hidden), h, m * hidden);
-    if (!reverse) row += m;
+    multiplyBy(candidate, at(g, two), width, reset, hidden, m, true);
+    for (let r = 0; r < m; r++) mix(at(y, (first + r) * hidden), at(h, r * hidden), at(g, r * width), hidden);
   }
 }
 
-/** One row: r and z in place, and reset ← r h. */
-function openGates(reset: usize, gates: usize, h: usize, hidden: i32): void {
-  sigmoid_f32(gates, gates, 2 * hidden);
-  assign(reset, h, hidden);
-  scale(reset, gates, hidden);
+/** One row: r and z in place, and reset ← r h; before ← h, unless it is 0. */
+function openGates(reset: usize, gates: usize, h: usize, before: usize, hidden: i32): void {
+  const step = <usize>hidden << 2;
+  let left = hidden;
+  if (left <= 0) return;
+  do {
+    const r = sigmoid(v128.load(gates));
+    put(gates, r, left);
+    put(gates + step, sigmoid(v128.load(gates + step)), left);
+    const was = v128.load(h);
+    put(reset, f32x4.mul(was, r), left);
+    if (before != 0) {
+      put(before, was, left);
+      before += 16;
+    }
+    reset += 16;
+    gates += 16;
+    h += 16;
+    left -= 4;
+  } while (left > 0);
+}
+
+/** One row: n in place, and y and h ← h'. */
+function mix(y: usize, h: usize, gates: usize, hidden: i32): void {
+  const step = <usize>hidden << 2;
+  let left = hidden;
+  if (left <= 0) return;
+  do {
+    const n = tanh(v128.load(gates + 2 * step));
+    put(gates + 2 * step, n, left);
+    const next = madd(v128.load(gates + step), f32x4.sub(v128.load(h), n), n);
+    put(h, next, left);
+    put(y, next, left);
+    y += 16;
+    h += 16;
+    gates += 16;
+    left -= 4;
+  } while (left > 0);
 }
 
 /** dx [R, 3H] the gradient of x; dh [N, H] that of h0. dy [R, H] and dhn [N, H] are those of y and h, or 0 for none. */
-export function gru_classic_grad_f32(dx: usize, dh: usize, dy: usize, dhn: usize, gates: usize, before: usize, weight: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32): void {
+export function gru_classic_grad_f32(dx: usize, dh: usize, dy: usize, dhn: usize, gates: usize, before: usize, weight: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32, begin: i32, end: i32): void {
   const width = 3 * hidden;
   const two = 2 * hidden;
+  end = endOf(begin, end, steps, n);
+  if (begin >= end) return;
   const both = prepare(scratch, weight, false, steps, n, hidden, two);
   scratch += weightsBytes(steps, n, hidden, two);
   const candidate = prepare(scratch, at(weight, two * hidden), false, steps, n, hidden, hidden);
   const dreset = scratch + weightsBytes(steps, n, hidden, hidden);
-  assign(dh, dhn, n * hidden);
+  dh = begins(dh, dhn, begin, end, hidden);
   let row = reverse ? 0 : rows;
   for (let s = 0; s < steps; s++) {
-    const m = rowsAt(sizes, reverse ? s : steps - 1 - s, n);
-    if (!reverse) row -= m;
-    if (dy != 0) accumulate(dh, at(dy, row * hidden), m * hidden);
-    const d = at(dx, row * width);
-    const g = at(gates, row * width);
-    const b = at(before, row * hidden);
+    const all = rowsAt(sizes, reverse ? s : steps - 1 - s, n);
+    if (!reverse) row -= all;
+    const m = min(all, end) - begin;
+    const first = row + begin;
+    if (reverse) row += all;
+    if (m <= 0) continue;
+    if (dy != 0) accumulate(dh, at(dy, first * hidden), m * hidden);
+    const d = at(dx, first * width);
+    const g = at(gates, first * width);
+    const b = at(before, first * hidden);
     for (let r = 0; r < m; r++) mixGrad(at(d, r * width), at(dh, r * hidden), at(g, r * width), at(b, r * hidden), hidden);
-    assign(dreset, 0, m * hidden);
-    addProduct(dreset, hidden, at(d, two), width, m, candidate);
+    multiplyBy(candidate, dreset, hidden, at(d, two), width, m, false);
     for (let r = 0; r < m; r++) {
       resetGrad(at(d, r * width), at(dh, r * hidden), at(dreset, r * hidden), at(g, r * width), at(b, r * hidden), hidden);
     }
-    addProduct(dh, hidden, d, width, m, both);
-    if (reverse) row += m;
+    multiplyBy(both, dh, hidden, d, width, m, true);
   }
 }
 

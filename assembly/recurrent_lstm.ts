@@ -4,10 +4,9 @@
 // walks the steps from the last to the first.
 
 import { put } from "./lib/loops";
-import { tanh } from "./lib/math";
-import { accumulate, addProduct, assign, at, prepare, rowsAt, scale, weightsBytes } from "./lib/recurrent";
+import { sigmoid, tanh } from "./lib/math";
+import { accumulate, assign, at, atOr0, begins, endOf, multiplyBy, prepare, rowsAt, weightsBytes } from "./lib/recurrent";
 import { madd } from "./lib/simd";
-import { sigmoid_f32, tanh_f32 } from "./transcendental";
 
 /** Bytes of work space for both kernels; proj is 0 without a projection. */
 export function lstm_scratch_bytes(steps: i32, n: i32, hidden: i32, proj: i32): i32 {
@@ -23,9 +22,11 @@ export function lstm_scratch_bytes(steps: i32, n: i32, hidden: i32, proj: i32): 
  * tanh(g), σ(o). For the gradient, or 0: hBefore [R, P] and cBefore [R, H] the states each step began with; full [R, H] σ(o) tanh(c')
  * before a projection. weight [4H, P], projection [P, H] or 0, h0 [N, P] and c0 [N, H] or 0 for zeros.
  */
-export function lstm_f32(y: usize, h: usize, c: usize, gates: usize, hBefore: usize, cBefore: usize, full: usize, weight: usize, projection: usize, h0: usize, c0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, proj: i32, reverse: i32): void {
+export function lstm_f32(y: usize, h: usize, c: usize, gates: usize, hBefore: usize, cBefore: usize, full: usize, weight: usize, projection: usize, h0: usize, c0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, proj: i32, reverse: i32, begin: i32, end: i32): void {
   const width = hidden << 2;
   const size = projection == 0 ? hidden : proj;
+  end = endOf(begin, end, steps, n);
+  if (begin >= end) return;
   const weights = prepare(scratch, weight, true, steps, n, width, size);
   scratch += weightsBytes(steps, n, width, size);
   let projections = weights;
@@ -33,52 +34,83 @@ export function lstm_f32(y: usize, h: usize, c: usize, gates: usize, hBefore: us
     projections = prepare(scratch, projection, true, steps, n, size, hidden);
     scratch += weightsBytes(steps, n, size, hidden);
   }
-  assign(h, h0, n * size);
-  assign(c, c0, n * hidden);
+  h = begins(h, h0, begin, end, size);
+  c = begins(c, c0, begin, end, hidden);
   let row = reverse ? rows : 0;
   for (let s = 0; s < steps; s++) {
-    const m = rowsAt(sizes, reverse ? steps - 1 - s : s, n);
-    if (reverse) row -= m;
-    const g = at(gates, row * width);
-    const u = projection == 0 ? h : full == 0 ? scratch : at(full, row * hidden);
-    if (hBefore != 0) assign(at(hBefore, row * size), h, m * size);
-    if (cBefore != 0) assign(at(cBefore, row * hidden), c, m * hidden);
-    addProduct(g, width, h, size, m, weights);
-    for (let r = 0; r < m; r++) cell(at(u, r * hidden), at(c, r * hidden), at(g, r * width), hidden);
-    if (projection != 0) {
-      assign(h, 0, m * size);
-      addProduct(h, size, u, hidden, m, projections);
+    const all = rowsAt(sizes, reverse ? steps - 1 - s : s, n);
+    if (reverse) row -= all;
+    const m = min(all, end) - begin;
+    const first = row + begin;
+    if (!reverse) row += all;
+    if (m <= 0) continue;
+    const g = at(gates, first * width);
+    const before = atOr0(hBefore, first * size);
+    const out = at(y, first * size);
+    multiplyBy(weights, g, width, h, size, m, true);
+    if (projection == 0) {
+      for (let r = 0; r < m; r++) {
+        cell(at(h, r * hidden), at(c, r * hidden), at(g, r * width), at(out, r * hidden), atOr0(before, r * hidden), atOr0(cBefore, (first + r) * hidden), hidden);
+      }
+    } else {
+      const u = full == 0 ? scratch : at(full, first * hidden);
+      for (let r = 0; r < m; r++) {
+        cell(0, at(c, r * hidden), at(g, r * width), at(u, r * hidden), 0, atOr0(cBefore, (first + r) * hidden), hidden);
+      }
+      if (before != 0) assign(before, h, m * size);
+      multiplyBy(projections, h, size, u, hidden, m, false);
+      assign(out, h, m * size);
     }
-    assign(at(y, row * size), h, m * size);
-    if (!reverse) row += m;
   }
 }
 
-/** One row: h ← σ(o) tanh(c'), c ← c', and the gates in place. A row stays in the first-level cache, so several walks cost little. */
-function cell(h: usize, c: usize, gates: usize, hidden: i32): void {
+/** One row: h and out ← σ(o) tanh(c'), c ← c', and the gates in place; hBefore and cBefore get what h and c were. h, hBefore and cBefore may be 0. */
+function cell(h: usize, c: usize, gates: usize, out: usize, hBefore: usize, cBefore: usize, hidden: i32): void {
   const step = <usize>hidden << 2;
-  const state = c;
-  const output = gates + 3 * step;
-  sigmoid_f32(gates, gates, 2 * hidden);
-  tanh_f32(gates + 2 * step, gates + 2 * step, hidden);
-  sigmoid_f32(output, output, hidden);
-  for (let left = hidden; left > 0; left -= 4) {
-    const v = madd(v128.load(gates + step), v128.load(c), f32x4.mul(v128.load(gates), v128.load(gates + 2 * step)));
-    put(c, v, left);
+  let left = hidden;
+  if (left <= 0) return;
+  do {
+    const i = sigmoid(v128.load(gates));
+    put(gates, i, left);
+    const f = sigmoid(v128.load(gates + step));
+    put(gates + step, f, left);
+    const g = tanh(v128.load(gates + 2 * step));
+    put(gates + 2 * step, g, left);
+    const o = sigmoid(v128.load(gates + 3 * step));
+    put(gates + 3 * step, o, left);
+    const before = v128.load(c);
+    if (cBefore != 0) {
+      put(cBefore, before, left);
+      cBefore += 16;
+    }
+    const next = madd(f, before, f32x4.mul(i, g));
+    put(c, next, left);
+    const v = f32x4.mul(o, tanh(next));
+    put(out, v, left);
+    if (hBefore != 0) {
+      put(hBefore, v128.load(h), left);
+      hBefore += 16;
+    }
+    if (h != 0) {
+      put(h, v, left);
+      h += 16;
+    }
     gates += 16;
     c += 16;
-  }
-  tanh_f32(h, state, hidden);
-  scale(h, output, hidden);
+    out += 16;
+    left -= 4;
+  } while (left > 0);
 }
 
 /**
  * dx [R, 4H] the gradient of x; dh [N, P] and dc [N, H] those of h0 and c0; dproj [R, P], with a projection: that of y with what
  * later steps add. dy [R, P], dhn [N, P] and dcn [N, H] are those of y, h and c, or 0 for none.
  */
-export function lstm_grad_f32(dx: usize, dh: usize, dc: usize, dproj: usize, dy: usize, dhn: usize, dcn: usize, gates: usize, cBefore: usize, weight: usize, projection: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, proj: i32, reverse: i32): void {
+export function lstm_grad_f32(dx: usize, dh: usize, dc: usize, dproj: usize, dy: usize, dhn: usize, dcn: usize, gates: usize, cBefore: usize, weight: usize, projection: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, proj: i32, reverse: i32, begin: i32, end: i32): void {
   const width = hidden << 2;
   const size = projection == 0 ? hidden : proj;
+  end = endOf(begin, end, steps, n);
+  if (begin >= end) return;
   const weights = prepare(scratch, weight, false, steps, n, size, width);
   scratch += weightsBytes(steps, n, size, width);
   let projections = weights;
@@ -86,27 +118,28 @@ export function lstm_grad_f32(dx: usize, dh: usize, dc: usize, dproj: usize, dy:
     projections = prepare(scratch, projection, false, steps, n, hidden, size);
     scratch += weightsBytes(steps, n, hidden, size);
   }
-  assign(dh, dhn, n * size);
-  assign(dc, dcn, n * hidden);
+  dh = begins(dh, dhn, begin, end, size);
+  dc = begins(dc, dcn, begin, end, hidden);
   let row = reverse ? 0 : rows;
   for (let s = 0; s < steps; s++) {
-    const m = rowsAt(sizes, reverse ? s : steps - 1 - s, n);
-    if (!reverse) row -= m;
+    const all = rowsAt(sizes, reverse ? s : steps - 1 - s, n);
+    if (!reverse) row -= all;
+    const m = min(all, end) - begin;
+    const first = row + begin;
+    if (reverse) row += all;
+    if (m <= 0) continue;
     let du = dh;
-    if (dy != 0) accumulate(dh, at(dy, row * size), m * size);
+    if (dy != 0) accumulate(dh, at(dy, first * size), m * size);
     if (projection != 0) {
       du = scratch;
-      assign(at(dproj, row * size), dh, m * size);
-      assign(du, 0, m * hidden);
-      addProduct(du, hidden, dh, size, m, projections);
+      assign(at(dproj, first * size), dh, m * size);
+      multiplyBy(projections, du, hidden, dh, size, m, false);
     }
     for (let r = 0; r < m; r++) {
-      const i = row + r;
+      const i = first + r;
       cellGrad(at(dx, i * width), at(dc, r * hidden), at(du, r * hidden), at(gates, i * width), at(cBefore, i * hidden), hidden);
     }
-    assign(dh, 0, m * size);
-    addProduct(dh, size, at(dx, row * width), width, m, weights);
-    if (reverse) row += m;
+    multiplyBy(weights, dh, size, at(dx, first * width), width, m, false);
   }
 }
 

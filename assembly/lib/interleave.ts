@@ -1,6 +1,6 @@
-// Products of one row with a matrix that is used again and again: c [n] += x [k] · B. A product reads every weight once and is bound by
-// loads, so the weights are laid out as they are read: groups of eight columns of B; in each, for every four steps of k, four floats of
-// the first column, four of the second, and so on. Columns and steps that B does not have are zeros.
+// Products of a few rows with a matrix B [k, n] that is used again and again. A product reads every weight once and is bound by loads,
+// so the weights are laid out as they are read: groups of eight columns of B; in each, for every four steps of k, four floats of the
+// first column, four of the second, and so on. Columns and steps that B does not have are zeros.
 
 import { put, storeLanes } from "./loops";
 import { madd } from "./simd";
@@ -16,12 +16,12 @@ export function interleavedBytes(k: i32, n: i32): usize {
   return <usize>((n + 7) >> 3) * groupBytes(k);
 }
 
-/** Bytes of a group's accumulators. */
+/** Bytes of the accumulators. */
 @inline const SUMS_BYTES: usize = 128;
 
-/** Bytes that `addRow` works in: the accumulators and a row. */
-export function rowBytes(k: i32): usize {
-  return SUMS_BYTES + (<usize>padded(k) << 2);
+/** Bytes that `multiplyRows` works in: the accumulators and the rows. */
+export function rowsBytes(m: i32, k: i32): usize {
+  return SUMS_BYTES + (<usize>(m * padded(k)) << 2);
 }
 
 /** groups ← the transpose of w [n, k]. */
@@ -84,17 +84,50 @@ function block(to: usize, w: usize, step: usize, rows: i32, columns: i32): void 
   v128.store(to, v128.shuffle<i64>(t2, t3, 1, 3), 48);
 }
 
-/** c [n] += x [k] · B; work has rowBytes(k) bytes. */
-export function addRow(c: usize, x: usize, groups: usize, work: usize, n: i32, k: i32): void {
-  // Behind the end of x lies something else, perhaps a NaN.
-  const row = work + SUMS_BYTES;
+/**
+ * C [m, n] = or += X [m, k] · B for a few rows, ldc and ldx elements apart; work has rowsBytes(m, k) bytes. A row gets the same bits
+ * however many others there are.
+ */
+export function multiplyRows(c: usize, ldc: i32, x: usize, ldx: i32, m: i32, groups: usize, work: usize, n: i32, k: i32, adds: bool): void {
   const depth = <usize>padded(k) << 2;
-  memory.fill(row + depth - 32, 0, 32);
-  memory.copy(row, x, <usize>k << 2);
+  const rows = work + SUMS_BYTES;
+  const cDown = <usize>ldc << 2;
+  let xDown = <usize>ldx << 2;
+  if (padded(k) != k) {
+    // Behind the end of a row lies something else, perhaps a NaN.
+    let to = rows;
+    for (let r = 0; r < m; r++) {
+      memory.fill(to + depth - 32, 0, 32);
+      memory.copy(to, x, <usize>k << 2);
+      to += depth;
+      x += xDown;
+    }
+    x = rows;
+    xDown = depth;
+  }
+  for (; m > 1; m -= 2) {
+    twoRows(c, cDown, x, xDown, groups, work, n, depth, adds);
+    c += 2 * cDown;
+    x += 2 * xDown;
+  }
+  if (m > 0) oneRow(c, x, groups, work, n, depth, adds);
+}
+
+/** Up to four columns of one row, from their accumulators. */
+@inline function finish(c: usize, sums: usize, left: i32, adds: bool): void {
+  const v = sumsAt(sums);
+  put(c, adds ? f32x4.add(v128.load(c), v) : v, left);
+}
+
+/**
+ * One row by all groups. The accumulators go through memory, in this order: V8 schedules the loop by the uses behind it, and any other
+ * way costs a fifth of its speed.
+ */
+function oneRow(c: usize, x: usize, groups: usize, work: usize, n: i32, depth: usize, adds: bool): void {
+  const end = x + depth;
   for (let left = n; left > 0; left -= 8) {
-    let p = row;
-    const end = row + depth;
     let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
+    let p = x;
     while (p < end) {
       const v = v128.load(p);
       const w = v128.load(p, 16);
@@ -117,7 +150,6 @@ export function addRow(c: usize, x: usize, groups: usize, work: usize, n: i32, k
       p += 32;
       groups += 256;
     }
-    // Through memory, in this order: V8 schedules the loop by the uses behind it, and any other way costs a fifth of its speed.
     v128.store(work, a0);
     v128.store(work, a1, 16);
     v128.store(work, a2, 32);
@@ -126,10 +158,53 @@ export function addRow(c: usize, x: usize, groups: usize, work: usize, n: i32, k
     v128.store(work, a5, 80);
     v128.store(work, a6, 96);
     v128.store(work, a7, 112);
-    put(c, f32x4.add(v128.load(c), sumsAt(work)), left);
+    finish(c, work, left, adds);
     // Not read either, if it does not exist: it may lie beyond the slack behind C.
-    if (left > 4) put(c + 16, f32x4.add(v128.load(c, 16), sumsAt(work + 64)), left - 4);
+    if (left > 4) finish(c + 16, work + 64, left - 4, adds);
     c += 32;
+  }
+}
+
+/** Two rows by all groups, half a group at a time: the registers hold no more. */
+function twoRows(c: usize, cDown: usize, x: usize, xDown: usize, groups: usize, work: usize, n: i32, depth: usize, adds: bool): void {
+  const end = x + depth;
+  for (let left = n; left > 0; left -= 4) {
+    let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+    let p = x;
+    let q = x + xDown;
+    let from = groups;
+    while (p < end) {
+      const v = v128.load(p);
+      const w = v128.load(q);
+      const g0 = v128.load(from);
+      a0 = madd(v, g0, a0);
+      b0 = madd(w, g0, b0);
+      const g1 = v128.load(from, 16);
+      a1 = madd(v, g1, a1);
+      b1 = madd(w, g1, b1);
+      const g2 = v128.load(from, 32);
+      a2 = madd(v, g2, a2);
+      b2 = madd(w, g2, b2);
+      const g3 = v128.load(from, 48);
+      a3 = madd(v, g3, a3);
+      b3 = madd(w, g3, b3);
+      p += 16;
+      q += 16;
+      from += 128;
+    }
+    v128.store(work, a0);
+    v128.store(work, b0, 64);
+    v128.store(work, a1, 16);
+    v128.store(work, b1, 80);
+    v128.store(work, a2, 32);
+    v128.store(work, b2, 96);
+    v128.store(work, a3, 48);
+    v128.store(work, b3, 112);
+    finish(c, work, left, adds);
+    finish(c + cDown, work + 64, left, adds);
+    c += 16;
+    // From the first half of a group to its second, or to the next group.
+    groups += ((n - left) & 4) == 0 ? 64 : (depth << 3) - 64;
   }
 }
 

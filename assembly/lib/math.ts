@@ -42,6 +42,13 @@ const LN2_LOW: f32 = -2.12194440e-4;
   return madd(p, r, splat(0.49999997));
 }
 
+/** y · 2ⁿ for −150 ≤ n ≤ 128, t being n + ROUNDER; in two halves, as one float32 exponent does not reach that far. */
+@inline function scale(y: v128, t: v128): v128 {
+  const exponent = i32x4.sub(t, i32x4.splat(ROUNDER_BITS - 254));
+  const half = i32x4.shr_s(exponent, 1);
+  return f32x4.mul(f32x4.mul(y, i32x4.shl(half, 23)), i32x4.shl(i32x4.sub(exponent, half), 23));
+}
+
 /**
  * e^x. Cody and Waite's reduction x = n·ln 2 + r, then 2ⁿ·(1 + r + r²·p(r)); the power of two is applied in two halves, so that
  * denormal results come out rounded. Range: all of it; 0 below −104, infinity above 88.72. Error ≤ 1.1 ULP.
@@ -53,12 +60,7 @@ const LN2_LOW: f32 = -2.12194440e-4;
   const n = f32x4.sub(t, splat(ROUNDER));
   const r = madd(n, splat(-LN2_LOW), madd(n, splat(-LN2_HIGH), x));
   const y = f32x4.add(madd(expPolynomial(r), f32x4.mul(r, r), r), splat(1));
-  const exponent = i32x4.sub(t, i32x4.splat(ROUNDER_BITS));
-  const half = i32x4.shr_s(exponent, 1);
-  const one = i32x4.splat(127);
-  const s1 = i32x4.shl(i32x4.add(half, one), 23);
-  const s2 = i32x4.shl(i32x4.add(i32x4.sub(exponent, half), one), 23);
-  return f32x4.mul(f32x4.mul(y, s1), s2);
+  return scale(y, t);
 }
 
 /** e^x for one value. */
@@ -151,12 +153,21 @@ const LN2_LOW: f32 = -2.12194440e-4;
   return madd(f32x4.mul(twice, z), p, twice);
 }
 
-/** tanh x = sign(x)·t/(t + 2) with t = e^{2|x|} − 1. Range: all of it; |y| ≤ 1. Error ≤ 3 ULP. */
+/**
+ * tanh x = t/(t + 2) with t = e^{2x} − 1 = 2ⁿ·p + (2ⁿ − 1), the reduction being that of exp. Range: all of it; |y| ≤ 1. Error ≤ 3 ULP.
+ */
 @inline export function tanh(x: v128): v128 {
-  // From 9.02 on the result rounds to 1; the bound keeps t finite.
-  const a = f32x4.pmin(f32x4.abs(x), splat(10));
-  const t = expm1Above(f32x4.add(a, a));
-  return copysign(f32x4.div(t, f32x4.add(t, splat(2))), x);
+  // From 9.02 on the result rounds to ±1.
+  const a = f32x4.pmax(f32x4.pmin(x, splat(10)), splat(-10));
+  const b = f32x4.add(a, a);
+  const t = f32x4.add(f32x4.mul(b, splat(LOG2_E)), splat(ROUNDER));
+  const n = f32x4.sub(t, splat(ROUNDER));
+  const r = madd(n, splat(-LN2_LOW), madd(n, splat(-LN2_HIGH), b));
+  const s = i32x4.add(i32x4.shl(t, 23), i32x4.splat(127 << 23));
+  const p = f32x4.mul(madd(expPolynomial(r), f32x4.mul(r, r), r), s);
+  const y = f32x4.div(f32x4.add(p, f32x4.sub(s, splat(1))), f32x4.add(p, f32x4.add(s, splat(1))));
+  // −0 has become 0.
+  return v128.or(y, v128.and(x, i32x4.splat(0x80000000)));
 }
 
 /** tanh x for one value. */
@@ -164,11 +175,18 @@ const LN2_LOW: f32 = -2.12194440e-4;
   return first(tanh(splat(x)));
 }
 
-/** 1/(1 + e^−x), as e^−|x| over 1 + e^−|x| below 0, so that nothing overflows. Range: all of it; y in [0, 1]. Error ≤ 3 ULP. */
+/**
+ * 1/(1 + e^−x) = 2ⁿ/(2ⁿ + e^r) with −x = r − n·ln 2, so that nothing overflows. Range: all of it; y in [0, 1]. Error ≤ 3 ULP.
+ */
 @inline export function sigmoid(x: v128): v128 {
-  const e = exp(f32x4.neg(f32x4.abs(x)));
-  const one = splat(1);
-  return f32x4.div(select(e, one, f32x4.lt(x, splat(0))), f32x4.add(one, e));
+  // From 17.4 on the result rounds to 1, below −104 to 0.
+  x = f32x4.pmax(f32x4.pmin(x, splat(20)), splat(-104));
+  const t = f32x4.add(f32x4.mul(x, splat(LOG2_E)), splat(ROUNDER));
+  const n = f32x4.sub(t, splat(ROUNDER));
+  const r = madd(n, splat(LN2_LOW), f32x4.sub(f32x4.mul(n, splat(LN2_HIGH)), x));
+  const p = f32x4.add(madd(expPolynomial(r), f32x4.mul(r, r), r), splat(1));
+  const s = scale(splat(1), t);
+  return f32x4.div(s, f32x4.add(s, p));
 }
 
 /** 1/(1 + e^−x) for one value. */

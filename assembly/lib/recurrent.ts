@@ -2,15 +2,20 @@
 //
 // R rows of all steps, T steps, N rows of the largest step. Step t has the rows [row, row + sizes[t]) of what has R rows; sizes do
 // not grow with t, and row i of a step continues row i of the step before. sizes may be absent (0): then every step has N rows.
+//
+// Rows of a step do not know each other. Every kernel ends with a range [begin, end) of the N rows: it walks all steps for these, and
+// touches no other. A row gets the same bits however the rows are cut; each part needs work space of its own.
 
-import { KC, multiply, packColumns, packTransposed, panelBytes, panelsBytes, START_C, STEP, workBytes } from "./gemm";
+import { KC, multiply, packColumns, packTransposed, panelBytes, panelsBytes, START_C, START_ZERO, STEP, workBytes } from "./gemm";
 import { axpyRows, dotRows, FEW_ROWS } from "./gemv";
-import { addRow, interleaveColumns, interleavedBytes, interleaveRows, rowBytes } from "./interleave";
+import { interleaveColumns, interleavedBytes, interleaveRows, multiplyRows, rowsBytes } from "./interleave";
 import { put } from "./loops";
-import { madd } from "./simd";
 
 /** The address of element i. */
 @inline export function at(p: usize, i: i32): usize { return p + (<usize>i << 2); }
+
+/** The address of element i of what may be absent. */
+@inline export function atOr0(p: usize, i: i32): usize { return p == 0 ? 0 : at(p, i); }
 
 /** Rows of step t. */
 @inline export function rowsAt(sizes: usize, t: i32, n: i32): i32 { return sizes == 0 ? n : load<i32>(at(sizes, t)); }
@@ -21,31 +26,19 @@ export function assign(y: usize, x: usize, n: i32): void {
   else memory.copy(y, x, <usize>n << 2);
 }
 
+/** The first of the rows [begin, end) of states [N, width], which become those of x, or zeros without an x. */
+export function begins(states: usize, x: usize, begin: i32, end: i32, width: i32): usize {
+  const from = begin * width;
+  assign(at(states, from), atOr0(x, from), (end - begin) * width);
+  return at(states, from);
+}
+
 /** y += x. */
 export function accumulate(y: usize, x: usize, n: i32): void {
   for (; n > 0; n -= 4) {
     put(y, f32x4.add(v128.load(y), v128.load(x)), n);
     y += 16;
     x += 16;
-  }
-}
-
-/** y *= x. */
-export function scale(y: usize, x: usize, n: i32): void {
-  for (; n > 0; n -= 4) {
-    put(y, f32x4.mul(v128.load(y), v128.load(x)), n);
-    y += 16;
-    x += 16;
-  }
-}
-
-/** One row of a GRU with the gates (r, z, n): h ← (1 − z) n + z h. */
-export function mix(h: usize, gates: usize, hidden: i32): void {
-  const z = gates + (<usize>hidden << 2);
-  const n = z + (<usize>hidden << 2);
-  for (let i: usize = 0, left = hidden; left > 0; i += 16, left -= 4) {
-    const v = v128.load(n + i);
-    put(h + i, madd(v128.load(z + i), f32x4.sub(v128.load(h + i), v), v), left);
   }
 }
 
@@ -74,12 +67,21 @@ export function mix(h: usize, gates: usize, hidden: i32): void {
 @inline const HEAD_BYTES: usize = 64;
 
 @inline function formFor(steps: i32, rows: i32): i32 {
-  return rows <= FEW_ROWS && steps < STEPS ? AS_IT_IS : rows == 1 ? INTERLEAVED : PANELS;
+  return rows <= FEW_ROWS && steps < STEPS ? AS_IT_IS : rows <= FEW_ROWS ? INTERLEAVED : PANELS;
+}
+
+/**
+ * The end of the range of rows that begins with `begin`. A few rows of a few steps are not worth a cut, and their kernels sum otherwise
+ * for each number of rows: who has the first row does them all.
+ */
+export function endOf(begin: i32, end: i32, steps: i32, rows: i32): i32 {
+  assert(begin >= 0 && end <= rows);
+  return formFor(steps, rows) != AS_IT_IS ? end : begin == 0 && end > 0 ? rows : begin;
 }
 
 /** Bytes that the products work in; a multiple of 64. */
-function workFor(form: i32, k: i32): usize {
-  const bytes = form == INTERLEAVED ? rowBytes(k) : form == PANELS ? workBytes(min(k, KC)) : 0;
+function workFor(form: i32, rows: i32, k: i32): usize {
+  const bytes = form == INTERLEAVED ? rowsBytes(rows, k) : form == PANELS ? workBytes(min(k, KC)) : 0;
   return (max(bytes, HEAD_BYTES) + 63) & ~63;
 }
 
@@ -87,7 +89,7 @@ function workFor(form: i32, k: i32): usize {
 export function weightsBytes(steps: i32, rows: i32, n: i32, k: i32): usize {
   const form = formFor(steps, rows);
   const packed = form == INTERLEAVED ? interleavedBytes(k, n) : form == PANELS ? panelsBytes(k, n) : 0;
-  return HEAD_BYTES + workFor(form, k) + ((packed + 63) & ~63);
+  return HEAD_BYTES + workFor(form, rows, k) + ((packed + 63) & ~63);
 }
 
 /** Makes the weights ready for `steps` products with up to `rows` rows. */
@@ -101,7 +103,7 @@ export function prepare(space: usize, w: usize, transposed: bool, steps: i32, ro
   weights.transposed = transposed;
   weights.form = form;
   weights.work = space + HEAD_BYTES;
-  weights.packed = weights.work + workFor(form, k);
+  weights.packed = weights.work + workFor(form, rows, k);
   if (form == INTERLEAVED) {
     if (transposed) interleaveRows(weights.packed, w, k, n);
     else interleaveColumns(weights.packed, w, k, n);
@@ -123,25 +125,27 @@ function packPanels(weights: Weights): void {
   }
 }
 
-/** C [m, n] += A [m, k] · B; rows of A and C lie lda and ldc elements apart. */
-export function addProduct(c: usize, ldc: i32, a: usize, lda: i32, m: i32, weights: Weights): void {
+/**
+ * C [m, n] += A [m, k] · B, or without the + if it does not `add`; rows of A and C lie lda and ldc elements apart. A row gets the same
+ * bits whatever other rows there are, but for AS_IT_IS.
+ */
+export function multiplyBy(weights: Weights, c: usize, ldc: i32, a: usize, lda: i32, m: i32, adds: bool): void {
   const n = weights.n;
   const k = weights.k;
-  const w = weights.w;
   const form = weights.form;
-  if (m == 0) return;
-  if (form == INTERLEAVED) {
-    addRow(c, a, weights.packed, weights.work, n, k);
-  } else if (form == PANELS && m > 1) {
+  const start = adds ? START_C : START_ZERO;
+  if (form == PANELS) {
     let panels = weights.packed;
     for (let p = 0; p < k; p += KC) {
       const depth = min(k - p, KC);
-      multiply(c, at(a, p), panels, 0, weights.work, m, n, depth, ldc, lda, 1, STEP, panelBytes(depth), START_C, -Infinity, Infinity);
+      multiply(c, at(a, p), panels, 0, weights.work, m, n, depth, ldc, lda, 1, STEP, panelBytes(depth), p == 0 ? start : START_C, -Infinity, Infinity);
       panels += panelsBytes(depth, n);
     }
+  } else if (form == INTERLEAVED) {
+    multiplyRows(c, ldc, a, lda, m, weights.packed, weights.work, n, k, adds);
   } else if (weights.transposed) {
-    dotRows(c, a, w, 0, weights.work, m, n, k, <usize>ldc << 2, 4, <usize>lda << 2, <usize>k << 2, START_C, -Infinity, Infinity);
+    dotRows(c, a, weights.w, 0, weights.work, m, n, k, <usize>ldc << 2, 4, <usize>lda << 2, <usize>k << 2, start, -Infinity, Infinity);
   } else {
-    axpyRows(c, a, w, 0, m, n, k, <usize>ldc << 2, <usize>lda << 2, 4, <usize>n << 2, START_C, -Infinity, Infinity);
+    axpyRows(c, a, weights.w, 0, m, n, k, <usize>ldc << 2, <usize>lda << 2, 4, <usize>n << 2, start, -Infinity, Infinity);
   }
 }

@@ -46,7 +46,7 @@ export const gruOp = defineOp<
       const work = workspace(K.gru_scratch_bytes(steps, batch, hidden), attrs);
       const saved = [gates.ptr, ptr(candidate), ptr(before)] as const;
       const given = [weightHh.ptr, ptr(biasHh), ptr(h0)] as const;
-      K.gru_f32(y.ptr, h.ptr, ...saved, ...given, ...work, rows, steps, batch, hidden, +reverse);
+      K.gru_f32(y.ptr, h.ptr, ...saved, ...given, ...work, rows, steps, batch, hidden, +reverse, 0, batch);
     });
   },
   flops: ([x, weightIh, weightHh]) => productFlops(x, weightIh, weightHh),
@@ -73,7 +73,7 @@ export const gruGradOp = defineOp<
     const [rows, hidden] = before.shape as [number, number];
     const work = workspace(K.gru_scratch_bytes(steps, batch, hidden), attrs);
     const given = [ptr(dy), ptr(dhn), gates.ptr, candidate.ptr, before.ptr, weightHh.ptr] as const;
-    K.gru_grad_f32(dshare.ptr, dhidden.ptr, dh.ptr, ...given, ...work, rows, steps, batch, hidden, +reverse);
+    K.gru_grad_f32(dshare.ptr, dhidden.ptr, dh.ptr, ...given, ...work, rows, steps, batch, hidden, +reverse, 0, batch);
   },
   flops: ([, , gates, , , weightHh]) => productFlops(gates, weightHh),
   backward: NO_SECOND,
@@ -98,7 +98,7 @@ export const gruClassicOp = defineOp<
     withShare(kept, inputs, (gates) => {
       const work = workspace(K.gru_classic_scratch_bytes(steps, batch, hidden), attrs);
       const given = [gates.ptr, ptr(before), weightHh.ptr, ptr(h0)] as const;
-      K.gru_classic_f32(y.ptr, h.ptr, ...given, ...work, rows, steps, batch, hidden, +reverse);
+      K.gru_classic_f32(y.ptr, h.ptr, ...given, ...work, rows, steps, batch, hidden, +reverse, 0, batch);
     });
   },
   flops: ([x, weightIh, weightHh]) => productFlops(x, weightIh, weightHh),
@@ -130,7 +130,7 @@ export const gruClassicGradOp = defineOp<
     const [rows, hidden] = before.shape as [number, number];
     const work = workspace(K.gru_classic_scratch_bytes(steps, batch, hidden), attrs);
     const given = [ptr(dy), ptr(dhn), gates.ptr, before.ptr, weightHh.ptr] as const;
-    K.gru_classic_grad_f32(dshare.ptr, dh.ptr, ...given, ...work, rows, steps, batch, hidden, +reverse);
+    K.gru_classic_grad_f32(dshare.ptr, dh.ptr, ...given, ...work, rows, steps, batch, hidden, +reverse, 0, batch);
   },
   flops: ([, , gates, , weightHh]) => productFlops(gates, weightHh),
   backward: NO_SECOND,

@@ -47,7 +47,7 @@ export const lstmOp = defineOp<
       const work = workspace(K.lstm_scratch_bytes(steps, batch, hidden, proj), attrs);
       const saved = [gates.ptr, ptr(hBefore), ptr(cBefore), ptr(full)] as const;
       const given = [weightHh.ptr, ptr(projection), ptr(h0), ptr(c0)] as const;
-      const counts = [y.size(0), steps, batch, hidden, proj, +reverse] as const;
+      const counts = [y.size(0), steps, batch, hidden, proj, +reverse, 0, batch] as const;
       K.lstm_f32(y.ptr, h.ptr, c.ptr, ...saved, ...given, ...work, ...counts);
     });
   },
@@ -88,7 +88,7 @@ export const lstmGradOp = defineOp<
     const proj = projection === null ? 0 : dh.size(1);
     const work = workspace(K.lstm_scratch_bytes(steps, batch, hidden, proj), attrs);
     const given = [ptr(dy), ptr(dhn), ptr(dcn), gates.ptr, cBefore.ptr, weightHh.ptr, ptr(projection)] as const;
-    const counts = [gates.size(0), steps, batch, hidden, proj, +reverse] as const;
+    const counts = [gates.size(0), steps, batch, hidden, proj, +reverse, 0, batch] as const;
     K.lstm_grad_f32(dshare.ptr, dh.ptr, dc.ptr, ptr(dproj), ...given, ...work, ...counts);
   },
   flops: ([, , , gates, , weightHh, projection]) => productFlops(gates, weightHh, projection),

@@ -39,7 +39,7 @@ export const rnnOp = defineOp<
     projectInto(y, x, weightIh, bias);
     const work = workspace(K.rnn_scratch_bytes(steps, batch, hidden), attrs);
     const given = [weightHh.ptr, ptr(h0)] as const;
-    K.rnn_f32(y.ptr, h.ptr, ptr(before), ...given, ...work, rows, steps, batch, hidden, +reverse, +relu);
+    K.rnn_f32(y.ptr, h.ptr, ptr(before), ...given, ...work, rows, steps, batch, hidden, +reverse, +relu, 0, batch);
   },
   flops: ([x, weightIh, weightHh]) => productFlops(x, weightIh, weightHh),
   saves: { inputs: [0, 1, 2], outs: [0, 2] },
@@ -63,7 +63,7 @@ export const rnnGradOp = defineOp<
     const [rows, hidden] = y.shape as [number, number];
     const work = workspace(K.rnn_scratch_bytes(steps, batch, hidden), attrs);
     const given = [ptr(dy), ptr(dhn), y.ptr, weightHh.ptr] as const;
-    K.rnn_grad_f32(dshare.ptr, dh.ptr, ...given, ...work, rows, steps, batch, hidden, +reverse, +relu);
+    K.rnn_grad_f32(dshare.ptr, dh.ptr, ...given, ...work, rows, steps, batch, hidden, +reverse, +relu, 0, batch);
   },
   flops: ([, , y, weightHh]) => productFlops(y, weightHh),
   backward: NO_SECOND,

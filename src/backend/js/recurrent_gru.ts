@@ -26,13 +26,15 @@ export function gru_f32(
   n: number,
   hidden: number,
   reverse: number,
+  begin: number,
+  end: number,
 ): void {
   const f = arena.f32;
   const width = 3 * hidden;
   const u = new Float64Array(width);
-  assign(h, h0, n * hidden);
+  assign(h, h0, hidden, begin, end);
   walk(sizes, rows, steps, n, reverse !== 0, (row, m) => {
-    for (let k = 0; k < m; k++) {
+    for (let k = begin; k < Math.min(m, end); k++) {
       const i = row + k;
       const state = (h >>> 2) + k * hidden;
       if (before !== 0) f.copyWithin((before >>> 2) + i * hidden, state, state + hidden);
@@ -73,13 +75,15 @@ export function gru_grad_f32(
   n: number,
   hidden: number,
   reverse: number,
+  begin: number,
+  end: number,
 ): void {
   const f = arena.f32;
   const width = 3 * hidden;
   const sums = new Float64Array(hidden);
-  assign(dh, dhn, n * hidden);
+  assign(dh, dhn, hidden, begin, end);
   walk(sizes, rows, steps, n, reverse === 0, (row, m) => {
-    for (let k = 0; k < m; k++) {
+    for (let k = begin; k < Math.min(m, end); k++) {
       const i = row + k;
       const state = (dh >>> 2) + k * hidden;
       for (let j = 0; j < hidden; j++) {

@@ -24,15 +24,17 @@ export function gru_classic_f32(
   n: number,
   hidden: number,
   reverse: number,
+  begin: number,
+  end: number,
 ): void {
   const f = arena.f32;
   const width = 3 * hidden;
   const both = new Float64Array(2 * hidden);
   const candidate = new Float64Array(hidden);
   const last = (weight >>> 2) + 2 * hidden * hidden;
-  assign(h, h0, n * hidden);
+  assign(h, h0, hidden, begin, end);
   walk(sizes, rows, steps, n, reverse !== 0, (row, m) => {
-    for (let k = 0; k < m; k++) {
+    for (let k = begin; k < Math.min(m, end); k++) {
       const i = row + k;
       const state = (h >>> 2) + k * hidden;
       const g = (gates >>> 2) + i * width;
@@ -72,14 +74,16 @@ export function gru_classic_grad_f32(
   n: number,
   hidden: number,
   reverse: number,
+  begin: number,
+  end: number,
 ): void {
   const f = arena.f32;
   const width = 3 * hidden;
   const sums = new Float64Array(hidden);
   const dreset = new Float64Array(hidden);
-  assign(dh, dhn, n * hidden);
+  assign(dh, dhn, hidden, begin, end);
   walk(sizes, rows, steps, n, reverse === 0, (row, m) => {
-    for (let k = 0; k < m; k++) {
+    for (let k = begin; k < Math.min(m, end); k++) {
       const i = row + k;
       const state = (dh >>> 2) + k * hidden;
       const g = (gates >>> 2) + i * width;

@@ -30,6 +30,8 @@ export function lstm_f32(
   hidden: number,
   proj: number,
   reverse: number,
+  begin: number,
+  end: number,
 ): void {
   const f = arena.f32;
   const width = 4 * hidden;
@@ -37,10 +39,10 @@ export function lstm_f32(
   const sums = new Float64Array(width);
   const output = new Float32Array(hidden);
   const projected = new Float64Array(size);
-  assign(h, h0, n * size);
-  assign(c, c0, n * hidden);
+  assign(h, h0, size, begin, end);
+  assign(c, c0, hidden, begin, end);
   walk(sizes, rows, steps, n, reverse !== 0, (row, m) => {
-    for (let r = 0; r < m; r++) {
+    for (let r = begin; r < Math.min(m, end); r++) {
       const i = row + r;
       const ph = (h >>> 2) + r * size;
       const pc = (c >>> 2) + r * hidden;
@@ -98,16 +100,18 @@ export function lstm_grad_f32(
   hidden: number,
   proj: number,
   reverse: number,
+  begin: number,
+  end: number,
 ): void {
   const f = arena.f32;
   const width = 4 * hidden;
   const size = projection === 0 ? hidden : proj;
   const sums = new Float64Array(size);
   const du = new Float64Array(hidden);
-  assign(dh, dhn, n * size);
-  assign(dc, dcn, n * hidden);
+  assign(dh, dhn, size, begin, end);
+  assign(dc, dcn, hidden, begin, end);
   walk(sizes, rows, steps, n, reverse === 0, (row, m) => {
-    for (let r = 0; r < m; r++) {
+    for (let r = begin; r < Math.min(m, end); r++) {
       const i = row + r;
       const pd = (dh >>> 2) + r * size;
       if (dy !== 0) for (let q = 0; q < size; q++) f[pd + q]! += f[(dy >>> 2) + i * size + q]!;

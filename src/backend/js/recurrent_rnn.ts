@@ -23,12 +23,14 @@ export function rnn_f32(
   hidden: number,
   reverse: number,
   relu: number,
+  begin: number,
+  end: number,
 ): void {
   const f = arena.f32;
   const sums = new Float64Array(hidden);
-  assign(h, h0, n * hidden);
+  assign(h, h0, hidden, begin, end);
   walk(sizes, rows, steps, n, reverse !== 0, (row, m) => {
-    for (let r = 0; r < m; r++) {
+    for (let r = begin; r < Math.min(m, end); r++) {
       const state = (h >>> 2) + r * hidden;
       const from = (row + r) * hidden;
       sums.set(f.subarray((y >>> 2) + from, (y >>> 2) + from + hidden));
@@ -58,12 +60,14 @@ export function rnn_grad_f32(
   hidden: number,
   reverse: number,
   relu: number,
+  begin: number,
+  end: number,
 ): void {
   const f = arena.f32;
   const sums = new Float64Array(hidden);
-  assign(dh, dhn, n * hidden);
+  assign(dh, dhn, hidden, begin, end);
   walk(sizes, rows, steps, n, reverse === 0, (row, m) => {
-    for (let r = 0; r < m; r++) {
+    for (let r = begin; r < Math.min(m, end); r++) {
       const state = (dh >>> 2) + r * hidden;
       const from = (row + r) * hidden;
       for (let j = 0; j < hidden; j++) {

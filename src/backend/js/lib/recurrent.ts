@@ -18,11 +18,12 @@ export function walk(sizes: Ptr, rows: number, steps: number, n: number, backwar
   }
 }
 
-/** y ← x, or zeros without an x. */
-export function assign(y: Ptr, x: Ptr, n: number): void {
+/** Rows [begin, end) of y ← those of x, or zeros without an x. */
+export function assign(y: Ptr, x: Ptr, width: number, begin: number, end: number): void {
   const f = arena.f32;
-  if (x === 0) f.fill(0, y >>> 2, (y >>> 2) + n);
-  else f.copyWithin(y >>> 2, x >>> 2, (x >>> 2) + n);
+  const [to, from, count] = [(y >>> 2) + begin * width, (x >>> 2) + begin * width, (end - begin) * width];
+  if (x === 0) f.fill(0, to, to + count);
+  else f.copyWithin(to, from, from + count);
 }
 
 /** sums[j] += Σ_p f[a + p] · f[w + j · k + p] for n rows of w. */
