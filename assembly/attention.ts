@@ -253,13 +253,16 @@ export function attention_grad_f32(
     const bias = matrix(own, 10);
     const allow = matrix(own, 11);
     if (s == 0) clearRows(dq, l, e, downQ);
-    clearRows(dk, s, e, downK);
-    clearRows(dv, s, ev, downV);
+    // The first rows of tiles begin the sums of the keys that they see; the other keys' begin with 0.
+    const met = l == 0 ? 0 : max(0, min(s, min(l, step) + diagonal));
+    clearRows(at(dk, met * downK), s - met, e, downK);
+    clearRows(at(dv, met * downV), s - met, ev, downV);
     if (dbias) memory.fill(dbias, 0, <usize>(l * s) << 2);
     for (let i = 0; i < l; i += step) {
       const rows = min(l - i, step);
       const pg = at(g, i * ldg);
       const pq = at(q, i * ldq);
+      const start = i == 0 ? START_ZERO : START_C;
       // Σ p·dp over a row's keys is the product of the row of y with its gradient.
       for (let r = 0; r < rows; r++) store<f32>(at(means, r), <f32>rowDot(at(pg, r * ldg), at(y, (i + r) * ldy), ev));
       const last = min(s, i + rows + diagonal);
@@ -282,9 +285,9 @@ export function attention_grad_f32(
             memory.fill(at(u, n), 0, <usize>(keys - n) << 2);
           }
         }
-        product(at(dv, j * downV), probabilities, pg, 0, scratch, keys, ev, rows, downV, 1, width, ldg, false, START_C, -Infinity, Infinity);
+        product(at(dv, j * downV), probabilities, pg, 0, scratch, keys, ev, rows, downV, 1, width, ldg, false, start, -Infinity, Infinity);
         product(at(dq, i * downQ), scores, pk, 0, scratch, rows, e, keys, downQ, width, 1, ldk, false, j == 0 ? START_ZERO : START_C, -Infinity, Infinity);
-        product(at(dk, j * downK), scores, pq, 0, scratch, keys, e, rows, downK, 1, width, ldq, false, START_C, -Infinity, Infinity);
+        product(at(dk, j * downK), scores, pq, 0, scratch, keys, e, rows, downK, 1, width, ldq, false, start, -Infinity, Infinity);
       }
     }
   }

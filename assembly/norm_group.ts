@@ -39,11 +39,11 @@ export function group_norm_f32(y: usize, mean: usize, variance: usize, x: usize,
     if (perElement) {
       affineRow(at(y, o), at(x, o), row, m, a, at(tw, group * row), tb == 0 ? 0 : at(tb, group * row));
     } else if (weight == 0 && bias == 0) {
-      scaleRun(at(y, o), at(x, o), row, m, a, 0);
+      scaleRun(at(y, o), at(x, o), row, m, a, 0, -Infinity);
     } else {
       for (let k = 0; k < channels; k++) {
         const i = group * channels + k;
-        scaleRun(at(y, o + k * s), at(x, o + k * s), s, m, loadOr(weight, i, 1) * a, loadOr(bias, i, 0));
+        scaleRun(at(y, o + k * s), at(x, o + k * s), s, m, loadOr(weight, i, 1) * a, loadOr(bias, i, 0), -Infinity);
       }
     }
   }

@@ -17,7 +17,7 @@ export function rms_norm_f32(y: usize, square: usize, x: usize, weight: usize, r
     const q = n > 0 ? <f32>(squares(x, n) / n) : 0;
     store<f32>(at(square, r), q);
     const a = <f32>scaleOf(q, eps, outside);
-    if (weight == 0) scaleRun(y, x, n, 0, a, 0);
+    if (weight == 0) scaleRun(y, x, n, 0, a, 0, -Infinity);
     else affineRow(y, x, n, 0, a, weight, 0);
     x = at(x, n);
     y = at(y, n);

@@ -79,10 +79,13 @@ export function index_add_i32(y: usize, index: usize, src: usize, outer: i32, m:
 
 @inline function fill<T>(y: usize, index: usize, value: T, outer: i32, m: i32, n: i32, inner: i32): void {
   const row = <usize>inner << alignof<T>();
+  const all = sizeof<T>() == 1 ? i8x16.splat(<i8>value) : i32x4.splat(<i32>value);
   for (let o = 0; o < outer; o++) {
     for (let j = 0; j < m; j++) {
       const to = y + <usize>load<i32>(index + (<usize>j << 2)) * row;
-      for (let i: usize = 0; i < row; i += sizeof<T>()) store<T>(to + i, value);
+      let i: usize = 0;
+      for (; i + 16 <= row; i += 16) v128.store(to + i, all);
+      for (; i < row; i += sizeof<T>()) store<T>(to + i, value);
     }
     y += row * n;
   }

@@ -112,9 +112,25 @@ export function moments(x: usize, n: i32): v128 {
   return f64x2.add(f64x2.add(a, b), pair(0, d * d * weight));
 }
 
+/** g, or 0 where what relu made of the normalised value is 0: (x − mean) · scale + shift ≤ 0, d being x − mean. */
+@inline export function passed(g: v128, d: v128, scale: v128, shift: v128): v128 {
+  return v128.andnot(g, f32x4.le(madd(d, scale, shift), f32x4.splat(0)));
+}
+
+@inline export function passedOne(g: f32, d: f32, scale: f32, shift: f32): f32 { return d * scale + shift <= 0 ? 0 : g; }
+
 /** (Σ g, Σ g (x − mean)) of a run. */
-export function gradSums(g: usize, x: usize, n: i32, mean: f32): v128 {
+export function gradSums(g: usize, x: usize, n: i32, mean: f32): v128 { return sumsOf(false, g, x, n, mean, 0, 0); }
+
+/** The same where relu followed; scale and shift are those of `scaleRun`. */
+export function reluGradSums(g: usize, x: usize, n: i32, mean: f32, scale: f32, shift: f32): v128 {
+  return sumsOf(true, g, x, n, mean, scale, shift);
+}
+
+@inline function sumsOf(relu: bool, g: usize, x: usize, n: i32, mean: f32, scale: f32, shift: f32): v128 {
   const m = f32x4.splat(mean);
+  const k = f32x4.splat(scale);
+  const b = f32x4.splat(shift);
   let all = f64x2.splat(0);
   for (; n > 0; n -= BLOCK) {
     const count = min(n, BLOCK);
@@ -126,31 +142,36 @@ export function gradSums(g: usize, x: usize, n: i32, mean: f32): v128 {
     let t2 = s0;
     let i = 0;
     for (; i + 12 <= count; i += 12) {
-      const g0 = v128.load(g);
-      const g1 = v128.load(g, 16);
-      const g2 = v128.load(g, 32);
+      const d0 = f32x4.sub(v128.load(x), m);
+      const d1 = f32x4.sub(v128.load(x, 16), m);
+      const d2 = f32x4.sub(v128.load(x, 32), m);
+      const g0 = relu ? passed(v128.load(g), d0, k, b) : v128.load(g);
+      const g1 = relu ? passed(v128.load(g, 16), d1, k, b) : v128.load(g, 16);
+      const g2 = relu ? passed(v128.load(g, 32), d2, k, b) : v128.load(g, 32);
       s0 = f32x4.add(s0, g0);
       s1 = f32x4.add(s1, g1);
       s2 = f32x4.add(s2, g2);
-      t0 = madd(g0, f32x4.sub(v128.load(x), m), t0);
-      t1 = madd(g1, f32x4.sub(v128.load(x, 16), m), t1);
-      t2 = madd(g2, f32x4.sub(v128.load(x, 32), m), t2);
+      t0 = madd(g0, d0, t0);
+      t1 = madd(g1, d1, t1);
+      t2 = madd(g2, d2, t2);
       g += 48;
       x += 48;
     }
     for (; i + 4 <= count; i += 4) {
-      const g0 = v128.load(g);
+      const d0 = f32x4.sub(v128.load(x), m);
+      const g0 = relu ? passed(v128.load(g), d0, k, b) : v128.load(g);
       s0 = f32x4.add(s0, g0);
-      t0 = madd(g0, f32x4.sub(v128.load(x), m), t0);
+      t0 = madd(g0, d0, t0);
       g += 16;
       x += 16;
     }
     let s = hsum(f32x4.add(f32x4.add(s0, s1), s2));
     let t = hsum(f32x4.add(f32x4.add(t0, t1), t2));
     for (; i < count; i++) {
-      const v = load<f32>(g);
+      const d = load<f32>(x) - mean;
+      const v = relu ? passedOne(load<f32>(g), d, scale, shift) : load<f32>(g);
       s += v;
-      t += v * (load<f32>(x) - mean);
+      t += v * d;
       g += 4;
       x += 4;
     }
@@ -159,54 +180,76 @@ export function gradSums(g: usize, x: usize, n: i32, mean: f32): v128 {
   return all;
 }
 
-/** y = (x − mean) · scale + shift: the mean is taken off first, so that nothing cancels later. */
-export function scaleRun(y: usize, x: usize, n: i32, mean: f32, scale: f32, shift: f32): void {
+/** y = max((x − mean) · scale + shift, low): the mean is taken off first, so that nothing cancels later. NaN stays. */
+export function scaleRun(y: usize, x: usize, n: i32, mean: f32, scale: f32, shift: f32, low: f32): void {
   const m = f32x4.splat(mean);
   const a = f32x4.splat(scale);
   const b = f32x4.splat(shift);
+  const l = f32x4.splat(low);
   let i = 0;
   for (; i + 16 <= n; i += 16) {
-    v128.store(y, madd(f32x4.sub(v128.load(x), m), a, b));
-    v128.store(y, madd(f32x4.sub(v128.load(x, 16), m), a, b), 16);
-    v128.store(y, madd(f32x4.sub(v128.load(x, 32), m), a, b), 32);
-    v128.store(y, madd(f32x4.sub(v128.load(x, 48), m), a, b), 48);
+    v128.store(y, f32x4.pmax(madd(f32x4.sub(v128.load(x), m), a, b), l));
+    v128.store(y, f32x4.pmax(madd(f32x4.sub(v128.load(x, 16), m), a, b), l), 16);
+    v128.store(y, f32x4.pmax(madd(f32x4.sub(v128.load(x, 32), m), a, b), l), 32);
+    v128.store(y, f32x4.pmax(madd(f32x4.sub(v128.load(x, 48), m), a, b), l), 48);
     y += 64;
     x += 64;
   }
   for (; i + 4 <= n; i += 4) {
-    v128.store(y, madd(f32x4.sub(v128.load(x), m), a, b));
+    v128.store(y, f32x4.pmax(madd(f32x4.sub(v128.load(x), m), a, b), l));
     y += 16;
     x += 16;
   }
   for (; i < n; i++) {
-    store<f32>(y, (load<f32>(x) - mean) * scale + shift);
+    store<f32>(y, atLeast((load<f32>(x) - mean) * scale + shift, low));
     y += 4;
     x += 4;
   }
 }
 
+/** v, or low where that is more; NaN stays. */
+@inline export function atLeast(v: f32, low: f32): f32 { return v < low ? low : v; }
+
 /** dx = g · a + (x − mean) · b + c. */
 export function gradRun(dx: usize, g: usize, x: usize, n: i32, mean: f32, a: f32, b: f32, c: f32): void {
+  gradOf(false, dx, g, x, n, mean, a, b, c, 0);
+}
+
+/** The same where relu followed; a is also the scale of `scaleRun`, `shift` its shift. */
+export function reluGradRun(dx: usize, g: usize, x: usize, n: i32, mean: f32, a: f32, b: f32, c: f32, shift: f32): void {
+  gradOf(true, dx, g, x, n, mean, a, b, c, shift);
+}
+
+@inline function gradOf(relu: bool, dx: usize, g: usize, x: usize, n: i32, mean: f32, a: f32, b: f32, c: f32, shift: f32): void {
   const m = f32x4.splat(mean);
   const va = f32x4.splat(a);
   const vb = f32x4.splat(b);
   const vc = f32x4.splat(c);
+  const vs = f32x4.splat(shift);
   let i = 0;
   for (; i + 8 <= n; i += 8) {
-    v128.store(dx, madd(v128.load(g), va, madd(f32x4.sub(v128.load(x), m), vb, vc)));
-    v128.store(dx, madd(v128.load(g, 16), va, madd(f32x4.sub(v128.load(x, 16), m), vb, vc)), 16);
+    const d0 = f32x4.sub(v128.load(x), m);
+    const d1 = f32x4.sub(v128.load(x, 16), m);
+    const g0 = relu ? passed(v128.load(g), d0, va, vs) : v128.load(g);
+    const g1 = relu ? passed(v128.load(g, 16), d1, va, vs) : v128.load(g, 16);
+    v128.store(dx, madd(g0, va, madd(d0, vb, vc)));
+    v128.store(dx, madd(g1, va, madd(d1, vb, vc)), 16);
     dx += 32;
     g += 32;
     x += 32;
   }
   for (; i + 4 <= n; i += 4) {
-    v128.store(dx, madd(v128.load(g), va, madd(f32x4.sub(v128.load(x), m), vb, vc)));
+    const d0 = f32x4.sub(v128.load(x), m);
+    const g0 = relu ? passed(v128.load(g), d0, va, vs) : v128.load(g);
+    v128.store(dx, madd(g0, va, madd(d0, vb, vc)));
     dx += 16;
     g += 16;
     x += 16;
   }
   for (; i < n; i++) {
-    store<f32>(dx, load<f32>(g) * a + ((load<f32>(x) - mean) * b + c));
+    const d = load<f32>(x) - mean;
+    const v = relu ? passedOne(load<f32>(g), d, a, shift) : load<f32>(g);
+    store<f32>(dx, v * a + (d * b + c));
     dx += 4;
     g += 4;
     x += 4;

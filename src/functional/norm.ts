@@ -1,5 +1,6 @@
-import { checkDType, checkInteger, checkNumber, checkOptions } from "../check.js";
+import { checkDType, checkInteger, checkNumber, checkOneOf, checkOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
+import type { FusedActivation } from "../ops/matmul.js";
 import * as batch from "../ops/norm_batch.js";
 import * as group from "../ops/norm_group.js";
 import * as local from "../ops/norm_local_response.js";
@@ -20,14 +21,16 @@ export interface BatchNormOptions {
   readonly momentum?: number;
   /** Added to the variance. Default 1e-5. */
   readonly eps?: number;
+  /** Applied in the same pass. Default "none". */
+  readonly activation?: FusedActivation;
 }
 
 /**
- * y = weight · (x − mean) / √(var + eps) + bias, mean and variance per channel over batch and space. In training they are the
+ * y = act(weight · (x − mean) / √(var + eps) + bias), mean and variance per channel over batch and space. In training they are the
  * batch's (variance biased), and running = (1 − momentum) · running + momentum · batch (variance unbiased) happens in place.
  * Shape: x [N, C, …], the others [C] or null → y as x.
  * Errors: ShapeError for other sizes, and for one value per channel in training; ArgumentError without running statistics outside
- * of training. Source: Ioffe, Szegedy, "Batch Normalization" (2015).
+ * of training. PyTorch: it has no fused activation. Source: Ioffe, Szegedy, "Batch Normalization" (2015).
  */
 export function batchNorm(
   x: Tensor,
@@ -40,9 +43,10 @@ export function batchNorm(
     tensors: [weight = null, bias = null],
     options = {},
   } = splitOptions(rest);
-  checkOptions(op, options, ["training", "momentum", "eps"]);
+  checkOptions(op, options, ["training", "momentum", "eps", "activation"]);
   const momentum = checkNumber(op, "momentum", options.momentum ?? 0.1);
-  const attrs = { op, eps: checkNumber(op, "eps", options.eps ?? 1e-5, 0) };
+  const eps = checkNumber(op, "eps", options.eps ?? 1e-5, 0);
+  const attrs = { op, eps, activation: checkOneOf(op, "activation", options.activation ?? "none", ["none", "relu"]) };
   const running = batch.runningStats(op, x, runningMean, runningVar);
   if (options.training ?? false) return batch.batchNorm(x, weight, bias, running, momentum, attrs);
   return batch.batchNormEval(x, weight, bias, batch.needStats(op, running), attrs);
@@ -79,7 +83,7 @@ export function instanceNorm(
   const attrs = { op, eps: checkNumber(op, "eps", options.eps ?? 1e-5, 0) };
   const running = batch.runningStats(op, x, runningMean, runningVar);
   if (options.useInputStats ?? true) return group.instanceNorm(x, weight, bias, running, momentum, attrs);
-  return batch.batchNormEval(x, weight, bias, batch.needStats(op, running), attrs);
+  return batch.batchNormEval(x, weight, bias, batch.needStats(op, running), { ...attrs, activation: "none" });
 }
 
 export interface GroupNormOptions {

@@ -1,7 +1,8 @@
-import { checkInteger, checkNumber, checkOptions, checkRank } from "../check.js";
+import { checkInteger, checkNumber, checkOneOf, checkOptions, checkRank } from "../check.js";
 import { ones, tensor, zeros } from "../creation.js";
 import { ShapeError } from "../errors.js";
 import { fill, reshape } from "../ops/copy.js";
+import type { FusedActivation } from "../ops/matmul.js";
 import { batchNorm, batchNormEval, type RunningStats } from "../ops/norm_batch.js";
 import { instanceNorm } from "../ops/norm_group.js";
 import { formatShape } from "../shape.js";
@@ -82,6 +83,11 @@ export interface BatchNormModuleOptions {
   readonly trackRunningStats?: boolean;
 }
 
+export interface BatchNormForwardOptions {
+  /** Applied in the same pass. Default "none". */
+  readonly activation?: FusedActivation;
+}
+
 abstract class BatchNormBase extends ChannelNorm {
   readonly momentum: number | null;
 
@@ -91,10 +97,13 @@ abstract class BatchNormBase extends ChannelNorm {
     this.momentum = momentum;
   }
 
-  forward(x: Tensor): Tensor {
+  forward(x: Tensor, options: BatchNormForwardOptions = {}): Tensor {
+    const op = this.constructor.name;
+    checkOptions(op, options, ["activation"]);
+    const activation = checkOneOf(op, "activation", options.activation ?? "none", ["none", "relu"]);
     this.checkInput(x, 1);
     const { weight, bias, eps, running } = this;
-    const attrs = { op: this.constructor.name, eps };
+    const attrs = { op, eps, activation };
     if (running !== null && !this.training) return batchNormEval(x, weight, bias, running, attrs);
     const count = this.numBatchesTracked;
     if (!this.training || count === null) return batchNorm(x, weight, bias, null, 0, attrs);
@@ -152,7 +161,7 @@ abstract class InstanceNormBase extends ChannelNorm {
     const attrs = { op: this.constructor.name, eps };
     const y =
       running !== null && !this.training
-        ? batchNormEval(input, weight, bias, running, attrs)
+        ? batchNormEval(input, weight, bias, running, { ...attrs, activation: "none" })
         : instanceNorm(input, weight, bias, running, this.momentum, attrs);
     if (batched) return y;
     const unbatched = reshape(y, x.shape);

@@ -7,6 +7,7 @@ import { formatShape, numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Ptr, Shape, Spec } from "../types.js";
 import { copyInto } from "./copy.js";
+import type { FusedActivation } from "./matmul.js";
 import { apply, defineOp, notDifferentiable, once } from "./op.js";
 
 // N samples, C channels, S positions: x is [N, C, …] with S = the product of the rest.
@@ -17,6 +18,17 @@ export interface BatchNormAttrs {
   /** Class name that messages start with. */
   readonly op: string;
   readonly eps: number;
+  /** Applied in the same pass. */
+  readonly activation: FusedActivation;
+}
+
+function fused({ activation }: BatchNormAttrs): boolean {
+  return activation !== "none";
+}
+
+/** What a result is at least: where relu follows, 0. */
+function lowest(activation: FusedActivation): number {
+  return activation === "relu" ? 0 : -Infinity;
 }
 
 /** Most tables that a kernel asks for, and the positions below which they have an entry for each (SHORT in assembly/lib/affine.ts). */
@@ -60,13 +72,14 @@ export const batchNormOp = defineOp<
     }
     return [x, { shape, dtype: "float32" }, { shape, dtype: "float32" }];
   },
-  forward: ([y, mean, variance], [x, weight, bias], { eps }) => {
+  forward: ([y, mean, variance], [x, weight, bias], { eps, activation }) => {
     const [n, c, s] = channelSizes(x.shape);
     const [w, b] = [weight?.ptr ?? NULL, bias?.ptr ?? NULL];
-    K.batch_norm_f32(y.ptr, mean.ptr, variance.ptr, x.ptr, w, b, normScratch(c, s), n, c, s, eps);
+    const low = lowest(activation);
+    K.batch_norm_f32(y.ptr, mean.ptr, variance.ptr, x.ptr, w, b, normScratch(c, s), n, c, s, eps, low, 0, c);
   },
-  saves: { inputs: [0, 1], outs: [1, 2] },
-  backward: ([g], [x, weight], [, mean, variance], { eps }) => gradients(g!, x, weight, mean, variance, eps, true),
+  saves: (attrs) => ({ inputs: fused(attrs) ? [0, 1, 2] : [0, 1], outs: [1, 2] }),
+  backward: ([g], inputs, [, mean, variance], attrs) => gradients([g!, ...inputs, mean, variance], attrs, true),
 });
 
 /** The same with given statistics [C], which get no gradient. */
@@ -82,49 +95,49 @@ export const batchNormEvalOp = defineOp<
     checkOperand(op, "runningVar", variance, perChannel, `input ${formatShape(x.shape)}`);
     return [x];
   },
-  forward: ([y], [x, weight, bias, mean, variance], { eps }) => {
+  forward: ([y], [x, weight, bias, mean, variance], { eps, activation }) => {
     const [n, c, s] = channelSizes(x.shape);
     const [w, b] = [weight?.ptr ?? NULL, bias?.ptr ?? NULL];
-    K.batch_norm_eval_f32(y.ptr, x.ptr, w, b, mean.ptr, variance.ptr, normScratch(c, s), n, c, s, eps);
+    const low = lowest(activation);
+    K.batch_norm_eval_f32(y.ptr, x.ptr, w, b, mean.ptr, variance.ptr, normScratch(c, s), n, c, s, eps, low, 0, c);
   },
-  saves: { inputs: [0, 1, 3, 4] },
-  backward: ([g], [x, weight, , mean, variance], _, { eps }) => [
-    ...gradients(g, x, weight, mean, variance, eps, false),
-    null,
-    null,
-  ],
+  saves: (attrs) => ({ inputs: fused(attrs) ? [0, 1, 2, 3, 4] : [0, 1, 3, 4] }),
+  backward: ([g], inputs, _, attrs) => [...gradients([g, ...inputs], attrs, false), null, null],
 });
+
+type GradOperands = readonly [g: Tensor, x: Tensor, weight: Maybe, bias: Maybe, mean: Tensor, variance: Tensor];
 
 /** dx, dweight and dbias of both, in one go: with the batch's statistics they share two sums. */
 export const batchNormGradOp = defineOp<
-  readonly [g: Tensor, x: Tensor, weight: Maybe, mean: Tensor, variance: Tensor],
+  GradOperands,
   readonly [dx: Tensor, dweight: Tensor, dbias: Tensor],
-  { readonly eps: number; readonly batchStats: boolean }
+  BatchNormAttrs & { readonly batchStats: boolean }
 >({
   name: "batch_norm_grad",
-  infer: ([g, , , mean]) => [g, mean, mean],
-  forward: ([dx, dweight, dbias], [g, x, weight, mean, variance], { eps, batchStats }) => {
+  infer: ([g, , , , mean]) => [g, mean, mean],
+  forward: ([dx, dweight, dbias], [g, x, weight, bias, mean, variance], { eps, batchStats, activation }) => {
     const [n, c, s] = channelSizes(x.shape);
-    const w = weight?.ptr ?? NULL;
-    const work = normScratch(c, s);
+    const [w, b] = [weight?.ptr ?? NULL, bias?.ptr ?? NULL];
     const [dw, db, flag] = [dweight.ptr, dbias.ptr, batchStats ? 1 : 0];
-    K.batch_norm_grad_f32(dx.ptr, dw, db, g.ptr, x.ptr, w, mean.ptr, variance.ptr, work, n, c, s, eps, flag);
+    // biome-ignore format: one line for each kind of argument
+    K.batch_norm_grad_f32(
+      dx.ptr, dw, db, g.ptr, x.ptr, w, b, mean.ptr, variance.ptr, normScratch(c, s),
+      n, c, s, eps, flag, lowest(activation), 0, c,
+    );
   },
   backward: notDifferentiable(
     "the fused gradient is not recorded; compose the normalisation from mean and var instead",
   ),
 });
 
+/** Only behind an activation does the gradient depend on the bias. */
 function gradients(
-  g: Tensor,
-  x: Tensor,
-  weight: Maybe,
-  mean: Tensor,
-  variance: Tensor,
-  eps: number,
+  [g, x, weight, bias, mean, variance]: GradOperands,
+  attrs: BatchNormAttrs,
   batchStats: boolean,
 ): (() => Tensor)[] {
-  const all = once(() => apply(batchNormGradOp, [g, x, weight, mean, variance], { eps, batchStats }));
+  const shift = fused(attrs) ? bias : null;
+  const all = once(() => apply(batchNormGradOp, [g, x, weight, shift, mean, variance], { ...attrs, batchStats }));
   return [() => all()[0], () => all()[1], () => all()[2]];
 }
 
@@ -157,7 +170,7 @@ export function needStats(op: string, running: RunningStats | null): RunningStat
   return running;
 }
 
-/** y = weight · (x − mean) / √(var + eps) + bias with the batch's statistics, which then move the running ones, if any. */
+/** y = act(weight · (x − mean) / √(var + eps) + bias) with the batch's statistics, which then move the running ones, if any. */
 export function batchNorm(
   x: Tensor,
   weight: Tensor | null,

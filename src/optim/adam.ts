@@ -4,7 +4,7 @@ import { ArgumentError } from "../errors.js";
 import { NULL } from "../runtime/arena.js";
 import type { Ptr } from "../types.js";
 import { checkRates, type LearningRate, type OptimizerSpec, type Params } from "./optimizer.js";
-import { type PointState, PointwiseOptimizer } from "./pointwise.js";
+import { type PointState, type PointUpdate, PointwiseOptimizer } from "./pointwise.js";
 
 /** What Adam and its relatives have in common. */
 export interface MomentOptions extends LearningRate {
@@ -48,13 +48,32 @@ export function checkMoments(name: string, options: MomentOptions): void {
   checkNumber(name, "eps", eps, 0);
 }
 
+/** The numbers of Adam's kernel. */
+export type AdamScalars = [
+  shrink: number,
+  decay: number,
+  sign: number,
+  beta1: number,
+  beta2: number,
+  eps: number,
+  step: number,
+  ahead: number,
+  root: number,
+];
+
+/** Base of the optimizers that share Adam's kernel. */
+export abstract class AdamKernel<O extends MomentOptions> extends PointwiseOptimizer<O, AdamScalars> {
+  protected run(table: Ptr, rows: number, scalars: AdamScalars, count: number): void {
+    K.adam_f32(table, rows, ...scalars, 0, count);
+  }
+}
+
 /** The options that every use of Adam's kernel passes on alike. */
 export function adamStep(
-  [p, g, n]: readonly [Ptr, Ptr, number],
   state: PointState,
   options: MomentOptions,
   how: { decoupled: boolean; amsgrad: boolean; eps: number; size: number; ahead: number; root: number },
-): void {
+): PointUpdate<AdamScalars> {
   const { lr, betas, weightDecay, maximize } = options;
   const m = state.tensor("exp_avg");
   const v = state.tensor("exp_avg_sq");
@@ -62,7 +81,8 @@ export function adamStep(
   const shrink = how.decoupled ? lr * weightDecay : 0;
   const decay = how.decoupled ? 0 : weightDecay;
   const sign = maximize ? -1 : 1;
-  K.adam_f32(p, m, v, vmax, g, n, shrink, decay, sign, ...betas, how.eps, how.size, how.ahead, how.root);
+  const scalars: AdamScalars = [shrink, decay, sign, ...betas, how.eps, how.size, how.ahead, how.root];
+  return { state: [m, v, vmax], scalars };
 }
 
 function specOf(name: string, weightDecay: number): OptimizerSpec<AdamOptions> {
@@ -77,16 +97,16 @@ function specOf(name: string, weightDecay: number): OptimizerSpec<AdamOptions> {
 const ADAM = specOf("Adam", 0);
 const ADAM_W = specOf("AdamW", 0.01);
 
-abstract class AdamBase extends PointwiseOptimizer<AdamOptions> {
+abstract class AdamBase extends AdamKernel<AdamOptions> {
   /** Whether weight decay goes past the gradient. */
   protected abstract readonly decoupled: boolean;
 
-  protected update(p: Ptr, g: Ptr, n: number, state: PointState, group: AdamOptions): void {
+  protected update(state: PointState, group: AdamOptions): PointUpdate<AdamScalars> {
     const [beta1, beta2] = group.betas;
     const size = group.lr / (1 - beta1 ** state.step);
     const root = 1 / Math.sqrt(1 - beta2 ** state.step);
     const { decoupled } = this;
-    adamStep([p, g, n], state, group, { decoupled, amsgrad: group.amsgrad, eps: group.eps, size, ahead: 0, root });
+    return adamStep(state, group, { decoupled, amsgrad: group.amsgrad, eps: group.eps, size, ahead: 0, root });
   }
 }
 

@@ -1,9 +1,9 @@
 import { K } from "../backend/index.js";
 import { checkNumber } from "../check.js";
 import type { Ptr } from "../types.js";
-import { adamStep, checkMoments, MOMENT_DEFAULTS, type MomentOptions } from "./adam.js";
+import { AdamKernel, type AdamScalars, adamStep, checkMoments, MOMENT_DEFAULTS, type MomentOptions } from "./adam.js";
 import type { OptimizerSpec, Params } from "./optimizer.js";
-import { type PointState, PointwiseOptimizer } from "./pointwise.js";
+import { type PointState, type PointUpdate, PointwiseOptimizer } from "./pointwise.js";
 
 export interface NAdamOptions extends MomentOptions {
   /** ψ, how fast the momentum grows to β₁. Default 4e-3. */
@@ -28,12 +28,12 @@ const NADAM: OptimizerSpec<NAdamOptions> = {
  * μₜ = β₁·(1 − ½·0.96^(ψ·t)) and Π = μ₁·…·μₜ. The extra μₜ is PyTorch 1.13's; in the paper (Dozat, Incorporating Nesterov Momentum into
  * Adam, 2016) and in later versions the first denominator is 1 − μₜ₊₁·Π. PyTorch: 1.13 has neither maximize nor decoupledWeightDecay.
  */
-export class NAdam extends PointwiseOptimizer<NAdamOptions> {
+export class NAdam extends AdamKernel<NAdamOptions> {
   constructor(params: Params<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
     super(NADAM, params, options);
   }
 
-  protected update(p: Ptr, g: Ptr, n: number, state: PointState, group: NAdamOptions): void {
+  protected update(state: PointState, group: NAdamOptions): PointUpdate<AdamScalars> {
     const { lr, betas, eps, momentumDecay, decoupledWeightDecay: decoupled } = group;
     const [beta1, beta2] = betas;
     const muAt = (t: number): number => beta1 * (1 - 0.5 * 0.96 ** (t * momentumDecay));
@@ -44,7 +44,7 @@ export class NAdam extends PointwiseOptimizer<NAdamOptions> {
     const size = (lr * next) / (1 - product * mu * next);
     const ahead = (lr * (1 - mu)) / (1 - product);
     const root = 1 / Math.sqrt(1 - beta2 ** state.step);
-    adamStep([p, g, n], state, group, { decoupled, amsgrad: false, eps, size, ahead, root });
+    return adamStep(state, group, { decoupled, amsgrad: false, eps, size, ahead, root });
   }
 }
 
@@ -66,12 +66,12 @@ const RADAM: OptimizerSpec<RAdamOptions> = {
  * (Liu et al., On the Variance of the Adaptive Learning Rate and Beyond, 2020). PyTorch: 1.13 has neither maximize nor
  * decoupledWeightDecay.
  */
-export class RAdam extends PointwiseOptimizer<RAdamOptions> {
+export class RAdam extends AdamKernel<RAdamOptions> {
   constructor(params: Params<RAdamOptions>, options: Partial<RAdamOptions> = {}) {
     super(RADAM, params, options);
   }
 
-  protected update(p: Ptr, g: Ptr, n: number, state: PointState, group: RAdamOptions): void {
+  protected update(state: PointState, group: RAdamOptions): PointUpdate<AdamScalars> {
     const { lr, betas, eps, decoupledWeightDecay: decoupled } = group;
     const t = state.step;
     const decayed = betas[1] ** t;
@@ -82,13 +82,15 @@ export class RAdam extends PointwiseOptimizer<RAdamOptions> {
     if (length > 5) {
       const ratio = ((length - 4) * (length - 2) * most) / ((most - 4) * (most - 2) * length);
       const rectified = size * Math.sqrt(ratio * (1 - decayed));
-      adamStep([p, g, n], state, group, { ...plain, eps, size: rectified, root: 1 });
-    } else {
-      // √v·0 + 1: the denominator is switched off.
-      adamStep([p, g, n], state, group, { ...plain, eps: 1, size, root: 0 });
+      return adamStep(state, group, { ...plain, eps, size: rectified, root: 1 });
     }
+    // √v·0 + 1: the denominator is switched off.
+    return adamStep(state, group, { ...plain, eps: 1, size, root: 0 });
   }
 }
+
+/** The numbers of Adamax's kernel. */
+type AdamaxScalars = [decay: number, sign: number, beta1: number, beta2: number, eps: number, step: number];
 
 const ADAMAX: OptimizerSpec<MomentOptions> = {
   name: "Adamax",
@@ -101,16 +103,20 @@ const ADAMAX: OptimizerSpec<MomentOptions> = {
  * Adam with the largest gradient in place of the second moment: u = max(β₂·u, |d| + eps); p −= lr/(1 − β₁ᵗ)·m/u, with m and d as in `Adam`.
  * (Kingma and Ba, 2015, section 7.)
  */
-export class Adamax extends PointwiseOptimizer<MomentOptions> {
+export class Adamax extends PointwiseOptimizer<MomentOptions, AdamaxScalars> {
   constructor(params: Params<MomentOptions>, options: Partial<MomentOptions> = {}) {
     super(ADAMAX, params, options);
   }
 
-  protected update(p: Ptr, g: Ptr, n: number, state: PointState, group: MomentOptions): void {
+  protected update(state: PointState, group: MomentOptions): PointUpdate<AdamaxScalars> {
     const { lr, betas, eps, weightDecay, maximize } = group;
     const m = state.tensor("exp_avg");
     const u = state.tensor("exp_inf");
     const size = lr / (1 - betas[0] ** state.step);
-    K.adamax_f32(p, m, u, g, n, weightDecay, maximize ? -1 : 1, ...betas, eps, size);
+    return { state: [m, u], scalars: [weightDecay, maximize ? -1 : 1, ...betas, eps, size] };
+  }
+
+  protected run(table: Ptr, rows: number, scalars: AdamaxScalars, count: number): void {
+    K.adamax_f32(table, rows, ...scalars, 0, count);
   }
 }

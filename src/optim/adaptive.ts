@@ -3,7 +3,7 @@ import { checkNumber } from "../check.js";
 import { NULL } from "../runtime/arena.js";
 import type { Ptr } from "../types.js";
 import { checkRates, type LearningRate, type OptimizerSpec, type Params } from "./optimizer.js";
-import { type PointState, PointwiseOptimizer } from "./pointwise.js";
+import { type PointState, type PointUpdate, PointwiseOptimizer } from "./pointwise.js";
 
 /** What the optimizers have in common that divide by the size of past gradients. */
 interface AdaptiveOptions extends LearningRate {
@@ -38,22 +38,29 @@ const RMSPROP: OptimizerSpec<RMSpropOptions> = {
   },
 };
 
+/** The numbers of RMSprop's kernel. */
+type RMSpropScalars = [decay: number, sign: number, alpha: number, eps: number, lr: number, momentum: number];
+
 /**
  * RMSprop: v = α·v + (1 − α)·d² with d = g + weightDecay·p; p −= lr·d / (√v + eps). Centered: √(v − a²) with a = α·a + (1 − α)·d,
  * a variance below 0 counting as 0. With momentum: buf = μ·buf + d / (√v + eps); p −= lr·buf. (Hinton, lecture 6e, 2012; Graves, 2013.)
  * PyTorch: a variance that rounding takes below 0 gives NaN.
  */
-export class RMSprop extends PointwiseOptimizer<RMSpropOptions> {
+export class RMSprop extends PointwiseOptimizer<RMSpropOptions, RMSpropScalars> {
   constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
     super(RMSPROP, params, options);
   }
 
-  protected update(p: Ptr, g: Ptr, n: number, state: PointState, group: RMSpropOptions): void {
+  protected update(state: PointState, group: RMSpropOptions): PointUpdate<RMSpropScalars> {
     const { lr, alpha, eps, weightDecay, momentum, centered, maximize } = group;
     const v = state.tensor("square_avg");
     const buf = momentum > 0 ? state.tensor("momentum_buffer") : NULL;
     const mean = centered ? state.tensor("grad_avg") : NULL;
-    K.rmsprop_f32(p, v, mean, buf, g, n, weightDecay, maximize ? -1 : 1, alpha, eps, lr, momentum);
+    return { state: [v, mean, buf], scalars: [weightDecay, maximize ? -1 : 1, alpha, eps, lr, momentum] };
+  }
+
+  protected run(table: Ptr, rows: number, scalars: RMSpropScalars, count: number): void {
+    K.rmsprop_f32(table, rows, ...scalars, 0, count);
   }
 }
 
@@ -80,20 +87,27 @@ const ADAGRAD: OptimizerSpec<AdagradOptions> = {
   },
 };
 
+/** The numbers of Adagrad's kernel. */
+type AdagradScalars = [decay: number, sign: number, eps: number, lr: number];
+
 /**
  * Adagrad: s += d² with d = g + weightDecay·p; p −= lr/(1 + (t − 1)·lrDecay)·d / (√s + eps).
  * (Duchi, Hazan and Singer, Adaptive Subgradient Methods, 2011.)
  */
-export class Adagrad extends PointwiseOptimizer<AdagradOptions> {
+export class Adagrad extends PointwiseOptimizer<AdagradOptions, AdagradScalars> {
   constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
     super(ADAGRAD, params, options);
   }
 
-  protected update(p: Ptr, g: Ptr, n: number, state: PointState, group: AdagradOptions): void {
+  protected update(state: PointState, group: AdagradOptions): PointUpdate<AdagradScalars> {
     const { lr, lrDecay, weightDecay, initialAccumulatorValue, eps, maximize } = group;
     const sum = state.tensor("sum", initialAccumulatorValue);
     const size = lr / (1 + (state.step - 1) * lrDecay);
-    K.adagrad_f32(p, sum, g, n, weightDecay, maximize ? -1 : 1, eps, size);
+    return { state: [sum], scalars: [weightDecay, maximize ? -1 : 1, eps, size] };
+  }
+
+  protected run(table: Ptr, rows: number, scalars: AdagradScalars, count: number): void {
+    K.adagrad_f32(table, rows, ...scalars, 0, count);
   }
 }
 
@@ -117,19 +131,26 @@ const ADADELTA: OptimizerSpec<AdadeltaOptions> = {
   },
 };
 
+/** The numbers of Adadelta's kernel. */
+type AdadeltaScalars = [decay: number, sign: number, rho: number, eps: number, lr: number];
+
 /**
  * Adadelta: v = ρ·v + (1 − ρ)·d² with d = g + weightDecay·p; δ = d·√(u + eps)/√(v + eps); u = ρ·u + (1 − ρ)·δ²; p −= lr·δ.
  * (Zeiler, ADADELTA: An Adaptive Learning Rate Method, 2012.)
  */
-export class Adadelta extends PointwiseOptimizer<AdadeltaOptions> {
+export class Adadelta extends PointwiseOptimizer<AdadeltaOptions, AdadeltaScalars> {
   constructor(params: Params<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}) {
     super(ADADELTA, params, options);
   }
 
-  protected update(p: Ptr, g: Ptr, n: number, state: PointState, group: AdadeltaOptions): void {
+  protected update(state: PointState, group: AdadeltaOptions): PointUpdate<AdadeltaScalars> {
     const { lr, rho, eps, weightDecay, maximize } = group;
     const v = state.tensor("square_avg");
     const acc = state.tensor("acc_delta");
-    K.adadelta_f32(p, v, acc, g, n, weightDecay, maximize ? -1 : 1, rho, eps, lr);
+    return { state: [v, acc], scalars: [weightDecay, maximize ? -1 : 1, rho, eps, lr] };
+  }
+
+  protected run(table: Ptr, rows: number, scalars: AdadeltaScalars, count: number): void {
+    K.adadelta_f32(table, rows, ...scalars, 0, count);
   }
 }

@@ -3,7 +3,7 @@ import { checkNumber } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import type { Ptr } from "../types.js";
 import { checkRates, type LearningRate, type OptimizerSpec, type Params } from "./optimizer.js";
-import { type PointState, PointwiseOptimizer } from "./pointwise.js";
+import { type PointState, type PointUpdate, PointwiseOptimizer } from "./pointwise.js";
 
 export interface ASGDOptions extends LearningRate {
   /** Step size at the start. Default 1e-2. */
@@ -31,23 +31,30 @@ const ASGD_SPEC: OptimizerSpec<ASGDOptions> = {
   },
 };
 
+/** The numbers of ASGD's kernel. */
+type ASGDScalars = [decay: number, sign: number, shrink: number, eta: number, mu: number];
+
 /**
  * Averaged SGD: p = (1 − λ·η)·p − η·d with d = g + weightDecay·p; the state `ax` is p at first, and then the mean over the steps after
  * step t0 + 1. After step t, η = lr/(1 + λ·lr·t)^alpha. (Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging, 1992.)
  */
-export class ASGD extends PointwiseOptimizer<ASGDOptions> {
+export class ASGD extends PointwiseOptimizer<ASGDOptions, ASGDScalars> {
   constructor(params: Params<ASGDOptions>, options: Partial<ASGDOptions> = {}) {
     super(ASGD_SPEC, params, options);
   }
 
-  protected update(p: Ptr, g: Ptr, n: number, state: PointState, group: ASGDOptions): void {
+  protected update(state: PointState, group: ASGDOptions): PointUpdate<ASGDScalars> {
     const { lr, lambd, alpha, t0, weightDecay, maximize } = group;
     const ax = state.tensor("ax");
     const eta = state.number("eta", lr);
     const mu = state.number("mu", 1);
-    K.asgd_f32(p, ax, g, n, weightDecay, maximize ? -1 : 1, lambd * eta, eta, mu);
     state.setNumber("eta", lr / (1 + lambd * lr * state.step) ** alpha);
     state.setNumber("mu", 1 / Math.max(1, state.step - t0));
+    return { state: [ax], scalars: [weightDecay, maximize ? -1 : 1, lambd * eta, eta, mu] };
+  }
+
+  protected run(table: Ptr, rows: number, scalars: ASGDScalars, count: number): void {
+    K.asgd_f32(table, rows, ...scalars, 0, count);
   }
 }
 
@@ -77,20 +84,27 @@ const RPROP: OptimizerSpec<RpropOptions> = {
   },
 };
 
+/** The numbers of Rprop's kernel. */
+type RpropScalars = [sign: number, down: number, up: number, min: number, max: number];
+
 /**
  * Resilient propagation, for gradients of the whole data set: each element has a step size of its own, which grows while its gradient keeps
  * the sign and shrinks where it changes; there the element stays. Only the sign of the gradient counts: p −= size·sgn(g).
  * (Riedmiller and Braun, A Direct Adaptive Method for Faster Backpropagation Learning, 1993.)
  */
-export class Rprop extends PointwiseOptimizer<RpropOptions> {
+export class Rprop extends PointwiseOptimizer<RpropOptions, RpropScalars> {
   constructor(params: Params<RpropOptions>, options: Partial<RpropOptions> = {}) {
     super(RPROP, params, options);
   }
 
-  protected update(p: Ptr, g: Ptr, n: number, state: PointState, group: RpropOptions): void {
+  protected update(state: PointState, group: RpropOptions): PointUpdate<RpropScalars> {
     const { lr, etas, stepSizes, maximize } = group;
     const prev = state.tensor("prev");
     const size = state.tensor("step_size", lr);
-    K.rprop_f32(p, prev, size, g, n, maximize ? -1 : 1, ...etas, ...stepSizes);
+    return { state: [prev, size], scalars: [maximize ? -1 : 1, ...etas, ...stepSizes] };
+  }
+
+  protected run(table: Ptr, rows: number, scalars: RpropScalars, count: number): void {
+    K.rprop_f32(table, rows, ...scalars, 0, count);
   }
 }

@@ -17,5 +17,5 @@ export {
   type StateProblems,
   type StateValue,
 } from "./optimizer.js";
-export { type PointState, PointwiseOptimizer } from "./pointwise.js";
+export { type PointState, type PointUpdate, PointwiseOptimizer } from "./pointwise.js";
 export * from "./sgd.js";

@@ -1,5 +1,6 @@
 import { materialize } from "../layout.js";
 import { copyInto } from "../ops/copy.js";
+import { arena } from "../runtime/arena.js";
 import { withGradMode } from "../tape.js";
 import { adoptUnscoped, Tensor } from "../tensor.js";
 import type { Ptr } from "../types.js";
@@ -16,11 +17,36 @@ export interface PointState {
   setNumber(name: string, value: number): void;
 }
 
+/** What a kernel needs to know of one parameter: its state, in the kernel's order, NULL where an option leaves it out, and numbers. */
+export interface PointUpdate<S extends readonly number[]> {
+  readonly state: readonly Ptr[];
+  readonly scalars: S;
+}
+
+/** Parameters that one call updates, as they differ in their rows of the table only. */
+interface Batch<S extends readonly number[]> {
+  readonly scalars: S;
+  readonly rows: (readonly number[])[];
+  count: number;
+}
+
+/** A parameter with its gradient, both in order; where one is not, a copy stands in. */
+interface Pair {
+  readonly p: Tensor;
+  readonly y: Tensor;
+  readonly grad: Tensor;
+  readonly g: Tensor;
+}
+
 /**
- * Base of the optimizers that update each parameter from its own gradient, in one pass. A subclass implements `update`.
+ * Base of the optimizers that update each element from its own gradient. A subclass says in `update` what its kernel needs for a
+ * parameter, and calls it in `run`: once for all parameters of a group for which that comes to the same numbers.
  * State is made when a parameter gets its first gradient.
  */
-export abstract class PointwiseOptimizer<O extends LearningRate> extends Optimizer<O> {
+export abstract class PointwiseOptimizer<
+  O extends LearningRate,
+  S extends readonly number[] = readonly number[],
+> extends Optimizer<O> {
   /**
    * Updates every parameter that has a gradient. A closure, if given, is called first, with recording on; it computes the
    * gradients, and its value is returned.
@@ -29,34 +55,71 @@ export abstract class PointwiseOptimizer<O extends LearningRate> extends Optimiz
   step<R>(closure: () => R): R;
   step<R>(closure?: () => R): R | undefined {
     const result = closure === undefined ? undefined : withGradMode(true, closure);
-    for (const group of this.paramGroups) {
-      for (const p of group.params) if (p.grad !== null) this.updateOne(p, p.grad, group);
+    for (const { params } of this.paramGroups) {
+      for (const p of params) {
+        if (p.grad === null) continue;
+        p.assertAlive(this.spec.name);
+        p.grad.assertAlive(this.spec.name);
+      }
     }
+    for (const group of this.paramGroups) this.stepGroup(group);
     return result;
   }
 
-  /** Writes n new values to p, from the gradient g; both lie in order. */
-  protected abstract update(p: Ptr, g: Ptr, n: number, state: PointState, group: O): void;
+  /** What the kernel needs for one parameter, whose state it may change. */
+  protected abstract update(state: PointState, group: O): PointUpdate<S>;
 
-  private updateOne(p: Tensor, grad: Tensor, group: ParamGroup<O>): void {
-    p.assertAlive(this.spec.name);
-    grad.assertAlive(this.spec.name);
+  /** Calls the kernel for `count` elements in the rows of a table, which the notes of assembly/optim_sgd.ts describe. */
+  protected abstract run(table: Ptr, rows: number, scalars: S, count: number): void;
+
+  private stepGroup(group: ParamGroup<O>): void {
+    const pairs: Pair[] = [];
+    const batches: Batch<S>[] = [];
+    for (const p of group.params) {
+      if (p.grad === null) continue;
+      const pair = { p, y: inOrder(p), grad: p.grad, g: inOrder(p.grad) };
+      pairs.push(pair);
+      const { state, scalars } = this.update(this.advance(p), group);
+      const row = [p.numel, pair.y.ptr, pair.g.ptr, ...state];
+      const alike = batches.find((b) => b.scalars.every((v, i) => Object.is(v, scalars[i])));
+      if (alike === undefined) batches.push({ scalars, rows: [row], count: p.numel });
+      else {
+        alike.rows.push(row);
+        alike.count += p.numel;
+      }
+    }
+    for (const { rows, scalars, count } of batches) this.run(tableOf(rows), rows.length, scalars, count);
+    for (const { p, y, grad, g } of pairs) {
+      if (y === p) p.storage.version++;
+      else {
+        copyInto(p, y);
+        y.dispose();
+      }
+      if (g !== grad) g.dispose();
+    }
+  }
+
+  /** The state of a parameter that is about to take a step. */
+  private advance(p: Tensor): PointState {
     let own = this.state.get(p);
     if (own === undefined) {
       own = { step: 0 };
       this.state.set(p, own);
     }
     own.step = Number(own.step) + 1;
-    const g = grad.isContiguous ? grad : materialize(grad);
-    const y = p.isContiguous ? p : materialize(p);
-    this.update(y.ptr, g.ptr, p.numel, stateOf(p, own), group);
-    if (y === p) p.storage.version++;
-    else {
-      copyInto(p, y);
-      y.dispose();
-    }
-    if (g !== grad) g.dispose();
+    return stateOf(p, own);
   }
+}
+
+function inOrder(t: Tensor): Tensor {
+  return t.isContiguous ? t : materialize(t);
+}
+
+/** The rows in the work space, where a kernel finds them. */
+function tableOf(rows: readonly (readonly number[])[]): Ptr {
+  const table = arena.scratch(4 * rows.length * rows[0]!.length);
+  arena.i32.set(rows.flat(), table >>> 2);
+  return table;
 }
 
 function stateOf(p: Tensor, own: ParamState): PointState {

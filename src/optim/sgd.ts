@@ -4,7 +4,7 @@ import { ArgumentError } from "../errors.js";
 import { NULL } from "../runtime/arena.js";
 import type { Ptr } from "../types.js";
 import { checkRates, type LearningRate, type OptimizerSpec, type Params } from "./optimizer.js";
-import { type PointState, PointwiseOptimizer } from "./pointwise.js";
+import { type PointState, type PointUpdate, PointwiseOptimizer } from "./pointwise.js";
 
 export interface SGDOptions extends LearningRate {
   /** Step size. Default 1e-3. */
@@ -38,21 +38,29 @@ const SPEC: OptimizerSpec<SGDOptions> = {
   },
 };
 
+/** The numbers of SGD's kernel. */
+type Scalars = [lr: number, decay: number, momentum: number, fresh: number, nesterov: number, sign: number];
+
 /**
  * Stochastic gradient descent: d = g + weightDecay·p; buf = μ·buf + (1 − dampening)·d, at first buf = d; p −= lr·buf, or with Nesterov
  * p −= lr·(d + μ·buf); without momentum p −= lr·d. (Sutskever et al., On the importance of initialization and momentum, 2013.)
  * PyTorch: 1.13 has no default lr.
  */
-export class SGD extends PointwiseOptimizer<SGDOptions> {
+export class SGD extends PointwiseOptimizer<SGDOptions, Scalars> {
   constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
     super(SPEC, params, options);
   }
 
-  protected update(p: Ptr, g: Ptr, n: number, state: PointState, group: SGDOptions): void {
+  protected update(state: PointState, group: SGDOptions): PointUpdate<Scalars> {
     const { lr, momentum, dampening, weightDecay, nesterov, maximize } = group;
     const buf = momentum === 0 ? NULL : state.tensor("momentum_buffer");
     const fresh = state.step === 1 ? 1 : 1 - dampening;
-    K.sgd_f32(p, buf, g, n, lr, weightDecay, momentum, fresh, nesterov ? 1 : 0, maximize ? -1 : 1);
+    const scalars: Scalars = [lr, weightDecay, momentum, fresh, nesterov ? 1 : 0, maximize ? -1 : 1];
+    return { state: [buf], scalars };
+  }
+
+  protected run(table: Ptr, rows: number, scalars: Scalars, count: number): void {
+    K.sgd_f32(table, rows, ...scalars, 0, count);
   }
 }
 
@@ -75,12 +83,16 @@ const GD_SPEC: OptimizerSpec<GDOptions> = {
  * Gradient descent: p −= lr·(g + weightDecay·p). The same step as `SGD` without momentum; the name says that the gradient is taken over
  * the whole data set, not over a batch. It has no state but the count of steps.
  */
-export class GD extends PointwiseOptimizer<GDOptions> {
+export class GD extends PointwiseOptimizer<GDOptions, Scalars> {
   constructor(params: Params<GDOptions>, options: Partial<GDOptions> = {}) {
     super(GD_SPEC, params, options);
   }
 
-  protected update(p: Ptr, g: Ptr, n: number, _: PointState, group: GDOptions): void {
-    K.sgd_f32(p, NULL, g, n, group.lr, group.weightDecay, 0, 1, 0, group.maximize ? -1 : 1);
+  protected update(_: PointState, group: GDOptions): PointUpdate<Scalars> {
+    return { state: [NULL], scalars: [group.lr, group.weightDecay, 0, 1, 0, group.maximize ? -1 : 1] };
+  }
+
+  protected run(table: Ptr, rows: number, scalars: Scalars, count: number): void {
+    K.sgd_f32(table, rows, ...scalars, 0, count);
   }
 }

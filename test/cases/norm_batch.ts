@@ -36,6 +36,12 @@ export function perChannel(weight: Nd | null, bias: Nd | null): (index: number[]
 
 interface Options {
   eps?: number;
+  activation?: F.FusedActivation;
+}
+
+/** relu, if it is asked for. */
+function activated(y: Nd, { activation }: Options): Nd {
+  return activation === "relu" ? y.map((v) => (v < 0 ? 0 : v)) : y;
 }
 
 const x = (...shape: number[]): InputSpec => ({ shape, low: -1, high: 2 });
@@ -57,15 +63,27 @@ const SAMPLES: readonly Sample<Options>[] = [
   { name: "one sample", inputs: [x(1, 3, 18), ...affine(3)], options: {} },
 ];
 
+/** The same with relu; in the seed's samples no value is so close to 0 that differences would straddle it. */
+const RELU = SAMPLES.map((sample) => ({
+  ...sample,
+  name: `${sample.name}, relu`,
+  options: { ...sample.options, activation: "relu" as const },
+}));
+
 export const cases = [
   opCase<Options>({
     name: "batchNorm in training",
     ops: ["batch_norm", "batch_norm_grad"],
     run: ([x, weight, bias], options) =>
       F.batchNorm(x as Tensor, null, null, weight, bias, { ...options, training: true }),
-    oracle: ([x, weight, bias], { eps = 1e-5 }) => normOracle(x!, eps, (i) => i[1]!, perChannel(weight!, bias!)),
+    oracle: ([x, weight, bias], options) =>
+      activated(
+        normOracle(x!, options.eps ?? 1e-5, (i) => i[1]!, perChannel(weight!, bias!)),
+        options,
+      ),
     samples: [
       ...SAMPLES,
+      ...RELU,
       { name: "more than a block of positions", inputs: [x(2, 2, 2100), ...affine(2)], options: {}, forwardOnly: true },
       {
         name: "a mean far from 0",
@@ -109,6 +127,12 @@ export const cases = [
         options: { eps: -1 },
         message: ["BatchNorm", "eps", "-1"],
       },
+      {
+        name: "an activation that cannot be fused",
+        inputs: [x(2, 3), null, null],
+        options: { activation: "gelu" as "relu" },
+        message: ["BatchNorm", "activation", "gelu"],
+      },
     ],
     bench: [
       { name: "[32, 64, 28, 28]", inputs: [x(32, 64, 28, 28), ...affine(64)], options: {}, bytes: 8 * 32 * 64 * 784 },
@@ -121,23 +145,26 @@ export const cases = [
     ops: ["batch_norm_eval", "batch_norm_grad"],
     run: ([x, weight, bias, mean, variance], options) =>
       F.batchNorm(x as Tensor, mean!, variance!, weight, bias, options),
-    oracle: ([x, weight, bias, mean, variance], { eps = 1e-5 }) => {
+    oracle: ([x, weight, bias, mean, variance], options) => {
+      const { eps = 1e-5 } = options;
       const out = new Nd(x!.shape);
       forIndex(x!.shape, (index, flat) => {
         const c = index[1]!;
         const scale = (weight?.data[c] ?? 1) / Math.sqrt(variance!.data[c]! + eps);
         out.data[flat] = (x!.data[flat]! - mean!.data[c]!) * scale + (bias?.data[c] ?? 0);
       });
-      return out;
+      return activated(out, options);
     },
-    samples: [...SAMPLES, { name: "no sample", inputs: [x(0, 3), ...affine(3)], options: {} }].map((sample) => {
-      const channels = sample.inputs[0]!.shape[1]!;
-      const stats: InputSpec[] = [
-        { shape: [channels], grad: false },
-        { shape: [channels], low: 0.5, high: 2, grad: false },
-      ];
-      return { ...sample, inputs: [...sample.inputs, ...stats] };
-    }),
+    samples: [...SAMPLES, ...RELU, { name: "no sample", inputs: [x(0, 3), ...affine(3)], options: {} }].map(
+      (sample) => {
+        const channels = sample.inputs[0]!.shape[1]!;
+        const stats: InputSpec[] = [
+          { shape: [channels], grad: false },
+          { shape: [channels], low: 0.5, high: 2, grad: false },
+        ];
+        return { ...sample, inputs: [...sample.inputs, ...stats] };
+      },
+    ),
     errors: [
       {
         name: "running statistics of another size",
