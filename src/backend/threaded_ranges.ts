@@ -1,44 +1,29 @@
 import { arena } from "../runtime/arena.js";
 import type { Kernels } from "./index.js";
-import type { Splits, Way } from "./threaded.js";
+import type { Cutter, Roles, Splits } from "./threaded.js";
 
-// Kernels that number their own units and compute those that are asked for.
+// Kernels that number their own units and compute those from `begin` to `end`, their last two arguments.
 
 /** Nanoseconds of a multiply-add, and of an exponential; what Winograd's products save is not asked. */
 const MADD = 0.05;
 const EXP = 1;
+/** Of an element of an optimizer's step, which reads and writes it and its state. */
+const STEP = 0.5;
 
-const conv: Way<Kernels["conv_f32"]> = {
-  // biome-ignore format: one line for each kind of argument
-  roles: [
-    "=", "=", "=", "=", "=", "=", "=", "scratch",
-    "=", "=", "=", "=", "=", "=", "begin", "end",
-  ],
-  grain: 1,
-};
+/** How to cut a kernel that takes a range: `grain` units stay together. */
+function range<N extends keyof Splits>(
+  grain: number,
+  roles: Roles<Kernels[N]>,
+  work: (...args: Parameters<Kernels[N]>) => number,
+): Cutter<Kernels[N]> {
+  const way = { roles, grain };
+  return { work, choose: () => way };
+}
 
-const convInputGrad: Way<Kernels["conv_input_grad_f32"]> = {
-  roles: ["=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "begin", "end"],
-  grain: 1,
-};
-
-const attention: Way<Kernels["attention_f32"]> = {
-  // biome-ignore format: one line for each kind of argument
-  roles: [
-    "=", "scratch", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=",
-    "=", "=", "=", "=", "=", "=", "=", "=", "begin", "end",
-  ],
-  grain: 1,
-};
-
-const attentionGrad: Way<Kernels["attention_grad_f32"]> = {
-  // biome-ignore format: one line for each kind of argument
-  roles: [
-    "=", "scratch", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=",
-    "=", "=", "=", "=", "=", "=", "=", "=", "begin", "end",
-  ],
-  grain: 1,
-};
+/** Of trailing arguments, the length of the range. */
+function length(args: readonly number[]): number {
+  return args[args.length - 1]! - args[args.length - 2]!;
+}
 
 /** Multiply-adds: outputs, each of the taps of its channel. The geometry begins with the sizes of input, kernel and output. */
 function madds(geometry: number, n: number, groups: number, cg: number, og: number): number {
@@ -48,27 +33,111 @@ function madds(geometry: number, n: number, groups: number, cg: number, og: numb
   return all;
 }
 
-export const ranges: Splits = {
-  conv_f32: {
-    work: (_y, _x, _w, _packed, _bias, _residual, geometry, _scratch, n, groups, cg, og) =>
-      MADD * madds(geometry, n, groups, cg, og),
-    choose: () => conv,
-  },
-  conv_input_grad_f32: {
-    work: (_dx, _dy, _w, _packed, geometry, _scratch, n, groups, cg, og) => MADD * madds(geometry, n, groups, cg, og),
-    choose: () => convInputGrad,
-  },
-  attention_f32: {
-    work: (_table, _scratch, l, s, e, ev, ...rest) => heads(rest) * l * s * (MADD * (e + ev) + EXP),
-    choose: () => attention,
-  },
-  attention_grad_f32: {
-    work: (_table, _scratch, l, s, e, ev, ...rest) => heads(rest) * l * s * (MADD * (3 * e + 2 * ev) + EXP),
-    choose: () => attentionGrad,
-  },
-};
+/** Channels: lanes may run along them. */
+const CHANNELS = 4;
 
-/** The last two arguments are the first and the end of the heads. */
-function heads(args: readonly number[]): number {
-  return args[args.length - 1]! - args[args.length - 2]!;
-}
+/** Elements: a cache line. */
+const ELEMENTS = 16;
+
+const stepWork = (...args: number[]): number => STEP * length(args);
+
+// biome-ignore format: one line for each kind of argument
+export const ranges: Splits = {
+  conv_f32: range<"conv_f32">(
+    1,
+    ["=", "=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "=", "begin", "end"],
+    (_y, _x, _w, _packed, _bias, _residual, geometry, _scratch, n, groups, cg, og) => MADD * madds(geometry, n, groups, cg, og),
+  ),
+  conv_input_grad_f32: range<"conv_input_grad_f32">(
+    1,
+    ["=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "begin", "end"],
+    (_dx, _dy, _w, _packed, geometry, _scratch, n, groups, cg, og) => MADD * madds(geometry, n, groups, cg, og),
+  ),
+
+  attention_f32: range<"attention_f32">(
+    1,
+    ["=", "scratch", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=",
+     "=", "=", "=", "=", "=", "=", "=", "=", "begin", "end"],
+    (_table, _scratch, l, s, e, ev, ...rest) => length(rest) * l * s * (MADD * (e + ev) + EXP),
+  ),
+  attention_grad_f32: range<"attention_grad_f32">(
+    1,
+    ["=", "scratch", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=",
+     "=", "=", "=", "=", "=", "=", "=", "=", "begin", "end"],
+    (_table, _scratch, l, s, e, ev, ...rest) => length(rest) * l * s * (MADD * (3 * e + 2 * ev) + EXP),
+  ),
+
+  batch_norm_f32: range<"batch_norm_f32">(
+    CHANNELS,
+    ["=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "begin", "end"],
+    (_y, _mean, _variance, _x, _weight, _bias, _scratch, n, c, s) => EXP * n * c * s,
+  ),
+  batch_norm_eval_f32: range<"batch_norm_eval_f32">(
+    CHANNELS,
+    ["=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "begin", "end"],
+    (_y, _x, _weight, _bias, _mean, _variance, _scratch, n, c, s) => 0.3 * EXP * n * c * s,
+  ),
+  batch_norm_grad_f32: range<"batch_norm_grad_f32">(
+    CHANNELS,
+    ["=", "=", "=", "=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "=", "begin", "end"],
+    (_dx, _dweight, _dbias, _g, _x, _weight, _bias, _mean, _variance, _scratch, n, c, s) => EXP * n * c * s,
+  ),
+
+  rnn_f32: range<"rnn_f32">(
+    1,
+    ["=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "=", "begin", "end"],
+    (_y, _h, _before, _weight, _h0, _sizes, _scratch, rows, _steps, _n, hidden) => MADD * rows * hidden * hidden,
+  ),
+  rnn_grad_f32: range<"rnn_grad_f32">(
+    1,
+    ["=", "=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "=", "begin", "end"],
+    (_dx, _dh, _dy, _dhn, _y, _weight, _sizes, _scratch, rows, _steps, _n, hidden) => MADD * rows * hidden * hidden,
+  ),
+  gru_f32: range<"gru_f32">(
+    1,
+    ["=", "=", "=", "=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "begin", "end"],
+    (_y, _h, _gates, _candidate, _before, _weight, _bias, _h0, _sizes, _scratch, rows, _steps, _n, hidden) =>
+      3 * MADD * rows * hidden * hidden,
+  ),
+  gru_grad_f32: range<"gru_grad_f32">(
+    1,
+    ["=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "begin", "end"],
+    (_dx, _du, _dh, _dy, _dhn, _gates, _candidate, _before, _weight, _sizes, _scratch, rows, _steps, _n, hidden) =>
+      3 * MADD * rows * hidden * hidden,
+  ),
+  gru_classic_f32: range<"gru_classic_f32">(
+    1,
+    ["=", "=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "begin", "end"],
+    (_y, _h, _gates, _before, _weight, _h0, _sizes, _scratch, rows, _steps, _n, hidden) =>
+      3 * MADD * rows * hidden * hidden,
+  ),
+  gru_classic_grad_f32: range<"gru_classic_grad_f32">(
+    1,
+    ["=", "=", "=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "begin", "end"],
+    (_dx, _dh, _dy, _dhn, _gates, _before, _weight, _sizes, _scratch, rows, _steps, _n, hidden) =>
+      3 * MADD * rows * hidden * hidden,
+  ),
+  lstm_f32: range<"lstm_f32">(
+    1,
+    ["=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "=", "begin", "end"],
+    (_y, _h, _c, _gates, _hBefore, _cBefore, _full, _weight, _projection, _h0, _c0, _sizes, _scratch,
+     rows, _steps, _n, hidden, proj) => 4 * MADD * rows * hidden * (proj || hidden),
+  ),
+  lstm_grad_f32: range<"lstm_grad_f32">(
+    1,
+    ["=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "=", "begin", "end"],
+    (_dx, _dh, _dc, _dproj, _dy, _dhn, _dcn, _gates, _cBefore, _weight, _projection, _sizes, _scratch,
+     rows, _steps, _n, hidden, proj) => 4 * MADD * rows * hidden * (proj || hidden),
+  ),
+
+  adam_f32: range<"adam_f32">(
+    ELEMENTS, ["=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "begin", "end"], stepWork,
+  ),
+  adamax_f32: range<"adamax_f32">(ELEMENTS, ["=", "=", "=", "=", "=", "=", "=", "=", "begin", "end"], stepWork),
+  rmsprop_f32: range<"rmsprop_f32">(ELEMENTS, ["=", "=", "=", "=", "=", "=", "=", "=", "begin", "end"], stepWork),
+  adagrad_f32: range<"adagrad_f32">(ELEMENTS, ["=", "=", "=", "=", "=", "=", "begin", "end"], stepWork),
+  adadelta_f32: range<"adadelta_f32">(ELEMENTS, ["=", "=", "=", "=", "=", "=", "=", "begin", "end"], stepWork),
+  sgd_f32: range<"sgd_f32">(ELEMENTS, ["=", "=", "=", "=", "=", "=", "=", "=", "begin", "end"], stepWork),
+  asgd_f32: range<"asgd_f32">(ELEMENTS, ["=", "=", "=", "=", "=", "=", "=", "begin", "end"], stepWork),
+  rprop_f32: range<"rprop_f32">(ELEMENTS, ["=", "=", "=", "=", "=", "=", "=", "begin", "end"], stepWork),
+};

@@ -182,18 +182,6 @@ const images: Splits = {
   grid_sample_places_grad_f32: [SEARCH, ["8q", "4cq", "4chw", "8q", "N", "c", "h", "w", "q", "=", "=", "="]],
 };
 
-/** Steps of optimizers, parameter by parameter. */
-const steps: Splits = {
-  adam_f32: [EXP, ["4", "4", "4", "4", "4", "N", "=", "=", "=", "=", "=", "=", "=", "=", "="]],
-  adamax_f32: [EXP, ["4", "4", "4", "4", "N", "=", "=", "=", "=", "=", "="]],
-  rmsprop_f32: [EXP, ["4", "4", "4", "4", "4", "N", "=", "=", "=", "=", "=", "="]],
-  adagrad_f32: [DIVIDE, ["4", "4", "4", "N", "=", "=", "=", "="]],
-  adadelta_f32: [EXP, ["4", "4", "4", "4", "N", "=", "=", "=", "=", "="]],
-  sgd_f32: [DIVIDE, ["4", "4", "4", "N", "=", "=", "=", "=", "=", "="]],
-  asgd_f32: [DIVIDE, ["4", "4", "4", "N", "=", "=", "=", "=", "="]],
-  rprop_f32: [DIVIDE, ["4", "4", "4", "4", "N", "=", "=", "=", "=", "="]],
-};
-
 const DRAW = ["4", "N", "=", "=", "low", "high", "=", "="] as const;
 
 /** Random numbers. */
@@ -211,7 +199,6 @@ export const splits: Splits = {
   ...rows,
   ...indexing,
   ...images,
-  ...steps,
   ...broadcasts,
   ...products,
   ...ranges,
