@@ -8,17 +8,19 @@ export interface Program {
   readonly script: string;
   readonly args?: readonly string[];
   readonly nodeFlags?: readonly string[];
+  /** Within how many milliseconds each answer must come; a work that takes longer has failed. Default two minutes. */
+  readonly deadline?: number;
 }
 
 type ReplyOf<T extends Reply["type"]> = Extract<Reply, { type: T }>;
 
-/** A work that takes longer than this has failed. */
-const DEADLINE_MS = 300_000;
+const DEADLINE_MS = 120_000;
 
 export class Child {
   private stderr = "";
   private constructor(
     private readonly process: ChildProcess,
+    private readonly deadline: number,
     /** What the implementation says about itself. */
     public about = "",
   ) {
@@ -27,15 +29,18 @@ export class Child {
     });
   }
 
-  /** Resolves when the library has been loaded. */
-  static async start({ script, args = [], nodeFlags = [] }: Program): Promise<Child> {
+  /** Resolves when the library has been loaded. `node` is the Node that runs it. */
+  static async start(program: Program, node = process.execPath): Promise<Child> {
+    const { script, args = [], nodeFlags = [], deadline = DEADLINE_MS } = program;
     // Libraries print banners; standard output belongs to the report.
     const child = new Child(
       fork(script, args, {
+        execPath: node,
         execArgv: [...nodeFlags],
         serialization: "advanced",
         stdio: ["ignore", "ignore", "pipe", "ipc"],
       }),
+      deadline,
     );
     child.about = (await child.reply("about")).about;
     return child;
@@ -64,7 +69,7 @@ export class Child {
 
   /** The next reply, after a request if there is one: the first reply comes unasked. */
   private reply<T extends Reply["type"]>(type: T, request?: Request): Promise<ReplyOf<T>> {
-    const { process } = this;
+    const { process, deadline } = this;
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         clearTimeout(timer);
@@ -83,8 +88,8 @@ export class Child {
       const timer = setTimeout(() => {
         settle();
         this.stop();
-        reject(new Error(`no answer within ${DEADLINE_MS / 1000} s`));
-      }, DEADLINE_MS);
+        reject(new Error(`no answer within ${deadline / 1000} s`));
+      }, deadline);
       process.on("message", onMessage).on("close", onClose);
       if (request === undefined) return;
       process.send(request, (error) => {

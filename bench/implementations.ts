@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Program } from "./child.js";
+import type { Variant } from "./works.js";
 
 export interface Participant extends Program {
   readonly name: string;
@@ -16,6 +17,10 @@ function own(name: string, script: string, ...args: string[]): Participant {
   return { name, script: fileURLToPath(new URL(script, import.meta.url)), args, threads: 1 };
 }
 
+function variant(name: Variant, threads: number, script: string, ...args: string[]): Participant {
+  return { ...own(name, script, ...args), threads };
+}
+
 function peer(name: string, script: string, ...args: string[]): Participant {
   return { name, script: fileURLToPath(new URL(`bench/peers/${script}`, root)), args, threads: 1 };
 }
@@ -24,10 +29,29 @@ function peer(name: string, script: string, ...args: string[]): Participant {
 export const ceiling = own("ceiling", "ceiling.js");
 
 /** Its outputs are what all others are compared with: it sums in float64. */
-export const reference = own("quadlane-js", "quadlane.js", "js");
+export const reference: Participant = { ...own("quadlane-js", "quadlane.js", "js"), deadline: 900_000 };
 
 /** What the ratios are about. */
 export const subject = own("quadlane-wasm", "quadlane.js", "wasm");
+
+/** Other ways to run this library, and what the report says of them. */
+export const VARIANTS: Readonly<Record<Variant, string>> = {
+  "quadlane-kernels":
+    "the kernel calls of the same run, repeated with nothing around them. 1.25 times as fast says that the run costs 1.25 times its " +
+    "kernels, and spends a fifth of its time outside of them.",
+  "quadlane-wasm-2t": "two threads.",
+  "quadlane-wide": "256-bit vectors.",
+};
+
+/** They take part in the works that name them, or where they are asked for. */
+export const variants: readonly Participant[] = [
+  variant("quadlane-kernels", 1, "kernels.js"),
+  variant("quadlane-wasm-2t", 2, "quadlane.js", "2t"),
+  variant("quadlane-wide", 1, "quadlane.js", "wide"),
+];
+
+/** Libraries outside of JavaScript. */
+export const natives: readonly Participant[] = [own("pytorch", "native/pytorch.js")];
 
 export const peers: readonly Participant[] = [
   peer("tfjs-wasm", "tfjs.js", "wasm"),

@@ -1,7 +1,17 @@
 // The numbers that go in: the same in every process, made from a name and an index.
+import { chain } from "./chain.js";
 import type { Layer, Model } from "./models.js";
 import { outputShape } from "./shapes.js";
-import type { ConvWork, GemmWork, RecurrentWork } from "./works.js";
+import type {
+  AdamWork,
+  AttentionWork,
+  BatchNormWork,
+  ConvWork,
+  GemmWork,
+  MaxPoolWork,
+  RecurrentWork,
+  RowsWork,
+} from "./works.js";
 
 export interface Values {
   readonly shape: readonly number[];
@@ -68,6 +78,30 @@ export function recurrentInputs({ cell, length, batch, inF, outF }: RecurrentWor
   };
 }
 
+/** Rows, and the scale and shift that normalisation takes. */
+export function rowsInputs({ rows, width }: RowsWork): { x: Values; weights: { weight: Values; bias: Values } } {
+  return { x: uniform("x", [rows, width], 3), weights: affine("", width) };
+}
+
+/** Images and the layer's weights and statistics. */
+export function batchNormInputs({ batch, channels, size }: BatchNormWork): { x: Values; weights: Weights } {
+  const weights = layerWeights({ type: "batchnorm", channels }, "");
+  return { x: uniform("x", [batch, channels, size, size], 3), weights };
+}
+
+export function maxPoolInputs({ channels, size }: MaxPoolWork): { x: Values } {
+  return { x: uniform("x", [1, channels, size, size]) };
+}
+
+export function attentionInputs({ heads, length, depth }: AttentionWork): { q: Values; k: Values; v: Values } {
+  const shape = [1, heads, length, depth];
+  return { q: uniform("q", shape), k: uniform("k", shape), v: uniform("v", shape) };
+}
+
+export function adamInputs({ count }: AdamWork): { parameter: Values; gradient: Values } {
+  return { parameter: uniform("parameter", [count]), gradient: uniform("gradient", [count]) };
+}
+
 /** Examples and classes. */
 export function modelInputs(model: Model, batch: number): { x: Values | Integers; labels: Int32Array } {
   const shape = [batch, ...model.input];
@@ -76,6 +110,20 @@ export function modelInputs(model: Model, batch: number): { x: Values | Integers
     return { x: integers("x", shape, model.tokens), labels: integers("labels", shape, classes).data };
   }
   return { x: uniform("x", shape), labels: Int32Array.from({ length: batch }, (_, i) => i % classes) };
+}
+
+/** All weights of a model, by the keys of PyTorch's state dict. */
+export function modelWeights(model: Model): Weights {
+  const found: [string, Values][] = [];
+  chain<null>(model, {
+    leaf: (layer, path) => {
+      for (const [name, values] of Object.entries(layerWeights(layer, path))) found.push([`${path}.${name}`, values]);
+      return () => null;
+    },
+    add: () => null,
+    concat: () => null,
+  });
+  return Object.fromEntries(found);
 }
 
 /** By PyTorch's names. */

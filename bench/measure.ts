@@ -1,17 +1,17 @@
 // Measures works: starts the processes, compares outputs, times in turns.
 import { Child } from "./child.js";
 import { differenceOf } from "./compare.js";
-import { ceiling, type Participant, reference } from "./implementations.js";
+import { ceiling, type Participant, reference, subject } from "./implementations.js";
 import type { Row } from "./report.js";
+import type { Timing } from "./serve.js";
 import type { Work } from "./works.js";
 
 /** Everybody is timed so many times, one after the other: when the machine slows down for a while, it does so for all. */
-const TURNS = 3;
+const TURNS = 5;
 
-interface Timing {
-  readonly ms: number;
-  readonly runs: number;
-}
+/** What is slow takes no more turns when it has had this many times its time, or that and so many turns. */
+const PATIENCE = 6;
+const ENOUGH_TURNS = 3;
 
 /** Somebody whose outputs are right, ready to be timed. */
 interface Contestant {
@@ -21,21 +21,33 @@ interface Contestant {
   readonly timings: Timing[];
 }
 
+export interface TrackOptions {
+  /** Who takes part, variants apart: they do where a work names them. */
+  readonly participants: readonly Participant[];
+  /** The variants that may take part. */
+  readonly variants: readonly Participant[];
+  /** How long, in milliseconds, one work of one participant is measured in all. */
+  readonly time: number;
+  /** The Node that runs them all. */
+  readonly node: string;
+  /** Tell the time of the fastest run in place of the median. */
+  readonly best: boolean;
+}
+
 /** Times one work after the other, and keeps the processes for the next. */
 export class Track {
   private readonly children = new Map<Participant, Child>();
   /** Why a participant could not be started: it is not tried again. */
   private readonly missing = new Map<Participant, unknown>();
+  /** The reference's outputs by task: works with several names have one. */
+  private readonly expected = new Map<string, readonly Float32Array[]>();
 
-  /** `time` is how long, in milliseconds, one work of one participant is measured in all. */
-  constructor(
-    private readonly participants: readonly Participant[],
-    private readonly time: number,
-  ) {}
+  constructor(private readonly options: TrackOptions) {}
 
   /** One row a participant, in order. */
   async run(work: Work): Promise<Row[]> {
-    const runners = work.kind === "ceiling" ? [ceiling] : this.participants;
+    const runners = this.runnersOf(work);
+    if (runners.length === 0) return [];
     const expected = work.kind === "ceiling" ? [] : await this.expectedOf(work);
     const contestants: (Contestant | Row)[] = [];
     for (const participant of runners) contestants.push(await this.admit(participant, work, expected));
@@ -49,7 +61,7 @@ export class Track {
         }
       }
     }
-    return contestants.map((c) => ("work" in c ? c : rowOf(work, c)));
+    return contestants.map((c) => ("work" in c ? c : rowOf(work, c, this.options.best)));
   }
 
   /** What the libraries that were started say about themselves. */
@@ -62,13 +74,20 @@ export class Track {
     for (const child of this.children.values()) child.stop();
   }
 
+  private runnersOf(work: Work): readonly Participant[] {
+    if (work.kind === "ceiling") return [ceiling];
+    if (work.against === undefined) return this.options.participants;
+    const rivals = this.options.variants.filter(({ name }) => name === work.against);
+    return rivals.length === 0 ? [] : [subject, ...rivals];
+  }
+
   /** The process of a participant, started if need be. */
   private async child(participant: Participant): Promise<Child> {
     const running = this.children.get(participant);
     if (running?.alive) return running;
     if (this.missing.has(participant)) throw this.missing.get(participant);
     try {
-      const child = await Child.start(participant);
+      const child = await Child.start(participant, this.options.node);
       this.children.set(participant, child);
       return child;
     } catch (error) {
@@ -79,8 +98,12 @@ export class Track {
 
   /** The reference's outputs, or why there are none. */
   private async expectedOf(work: Work): Promise<readonly Float32Array[] | string> {
+    const { name: _, against: __, fresh: ___, ...task } = work;
+    const key = JSON.stringify(task);
     try {
-      return (await (await this.child(reference)).prepare(work)).outputs;
+      const outputs = this.expected.get(key) ?? (await (await this.child(reference)).prepare(work)).outputs;
+      this.expected.set(key, outputs);
+      return outputs;
     } catch (error) {
       return `there is nothing to compare with: ${messageOf(error)}`;
     }
@@ -104,27 +127,31 @@ export class Track {
   }
 
   private async takeTurn({ participant, child, timings }: Contestant, work: Work): Promise<void> {
-    const share = this.time / TURNS;
-    const last = timings.at(-1);
-    if (work.fresh !== undefined) timings.push(await coldStart(participant, work));
-    // What is slow against its share of the time has had its two runs: that is enough.
-    else if (last === undefined || last.ms < share) timings.push(await child.time(share));
+    const { time, node } = this.options;
+    if (work.fresh !== undefined) {
+      timings.push(await coldStart(participant, work, node));
+      return;
+    }
+    const spent = timings.reduce((sum, { ms, runs }) => sum + ms * runs, 0);
+    const enough = spent > 2 * time && timings.length >= ENOUGH_TURNS;
+    if (!enough && spent < PATIENCE * time) timings.push(await child.time(time / TURNS));
   }
 }
 
 /** The time from the start of a process to its first result. */
-async function coldStart(participant: Participant, work: Work): Promise<Timing> {
-  const child = await Child.start(participant);
+async function coldStart(participant: Participant, work: Work, node: string): Promise<Timing> {
+  const child = await Child.start(participant, node);
   try {
-    return { ms: (await child.prepare(work)).sinceStart, runs: 1 };
+    const ms = (await child.prepare(work)).sinceStart;
+    return { ms, best: ms, runs: 1 };
   } finally {
     child.stop();
   }
 }
 
-function rowOf(work: Work, { participant, flops, timings }: Contestant): Row {
-  const sorted = timings.map((t) => t.ms).sort((a, b) => a - b);
-  const ms = sorted[sorted.length >> 1]!;
+function rowOf(work: Work, { participant, flops, timings }: Contestant, best: boolean): Row {
+  const sorted = timings.map((t) => (best ? t.best : t.ms)).sort((a, b) => a - b);
+  const ms = sorted[best ? 0 : sorted.length >> 1]!;
   return {
     work: work.name,
     impl: participant.name,

@@ -1,15 +1,25 @@
-// The implementation of this library (argument: wasm | js).
+// The implementation of this library (argument: js, wasm, or a way to run wasm: 2t with two threads, wide with 256-bit vectors).
 import { readFileSync } from "node:fs";
-import { runtime, setBackend } from "quadlane";
+import { type InitOptions, init, runtime, setBackend } from "quadlane";
 import { prepare } from "./quadlane/prepare.js";
 import { serve } from "./serve.js";
 
-const backend = process.argv[2] === "js" ? "js" : "wasm";
-setBackend(backend);
+const OPTIONS: Readonly<Record<string, InitOptions & { readonly threads?: number; readonly wideVectors?: boolean }>> = {
+  "2t": { threads: 2 },
+  wide: { wideVectors: true },
+};
+
+const mode = process.argv[2] ?? "wasm";
+if (mode === "js") setBackend("js");
+const options = OPTIONS[mode];
+const { binary, threads } = options === undefined ? runtime() : await init(undefined, options);
+const wanted = options?.threads ?? 1;
+if (threads !== wanted) throw new Error(`runs on ${threads} threads; expected ${wanted}`);
 
 const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
+const notes = [...(threads > 1 ? [`${threads} threads`] : []), ...(mode === "wide" ? ["wide vectors"] : [])];
 
 serve({
-  about: `${version}, ${backend === "js" ? "plain JavaScript" : `${runtime().binary} binary`}`,
+  about: [version, mode === "js" ? "plain JavaScript" : `${binary} binary`, ...notes].join(", "),
   prepare,
 });

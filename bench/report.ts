@@ -1,10 +1,10 @@
-// Rows of results, and the table that is printed at the end.
+// Rows of results, and the tables that are printed at the end.
 
 export interface Row {
   readonly work: string;
   readonly impl: string;
   readonly threads: number;
-  /** Median milliseconds of one run; null if the work could not be measured. */
+  /** Milliseconds of one run, the median or the best; null if the work could not be measured. */
   readonly ms: number | null;
   readonly gflops: number | null;
   /** Of works that are bound by memory. */
@@ -27,34 +27,95 @@ function rateOf({ gflops, gbs }: Row): string {
   return gbs === undefined ? "" : format(gbs, "GB/s");
 }
 
-/** For each work: the subject's time and rate, its share of the ceiling, and how many times as fast as each other it is. */
-export function summary(rows: readonly Row[], subject: string, others: readonly string[]): string {
+/**
+ * For each work: the subject's time and rate, its share of the ceiling, and how many times as fast as each other it is. Works that
+ * compare it with one of its variants only have tables of their own.
+ */
+export function summary(
+  rows: readonly Row[],
+  subject: string,
+  others: readonly string[],
+  variants: Readonly<Record<string, string>> = {},
+): string {
   const ceiling = rows.find((row) => row.work === "ceiling")?.gflops ?? null;
-  const lines = [["work", `${subject} ms`, "rate", "of ceiling", ...others.map((name) => `× ${name}`)]];
-  const notes: string[] = [];
-  for (const work of new Set(rows.map((row) => row.work))) {
-    if (work === "ceiling") continue;
-    const ofWork = rows.filter((row) => row.work === work);
-    const own = ofWork.find((row) => row.impl === subject);
+  const measured = rows.filter((row) => row.work !== "ceiling");
+  const versus = new Map<string, Row[]>();
+  const plain: Row[][] = [];
+  for (const [work, ofWork] of byWork(measured)) {
+    const variant = ofWork.find((row) => row.impl in variants && !others.includes(row.impl));
+    if (variant === undefined) plain.push(ofWork);
+    else versus.set(work, ofWork);
+  }
+  const parts = [
+    ceiling === null ? "" : `ceiling: ${ceiling.toFixed(1)} GFLOP/s, register-only multiply-adds`,
+    plain.length === 0 ? "" : `× is how many times as fast as the other ${subject} is.`,
+    plain.length === 0 ? "" : peerTable(plain, subject, others, ceiling),
+    ...Object.entries(variants).map(([variant, about]) => {
+      const works = [...versus.values()].filter((ofWork) => ofWork.some((row) => row.impl === variant));
+      return works.length === 0 ? "" : `${variant}: ${about}\n\n${variantTable(works, subject, variant)}`;
+    }),
+    reasons(measured),
+  ];
+  return parts.filter((part) => part !== "").join("\n\n");
+}
+
+function byWork(rows: readonly Row[]): ReadonlyMap<string, Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const group = groups.get(row.work) ?? [];
+    group.push(row);
+    groups.set(row.work, group);
+  }
+  return groups;
+}
+
+function peerTable(
+  works: readonly (readonly Row[])[],
+  subject: string,
+  others: readonly string[],
+  ceiling: number | null,
+): string {
+  const head = ["work", `${subject} ms`, "rate", "of ceiling", ...others.map((name) => `× ${name}`)];
+  const lines = works.map((rows) => {
+    const own = rows.find((row) => row.impl === subject);
     const ratios = others.map((name) => {
-      const other = ofWork.find((row) => row.impl === name);
-      if (other?.reason !== undefined) notes.push(`${work}, ${name}: ${other.reason}`);
+      const other = rows.find((row) => row.impl === name);
       return own?.ms && other?.ms ? (other.ms / own.ms).toFixed(2) : "–";
     });
-    if (own?.reason !== undefined) notes.push(`${work}, ${subject}: ${own.reason}`);
     const rate = own?.gflops ?? null;
-    lines.push([
-      work,
+    return [
+      rows[0]!.work,
       own?.ms ? milliseconds(own.ms) : "–",
       own === undefined ? "–" : rateOf(own),
       rate === null || ceiling === null ? "–" : `${((100 * rate) / ceiling).toFixed(0)} %`,
       ...ratios,
-    ]);
+    ];
+  });
+  return aligned([head, ...lines]);
+}
+
+function variantTable(works: readonly (readonly Row[])[], subject: string, variant: string): string {
+  const head = ["work", `${subject} ms`, `${variant} ms`, "times as fast"];
+  const lines = works.map((rows) => {
+    const own = rows.find((row) => row.impl === subject)?.ms;
+    const other = rows.find((row) => row.impl === variant)?.ms;
+    const cells = [own, other].map((ms) => (ms ? milliseconds(ms) : "–"));
+    return [rows[0]!.work, ...cells, own && other ? (own / other).toFixed(2) : "–"];
+  });
+  return aligned([head, ...lines]);
+}
+
+/** Why there are dashes: one line a participant and reason. */
+function reasons(rows: readonly Row[]): string {
+  const works = new Map<string, string[]>();
+  for (const { work, impl, reason } of rows) {
+    if (reason === undefined) continue;
+    const key = `${impl}: ${reason}`;
+    works.set(key, [...(works.get(key) ?? []), work]);
   }
-  const head = ceiling === null ? "" : `ceiling: ${ceiling.toFixed(1)} GFLOP/s, register-only multiply-adds\n`;
-  const foot = notes.length === 0 ? "" : `\n\nnot measured (–):\n${notes.map((note) => `  ${note}`).join("\n")}`;
-  if (lines.length === 1) return head;
-  return `${head}× is how many times as fast as the other ${subject} is.\n\n${aligned(lines)}${foot}`;
+  if (works.size === 0) return "";
+  const lines = Array.from(works, ([reason, names]) => `- ${reason} (${names.join(", ")})`);
+  return `Not measured (–):\n\n${lines.join("\n")}`;
 }
 
 function milliseconds(ms: number): string {

@@ -18,8 +18,19 @@ export interface Job {
   /** The results in PyTorch's layouts, for comparison; called once, before `run`. */
   outputs(): readonly Float32Array[] | Promise<readonly Float32Array[]>;
   dispose?(): void;
+  /** Warms up and measures in place of repeated `run`: for what runs in yet another process. */
+  time?(ms: number, warmMs: number): Promise<Timing>;
   /** Operations of one run, where the work does not tell. */
   readonly flops?: number;
+}
+
+/** Of some runs. */
+export interface Timing {
+  /** The median. */
+  readonly ms: number;
+  /** The fastest. */
+  readonly best: number;
+  readonly runs: number;
 }
 
 export type Request =
@@ -35,23 +46,27 @@ export type Reply =
       readonly sinceStart: number;
       readonly flops?: number | undefined;
     }
-  | { readonly type: "timing"; readonly ms: number; readonly runs: number }
+  | ({ readonly type: "timing" } & Timing)
   | { readonly type: "failure"; readonly reason: string };
 
 /** Answers the requests of the parent process until it disconnects. */
 export function serve(implementation: Implementation): void {
   let job: Job | null = null;
+  let isWarm = false;
   const answer = async (request: Request): Promise<Reply> => {
     if (request.type === "prepare") {
       job?.dispose?.();
       job = null;
+      isWarm = false;
       job = await implementation.prepare(request.work);
       const outputs = await job.outputs();
       const sinceStart = performance.now() - performance.nodeTiming.bootstrapComplete;
       return { type: "outputs", outputs, sinceStart, flops: job.flops };
     }
     if (job === null) throw new Error("nothing is prepared");
-    return { type: "timing", ...(await time(job, request.ms)) };
+    const timing = await time(job, request.ms, isWarm ? request.ms / 10 : request.ms);
+    isWarm = true;
+    return { type: "timing", ms: timing.ms, best: timing.best, runs: timing.runs };
   };
   const send = (reply: Reply): void => {
     process.send?.(reply);
@@ -65,17 +80,18 @@ export function serve(implementation: Implementation): void {
   send({ type: "about", about: implementation.about });
 }
 
-/** The median of the runs within about `ms` milliseconds, after warming up for half of that; slow works get two runs at least. */
-async function time(job: Job, ms: number): Promise<{ ms: number; runs: number }> {
+/** The runs within about `ms` milliseconds, after warming up; of what is slower than that, one run. */
+async function time(job: Job, ms: number, warmMs: number): Promise<Timing> {
+  if (job.time !== undefined) return job.time(ms, warmMs);
   const start = performance.now();
   await job.run();
-  const slow = performance.now() - start > ms / 4;
+  const first = performance.now() - start;
+  if (first > ms / 2) return { ms: first, best: first, runs: 1 };
   const bench = new Bench({
     time: ms,
-    iterations: slow ? 2 : 10,
-    warmup: !slow,
-    warmupTime: ms / 2,
-    warmupIterations: 2,
+    iterations: 1,
+    warmupTime: warmMs,
+    warmupIterations: 1,
     throws: true,
     retainSamples: false,
   });
@@ -83,5 +99,5 @@ async function time(job: Job, ms: number): Promise<{ ms: number; runs: number }>
   const [task] = await bench.run();
   const result = task?.result;
   if (result === undefined || !("latency" in result)) throw new Error("tinybench gave no result");
-  return { ms: result.latency.p50, runs: task!.runs };
+  return { ms: result.latency.p50, best: result.latency.min, runs: task!.runs };
 }

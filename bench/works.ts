@@ -1,6 +1,6 @@
 // What is measured: one entry a work. An entry is plain data, so that it can be sent to the process of any implementation; what it
 // means is written once in every implementation, by `kind`.
-import { lenet, type Model, mlp, mobilenetv2, resnet18, squeezenet, transformerEncoder } from "./models.js";
+import * as models from "./models.js";
 import { modelFlops } from "./shapes.js";
 
 export interface GemmWork {
@@ -30,17 +30,56 @@ export interface RecurrentWork {
   readonly outF: number;
 }
 
-/** A training step: forward, cross-entropy, backward, plain gradient descent with rate `lr`. The outputs are the first three losses. */
+/** Softmax, or normalisation with scale and shift, of each row. */
+export interface RowsWork {
+  readonly kind: "softmax" | "layernorm";
+  readonly rows: number;
+  readonly width: number;
+}
+
+/** Batch normalisation of square images, with running statistics or (`training`) with the batch's own. */
+export interface BatchNormWork {
+  readonly kind: "batchnorm";
+  readonly batch: number;
+  readonly channels: number;
+  readonly size: number;
+  readonly training: boolean;
+}
+
+/** Windows of 3×3 with stride 2 and padding 1 on one square image. */
+export interface MaxPoolWork {
+  readonly kind: "maxpool";
+  readonly channels: number;
+  readonly size: number;
+}
+
+/** Scaled dot-product attention of [1, heads, length, depth], no mask. */
+export interface AttentionWork {
+  readonly kind: "attention";
+  readonly heads: number;
+  readonly length: number;
+  readonly depth: number;
+}
+
+/** A step of Adam with its default options on one parameter of `count` values. The output is the parameter after three steps. */
+export interface AdamWork {
+  readonly kind: "adam";
+  readonly count: number;
+}
+
+/** A training step: forward, cross-entropy, backward, plain gradient descent with rate `lr`. */
 export interface TrainWork {
   readonly kind: "train";
-  readonly model: Model;
+  readonly model: models.Model;
   readonly batch: number;
   readonly lr: number;
+  /** The outputs are so many losses from the first on. */
+  readonly losses: number;
 }
 
 export interface InferWork {
   readonly kind: "infer";
-  readonly model: Model;
+  readonly model: models.Model;
   readonly batch: number;
 }
 
@@ -59,6 +98,21 @@ export interface CeilingWork {
   readonly kind: "ceiling";
 }
 
+/** What everybody understands by its `kind`. */
+export type Task =
+  | GemmWork
+  | ConvWork
+  | RecurrentWork
+  | RowsWork
+  | BatchNormWork
+  | MaxPoolWork
+  | AttentionWork
+  | AdamWork
+  | TrainWork
+  | InferWork
+  | OpWork
+  | CeilingWork;
+
 export type Work = {
   readonly name: string;
   /** Floating-point operations of one run; a multiply-add counts two. The ceiling finds out itself, a cold start has no rate. */
@@ -69,17 +123,38 @@ export type Work = {
   readonly tolerance: number;
   /** Measure the time from the start of a new process to the first result, instead of runs in a warm one. */
   readonly fresh?: true;
-} & (GemmWork | ConvWork | RecurrentWork | TrainWork | InferWork | OpWork | CeilingWork);
+  /** The work compares quadlane-wasm with this variant of it, and with nobody else. */
+  readonly against?: Variant;
+} & Task;
+
+/** Other ways to run this library; see implementations.ts. */
+export type Variant = "quadlane-kernels" | "quadlane-wasm-2t" | "quadlane-wide";
+
+/** Bytes of a value. */
+const FLOAT = 4;
+
+const trainResnet = train("train/resnet18-cifar-b8", models.resnet18Cifar, 8, 0.01, 2);
+const inferResnet = infer("infer/resnet18-224", models.resnet18);
 
 export const works: readonly Work[] = [
   { name: "ceiling", kind: "ceiling", tolerance: 0 },
-  gemm("gemm/64", 64, 64, 64),
-  gemm("gemm/128", 128, 128, 128),
-  gemm("gemm/256", 256, 256, 256),
-  gemm("gemm/512", 512, 512, 512),
-  gemm("gemm/1024", 1024, 1024, 1024),
-  gemm("gemm/1x1024x1024", 1, 1024, 1024),
-  gemm("gemm/32x784x256", 32, 784, 256),
+  gemm(64, 64, 64),
+  gemm(128, 128, 128),
+  gemm(256, 256, 256),
+  gemm(512, 512, 512),
+  gemm(1024, 1024, 1024),
+  // Products of real networks: a vector and a batch before a wide layer, a transformer's feed-forward layers and projections, the
+  // hidden state of a recurrent layer, the head over characters, convolutions as matrices.
+  gemm(1, 1024, 1024),
+  gemm(1, 512, 1000),
+  gemm(32, 784, 256),
+  gemm(128, 256, 1024),
+  gemm(128, 1024, 256),
+  gemm(1024, 128, 384),
+  gemm(16, 256, 1024),
+  gemm(2048, 256, 65),
+  gemm(64, 147, 12544),
+  gemm(1280, 320, 49),
   conv("conv/56x64x64k3", 56, 64, 64, 3),
   conv("conv/28x128x128k3", 28, 128, 128, 3),
   conv("conv/56x64x256k1", 56, 64, 256, 1),
@@ -88,18 +163,42 @@ export const works: readonly Work[] = [
   recurrent("lstm/T64B1", "lstm", 64, 1),
   recurrent("lstm/T64B16", "lstm", 64, 16),
   recurrent("gru/T64B1", "gru", 64, 1),
-  train("train/lenet-b64", lenet, 64, 0.05),
-  train("train/mlp-b128", mlp, 128, 0.05),
-  infer("infer/lenet-b1", lenet, 1),
-  infer("infer/resnet18-224", resnet18, 1),
-  infer("infer/mobilenetv2-224", mobilenetv2, 1),
-  infer("infer/squeezenet-224", squeezenet, 1),
-  infer("infer/tfenc-4x256-L128", transformerEncoder, 1),
-  coldstart("coldstart", lenet),
+  rows("softmax", 1024, 1000),
+  rows("layernorm", 1024, 768),
+  batchNorm("batchnorm/8x64x56", 8, 64, 56, false),
+  batchNorm("batchnorm/8x64x56-training", 8, 64, 56, true),
+  maxPool("maxpool/64x112k3s2", 64, 112),
+  attention("attention/L128H4D64", 4, 128, 64),
+  adam("adam/1M", 1 << 20),
+  train("train/lenet-b64", models.lenet, 64, 0.05),
+  train("train/mlp-b128", models.mlp, 128, 0.05),
+  train("train/charlstm", models.charLstm, 32, 5),
+  train("train/transformer", models.charTransformer, 16, 0.05),
+  trainResnet,
+  infer("infer/lenet-b1", models.lenet),
+  inferResnet,
+  infer("infer/mobilenetv2-224", models.mobilenetv2),
+  infer("infer/squeezenet-224", models.squeezenet),
+  infer("infer/tfenc-4x256-L128", models.transformerEncoder),
+  coldstart("coldstart", models.lenet),
+  versus("facade/matmul64", "quadlane-kernels", gemm(64, 64, 64)),
+  versus("facade/lenet-b1", "quadlane-kernels", infer("", models.lenet)),
+  versus("threads/gemm/512", "quadlane-wasm-2t", gemm(512, 512, 512)),
+  versus("threads/conv/56x64x64k3", "quadlane-wasm-2t", conv("", 56, 64, 64, 3)),
+  versus("threads/infer/resnet18-224", "quadlane-wasm-2t", inferResnet),
+  versus("threads/train/resnet18-cifar-b8", "quadlane-wasm-2t", trainResnet),
+  versus("wide/gemm/512", "quadlane-wide", gemm(512, 512, 512)),
+  versus("wide/infer/resnet18-224", "quadlane-wide", inferResnet),
 ];
 
+/** A work between quadlane-wasm and a variant of it. */
+function versus(name: string, against: Variant, work: Work): Work {
+  return { ...work, name, against };
+}
+
 /** [m, k] · [k, n] */
-function gemm(name: string, m: number, k: number, n: number): Work {
+function gemm(m: number, k: number, n: number): Work {
+  const name = `gemm/${m === k && k === n ? m : `${m}x${k}x${n}`}`;
   return { name, kind: "gemm", m, k, n, flops: 2 * m * k * n, tolerance: 1e-5 };
 }
 
@@ -115,20 +214,46 @@ function recurrent(name: string, cell: "lstm" | "gru", length: number, batch: nu
   return { name, kind: "recurrent", cell, length, batch, inF, outF, flops, tolerance: 1e-5 };
 }
 
-function train(name: string, model: Model, batch: number, lr: number): Work {
+function rows(kind: RowsWork["kind"], count: number, width: number): Work {
+  const bytes = 2 * FLOAT * count * width;
+  return { name: `${kind}/${count}x${width}`, kind, rows: count, width, bytes, tolerance: 1e-5 };
+}
+
+function batchNorm(name: string, batch: number, channels: number, size: number, training: boolean): Work {
+  // Statistics must be known before the first result: everything is read twice.
+  const bytes = (training ? 3 : 2) * FLOAT * batch * channels * size * size;
+  return { name, kind: "batchnorm", batch, channels, size, training, bytes, tolerance: 1e-5 };
+}
+
+function maxPool(name: string, channels: number, size: number): Work {
+  const bytes = FLOAT * channels * (size ** 2 + Math.ceil(size / 2) ** 2);
+  return { name, kind: "maxpool", channels, size, bytes, tolerance: 0 };
+}
+
+function attention(name: string, heads: number, length: number, depth: number): Work {
+  return { name, kind: "attention", heads, length, depth, flops: 4 * heads * length * length * depth, tolerance: 1e-5 };
+}
+
+function adam(name: string, count: number): Work {
+  // Parameter and two moments are read and written, the gradient is read.
+  return { name, kind: "adam", count, bytes: 7 * FLOAT * count, tolerance: 1e-5 };
+}
+
+function train(name: string, model: models.Model, batch: number, lr: number, losses = 3): Work {
   const perLayer = modelFlops(model);
   // Backward costs twice the forward pass, but nobody needs the gradient of images.
   const unneeded = model.tokens === undefined ? perLayer[0]! : 0;
   const flops = batch * (3 * sum(perLayer) - unneeded);
-  return { name, kind: "train", model, batch, lr, flops, tolerance: 1e-3 };
+  return { name, kind: "train", model, batch, lr, losses, flops, tolerance: 1e-4 };
 }
 
-function infer(name: string, model: Model, batch: number): Work {
-  return { name, kind: "infer", model, batch, flops: batch * sum(modelFlops(model)), tolerance: 1e-4 };
+/** One example. */
+function infer(name: string, model: models.Model): Work {
+  return { name, kind: "infer", model, batch: 1, flops: sum(modelFlops(model)), tolerance: 1e-4 };
 }
 
 /** From the start of a process to the first result of a model. */
-function coldstart(name: string, model: Model): Work {
+function coldstart(name: string, model: models.Model): Work {
   return { name, kind: "infer", model, batch: 1, fresh: true, tolerance: 1e-5 };
 }
 

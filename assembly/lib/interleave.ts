@@ -28,11 +28,13 @@ export function rowsBytes(m: i32, k: i32): usize {
 export function interleaveRows(groups: usize, w: usize, k: i32, n: i32): void {
   const step = <usize>k << 2;
   for (let j = 0; j < n; j += 8) {
+    const whole = n - j < 8 ? 0 : k & ~3;
+    interleaveEight(groups, w, step, <usize>whole << 2);
     for (let r = 0; r < 8; r++) {
-      let to = groups + (<usize>r << 4);
-      let from = w + <usize>(j + r) * step;
-      let left = j + r < n ? k : 0;
-      for (const end = to + groupBytes(k); to < end; to += 128) {
+      let to = groups + (<usize>whole << 5) + (<usize>r << 4);
+      let from = w + <usize>r * step + (<usize>whole << 2);
+      let left = j + r < n ? k - whole : 0;
+      for (const end = groups + groupBytes(k); to < end; to += 128) {
         if (left >= 4) v128.store(to, v128.load(from));
         else {
           v128.store(to, i32x4.splat(0));
@@ -42,7 +44,30 @@ export function interleaveRows(groups: usize, w: usize, k: i32, n: i32): void {
         left -= 4;
       }
     }
+    w += step << 3;
     groups += groupBytes(k);
+  }
+}
+
+/** The first `bytes` of eight rows, vector by vector: what is written lies in one piece. */
+function interleaveEight(to: usize, w: usize, step: usize, bytes: usize): void {
+  const w1 = w + step;
+  const w2 = w1 + step;
+  const w3 = w2 + step;
+  const w4 = w3 + step;
+  const w5 = w4 + step;
+  const w6 = w5 + step;
+  const w7 = w6 + step;
+  for (let i: usize = 0; i < bytes; i += 16) {
+    v128.store(to, v128.load(w + i));
+    v128.store(to, v128.load(w1 + i), 16);
+    v128.store(to, v128.load(w2 + i), 32);
+    v128.store(to, v128.load(w3 + i), 48);
+    v128.store(to, v128.load(w4 + i), 64);
+    v128.store(to, v128.load(w5 + i), 80);
+    v128.store(to, v128.load(w6 + i), 96);
+    v128.store(to, v128.load(w7 + i), 112);
+    to += 128;
   }
 }
 

@@ -42,20 +42,14 @@ const layers = {
     return bias === undefined ? y : y.add(perChannel(bias));
   },
   linear: (_, { weight, bias }, x) => dense(weight, bias, x),
-  batchnorm(_, { weight, bias, running_mean, running_var }, x, training) {
-    const mean = training ? np.mean(x.ref, [0, 2, 3], { keepdims: true }) : perChannel(running_mean);
-    const centred = x.sub(mean);
-    const variance = training
-      ? np.mean(np.square(centred.ref), [0, 2, 3], { keepdims: true })
-      : perChannel(running_var);
-    return centred.mul(perChannel(weight).div(np.sqrt(variance.add(1e-5)))).add(perChannel(bias));
-  },
+  batchnorm: (_, weights, x, training) => batchNorm(weights, x, training),
   relu: (_, __, x) => nn.relu(x),
   relu6: (_, __, x) => nn.relu6(x),
   maxpool: (layer, _, x) => maxPool(layer, x),
   avgpool: (_, __, x) => np.mean(x, [2, 3], { keepdims: true }),
   flatten: (_, __, x) => x.reshape([x.shape[0], -1]),
-  embedding: (_, { weight }, x) => np.take(weight, x, 0),
+  // The gradient of a look-up cannot be compiled everywhere.
+  embedding: ({ count }, { weight }, x) => np.matmul(nn.oneHot(x, count), weight),
   positions: (_, { weight }, x) => x.add(weight),
   lstm: ({ outF }, weights, x) => np.transpose(recurrent("lstm", outF, weights, np.transpose(x, [1, 0, 2])), [1, 0, 2]),
   encoder(layer, weights, x) {
@@ -65,6 +59,14 @@ const layers = {
     return norm("norm2", y.ref.add(part("linear2", nn.relu(part("linear1", y)))));
   },
 };
+
+export function batchNorm({ weight, bias, running_mean, running_var }, x, training) {
+  const meanOf = (y) => np.mean(y, [0, 2, 3], { keepdims: true });
+  const mean = training ? meanOf(x.ref) : perChannel(running_mean);
+  const centred = x.sub(mean);
+  const variance = training ? meanOf(np.square(centred.ref)) : perChannel(running_var);
+  return centred.mul(perChannel(weight).div(np.sqrt(variance.add(1e-5)))).add(perChannel(bias));
+}
 
 export function convolution(x, weight, stride, p, groups) {
   const padding = [
@@ -81,9 +83,10 @@ export function maxPool({ kernel, stride, padding: p = 0 }, x) {
     [p, p],
     [p, p],
   ];
-  // Zeros do for padding behind a relu only; far below all values does everywhere.
-  const shifted = p === 0 ? x : np.pad(x.add(1e4), width).sub(1e4);
-  return lax.reduceWindow(shifted, np.max, [kernel, kernel], [stride, stride]);
+  // It pads with zeros only: far below all values behind them.
+  const outside = () => np.pad(np.ones(x.shape), width).sub(1).mul(1e30);
+  const padded = p === 0 ? x : outside().add(np.pad(x, width));
+  return lax.reduceWindow(padded, np.max, [kernel, kernel], [stride, stride]);
 }
 
 function dense(weight, bias, x) {

@@ -2,10 +2,29 @@
 // function is given away; `.ref` keeps it.
 import { readFileSync } from "node:fs";
 import { blockUntilReady, defaultDevice, init, jit, nn, numpy as np, valueAndGrad } from "@jax-js/jax";
-import { convInputs, gemmInputs, modelInputs, recurrentInputs } from "../../build/tools/bench/inputs.js";
+import {
+  adamInputs,
+  attentionInputs,
+  batchNormInputs,
+  convInputs,
+  gemmInputs,
+  maxPoolInputs,
+  modelInputs,
+  recurrentInputs,
+  rowsInputs,
+} from "../../build/tools/bench/inputs.js";
 import { serve } from "../../build/tools/bench/serve.js";
 import { outputShape } from "../../build/tools/bench/shapes.js";
-import { build, convolution, recurrent as layerOf, toArray } from "./jax-model.js";
+import {
+  attention,
+  batchNorm,
+  build,
+  convolution,
+  layerNorm,
+  recurrent as layerOf,
+  maxPool,
+  toArray,
+} from "./jax-model.js";
 
 await init("wasm");
 defaultDevice("wasm");
@@ -48,6 +67,66 @@ function recurrent(work) {
   );
 }
 
+function softmax(work) {
+  return callJob([toArray(rowsInputs(work).x)], (x) => nn.softmax(x, -1));
+}
+
+function layernorm(work) {
+  const { x, weights } = rowsInputs(work);
+  return callJob([x, weights.weight, weights.bias].map(toArray), layerNorm);
+}
+
+function batchnorm(work) {
+  const { x, weights } = batchNormInputs(work);
+  const names = Object.keys(weights).filter((name) => !(work.training && name.startsWith("running_")));
+  const operands = [x, ...names.map((name) => weights[name])].map(toArray);
+  return callJob(operands, (images, ...given) =>
+    batchNorm(Object.fromEntries(names.map((name, i) => [name, given[i]])), images, work.training),
+  );
+}
+
+function maxpool(work) {
+  return callJob([toArray(maxPoolInputs(work).x)], (x) => maxPool({ kernel: 3, stride: 2, padding: 1 }, x));
+}
+
+function attend(work) {
+  const { q, k, v } = attentionInputs(work);
+  return callJob([q, k, v].map(toArray), (x, y, z) => attention(x, y, z, false));
+}
+
+function adam(work) {
+  const { parameter, gradient } = adamInputs(work);
+  const g = toArray(gradient);
+  const zeros = () => np.zeros([work.count]);
+  let state = [toArray(parameter), zeros(), zeros()];
+  let steps = 0;
+  // The corrections change from step to step, so they are operands.
+  const update = jit((p, m, v, d, rate, root) => {
+    const mNext = m.mul(0.9).add(d.ref.mul(0.1));
+    const vNext = v.mul(0.999).add(np.square(d).mul(0.001));
+    const denominator = np.sqrt(vNext.ref).mul(root).add(1e-8);
+    return [p.sub(mNext.ref.div(denominator).mul(rate)), mNext, vNext];
+  });
+  const step = async () => {
+    steps++;
+    const rate = np.array(1e-3 / (1 - 0.9 ** steps));
+    const root = np.array(1 / Math.sqrt(1 - 0.999 ** steps));
+    state = update(...state, g.ref, rate, root);
+    await blockUntilReady(state.map((t) => t.ref));
+  };
+  return {
+    run: step,
+    outputs: async () => {
+      for (let i = 0; i < 3; i++) await step();
+      return [Float32Array.from(await state[0].ref.data())];
+    },
+    dispose: () => {
+      update.dispose();
+      for (const t of [g, ...state]) t.dispose();
+    },
+  };
+}
+
 function train(work) {
   const inputs = modelInputs(work.model, work.batch);
   const classes = outputShape(work.model).at(-1);
@@ -79,7 +158,11 @@ function train(work) {
   };
   return {
     run: step,
-    outputs: async () => [Float32Array.of(await step(), await step(), await step())],
+    outputs: async () => {
+      const losses = new Float32Array(work.losses);
+      for (let i = 0; i < losses.length; i++) losses[i] = await step();
+      return [losses];
+    },
     dispose: () => {
       update.dispose();
       for (const t of [x, oneHot, ...params]) t.dispose();
@@ -106,7 +189,7 @@ function infer(work) {
   };
 }
 
-const kinds = { gemm, conv, recurrent, train, infer };
+const kinds = { gemm, conv, recurrent, softmax, layernorm, batchnorm, maxpool, attention: attend, adam, train, infer };
 const { version } = JSON.parse(readFileSync(new URL("node_modules/@jax-js/jax/package.json", import.meta.url), "utf8"));
 
 serve({

@@ -1,9 +1,18 @@
 // ONNX Runtime: WebAssembly (argument: web) or native (argument: node). It infers only.
-import { convInputs, gemmInputs, modelInputs, recurrentInputs } from "../../build/tools/bench/inputs.js";
+import {
+  attentionInputs,
+  batchNormInputs,
+  convInputs,
+  gemmInputs,
+  maxPoolInputs,
+  modelInputs,
+  recurrentInputs,
+  rowsInputs,
+} from "../../build/tools/bench/inputs.js";
 import { serve } from "../../build/tools/bench/serve.js";
 import { outputShape } from "../../build/tools/bench/shapes.js";
 import { OnnxGraph } from "./onnx.js";
-import { addModel, addRecurrent } from "./onnx-models.js";
+import { addModel, addRecurrent, attention } from "./onnx-models.js";
 
 const web = process.argv[2] === "web";
 const ort = await import(web ? "onnxruntime-web" : "onnxruntime-node");
@@ -56,6 +65,44 @@ function recurrent(work) {
   return job(graph.finish(y, [work.length, 1, work.batch, work.outF]), { x });
 }
 
+/** A graph of one node on `x`, whose output is as large as its input unless `shape` says otherwise. */
+function nodeJob(op, x, weights, attributes, shape = x.shape) {
+  const graph = new OnnxGraph();
+  const operands = [graph.input("x", x.shape), ...weights.map((values) => graph.constant(values))];
+  return job(graph.finish(graph.node(op, operands, attributes), shape), { x });
+}
+
+function softmax(work) {
+  return nodeJob("Softmax", rowsInputs(work).x, [], { axis: -1 });
+}
+
+function layernorm(work) {
+  const { x, weights } = rowsInputs(work);
+  return nodeJob("LayerNormalization", x, [weights.weight, weights.bias], { axis: -1 });
+}
+
+function batchnorm(work) {
+  if (work.training) throw new Error("does not train");
+  const { x, weights } = batchNormInputs(work);
+  const { weight, bias, running_mean, running_var } = weights;
+  return nodeJob("BatchNormalization", x, [weight, bias, running_mean, running_var], {});
+}
+
+function maxpool(work) {
+  const { x } = maxPoolInputs(work);
+  const side = Math.ceil(work.size / 2);
+  const windows = { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] };
+  return nodeJob("MaxPool", x, [], windows, [1, work.channels, side, side]);
+}
+
+function attend(work) {
+  const { q, k, v } = attentionInputs(work);
+  const graph = new OnnxGraph();
+  const [a, b, c] = Object.entries({ q, k, v }).map(([name, { shape }]) => graph.input(name, shape));
+  const transposed = graph.node("Transpose", [b], { perm: [0, 1, 3, 2] });
+  return job(graph.finish(attention(graph, a, transposed, c, work.depth), q.shape), { q, k, v });
+}
+
 function infer(work) {
   const { x } = modelInputs(work.model, work.batch);
   const graph = new OnnxGraph();
@@ -63,13 +110,14 @@ function infer(work) {
   return job(graph.finish(logits, [work.batch, ...outputShape(work.model)]), { x });
 }
 
-const kinds = { gemm, conv, recurrent, infer };
+const kinds = { gemm, conv, recurrent, softmax, layernorm, batchnorm, maxpool, attention: attend, infer };
 
 serve({
   about: `${ort.env.versions.common}${web ? ", wasm, SIMD, 1 thread" : ", native, 1 thread"}`,
   prepare(work) {
     const prepare = kinds[work.kind];
-    if (prepare === undefined) throw new Error(work.kind === "train" ? "does not train" : `cannot do ${work.kind}`);
+    if (prepare === undefined)
+      throw new Error(["train", "adam"].includes(work.kind) ? "does not train" : `cannot do ${work.kind}`);
     return prepare(work);
   },
 });

@@ -75,9 +75,12 @@ const layers = {
       tf.maxPool(x, kernel, stride, padding),
   avgpool: () => (x) => tf.mean(x, [1, 2], true),
   flatten: () => (x) => tf.reshape(x, [x.shape[0], -1]),
-  embedding(_, { weight }, variable) {
+  embedding({ count, width }, { weight }, variable, training) {
     const w = variable(plain(weight));
-    return (x) => tf.gather(w, x);
+    if (!training) return (x) => tf.gather(w, x);
+    // WebAssembly has no gradient of a look-up.
+    return (x) =>
+      tf.reshape(tf.matMul(tf.cast(tf.oneHot(tf.reshape(x, [-1]), count), "float32"), w), [...x.shape, width]);
   },
   positions(_, { weight }, variable) {
     const w = variable(plain(weight));

@@ -3,10 +3,20 @@
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { convInputs, gemmInputs, modelInputs, recurrentInputs } from "../../build/tools/bench/inputs.js";
+import {
+  adamInputs,
+  attentionInputs,
+  batchNormInputs,
+  convInputs,
+  gemmInputs,
+  maxPoolInputs,
+  modelInputs,
+  recurrentInputs,
+  rowsInputs,
+} from "../../build/tools/bench/inputs.js";
 import { serve } from "../../build/tools/bench/serve.js";
 import { outputShape } from "../../build/tools/bench/shapes.js";
-import { build, recurrent as layerOf, permuted, plain } from "./tfjs-model.js";
+import { attention, build, layerNorm, recurrent as layerOf, permuted, plain } from "./tfjs-model.js";
 
 const backend = process.argv[2];
 if (backend === "wasm") {
@@ -23,10 +33,11 @@ const values = (t) => Float32Array.from(t.dataSync());
 /** NHWC → NCHW for images; anything else as it is. */
 const standard = (t) => tf.tidy(() => values(t.rank === 4 ? tf.transpose(t, [0, 3, 1, 2]) : t));
 
-function callJob(operands, call) {
+/** `read` gives the values of a result; images come in another layout. */
+function callJob(operands, call, read = standard) {
   return {
     run: () => call().dispose(),
-    outputs: () => tf.tidy(() => [standard(call())]),
+    outputs: () => tf.tidy(() => [read(call())]),
     dispose: () => tf.dispose(operands),
   };
 }
@@ -61,6 +72,61 @@ function recurrent(work) {
   return callJob(held, () => tf.tidy(() => states(held[0])));
 }
 
+function softmax(work) {
+  const x = plain(rowsInputs(work).x);
+  return callJob([x], () => tf.softmax(x));
+}
+
+function layernorm(work) {
+  const inputs = rowsInputs(work);
+  const [x, weight, bias] = [inputs.x, inputs.weights.weight, inputs.weights.bias].map(plain);
+  return callJob([x, weight, bias], () => tf.tidy(() => layerNorm(x, weight, bias)));
+}
+
+function batchnorm(work) {
+  const inputs = batchNormInputs(work);
+  const x = permuted(inputs.x, [0, 2, 3, 1]);
+  const { weight, bias, running_mean, running_var } = inputs.weights;
+  const [w, b, mean, variance] = [weight, bias, running_mean, running_var].map(plain);
+  const statistics = () => (work.training ? tf.moments(x, [0, 1, 2]) : { mean, variance });
+  return callJob([x, w, b, mean, variance], () =>
+    tf.tidy(() => {
+      const used = statistics();
+      return tf.batchNorm(x, used.mean, used.variance, b, w, 1e-5);
+    }),
+  );
+}
+
+function maxpool(work) {
+  const x = permuted(maxPoolInputs(work).x, [0, 2, 3, 1]);
+  return callJob([x], () => tf.maxPool(x, 3, 2, 1));
+}
+
+function attend(work) {
+  const inputs = attentionInputs(work);
+  const [q, k, v] = [inputs.q, inputs.k, inputs.v].map(plain);
+  return callJob([q, k, v], () => tf.tidy(() => attention(q, k, v, false)), values);
+}
+
+function adam(work) {
+  const inputs = adamInputs(work);
+  const parameter = tf.variable(plain(inputs.parameter));
+  const gradient = plain(inputs.gradient);
+  const optimizer = tf.train.adam(1e-3, 0.9, 0.999, 1e-8);
+  const step = () => optimizer.applyGradients({ [parameter.name]: gradient });
+  return {
+    run: step,
+    outputs: () => {
+      for (let i = 0; i < 3; i++) step();
+      return [values(parameter)];
+    },
+    dispose: () => {
+      optimizer.dispose();
+      tf.dispose([parameter, gradient]);
+    },
+  };
+}
+
 function modelInput(work) {
   const { x, labels } = modelInputs(work.model, work.batch);
   return { x: x.shape.length === 4 ? permuted(x, [0, 2, 3, 1]) : plain(x), labels };
@@ -81,7 +147,7 @@ function train(work) {
   };
   return {
     run: step,
-    outputs: () => [Float32Array.of(step(), step(), step())],
+    outputs: () => [Float32Array.from({ length: work.losses }, step)],
     dispose: () => tf.dispose([x, oneHot, ...variables]),
   };
 }
@@ -93,7 +159,7 @@ function infer(work) {
   return { run: logits, outputs: () => [logits()], dispose: () => tf.dispose([x, ...variables]) };
 }
 
-const kinds = { gemm, conv, recurrent, train, infer };
+const kinds = { gemm, conv, recurrent, softmax, layernorm, batchnorm, maxpool, attention: attend, adam, train, infer };
 
 serve({
   about: `${tf.version.tfjs}${backend === "wasm" ? ", SIMD, 1 thread" : ""}`,

@@ -1,10 +1,28 @@
 // Works that are one call.
-import { functional as F, nn, noGrad, type Tensor } from "quadlane";
-import { convInputs, gemmInputs, recurrentInputs } from "../inputs.js";
+import { functional as F, nn, noGrad, optim, scope, type Tensor } from "quadlane";
+import {
+  adamInputs,
+  attentionInputs,
+  batchNormInputs,
+  convInputs,
+  gemmInputs,
+  maxPoolInputs,
+  recurrentInputs,
+  rowsInputs,
+} from "../inputs.js";
 import type { Job } from "../serve.js";
-import type { ConvWork, GemmWork, RecurrentWork } from "../works.js";
+import type {
+  AdamWork,
+  AttentionWork,
+  BatchNormWork,
+  ConvWork,
+  GemmWork,
+  MaxPoolWork,
+  RecurrentWork,
+  RowsWork,
+} from "../works.js";
 import { load } from "./modules.js";
-import { callJob, toTensor } from "./tensors.js";
+import { callJob, dispose, toTensor, values } from "./tensors.js";
 
 export function gemm(work: GemmWork): Job {
   const { a, b } = gemmInputs(work);
@@ -26,7 +44,7 @@ export function recurrent(work: RecurrentWork): Job {
   const x = toTensor(inputs.x);
   const layer = recurrentLayer(work);
   load(layer.module, Object.entries(inputs.weights));
-  return callJob([x, ...layer.module.parameters()], () => noGrad(() => layer.states(x)));
+  return callJob([x, layer.module], () => noGrad(() => layer.states(x)));
 }
 
 function recurrentLayer({ cell, inF, outF }: RecurrentWork): { module: nn.Module; states: (x: Tensor) => Tensor } {
@@ -36,4 +54,49 @@ function recurrentLayer({ cell, inF, outF }: RecurrentWork): { module: nn.Module
   }
   const module = new nn.GRU(inF, outF);
   return { module, states: (x) => module.forward(x)[0] };
+}
+
+export function rows(work: RowsWork): Job {
+  const inputs = rowsInputs(work);
+  const x = toTensor(inputs.x);
+  if (work.kind === "softmax") return callJob([x], () => F.softmax(x, { dim: 1 }));
+  const weight = toTensor(inputs.weights.weight);
+  const bias = toTensor(inputs.weights.bias);
+  return callJob([x, weight, bias], () => F.layerNorm(x, weight, bias, { normalizedShape: [work.width] }));
+}
+
+export function batchNorm(work: BatchNormWork): Job {
+  const inputs = batchNormInputs(work);
+  const x = toTensor(inputs.x);
+  const layer = new nn.BatchNorm2d(work.channels).train(work.training);
+  load(layer, Object.entries(inputs.weights));
+  return callJob([x, layer], () => noGrad(() => layer.forward(x)));
+}
+
+export function maxPool(work: MaxPoolWork): Job {
+  const x = toTensor(maxPoolInputs(work).x);
+  return callJob([x], () => F.maxPool2d(x, { kernelSize: 3, stride: 2, padding: 1 }));
+}
+
+export function attention(work: AttentionWork): Job {
+  const inputs = attentionInputs(work);
+  const [q, k, v] = [toTensor(inputs.q), toTensor(inputs.k), toTensor(inputs.v)];
+  return callJob([q, k, v], () => F.scaledDotProductAttention(q, k, v));
+}
+
+export function adam(work: AdamWork): Job {
+  const inputs = adamInputs(work);
+  const parameter = new nn.Parameter(toTensor(inputs.parameter));
+  const gradient = toTensor(inputs.gradient);
+  parameter.grad = gradient;
+  const optimizer = new optim.Adam([parameter]);
+  const step = (): void => scope(() => void optimizer.step());
+  return {
+    run: step,
+    outputs: () => {
+      for (let i = 0; i < 3; i++) step();
+      return [values(parameter)];
+    },
+    dispose: () => dispose([optimizer, parameter, gradient]),
+  };
 }

@@ -5,7 +5,7 @@ import type { Job } from "../serve.js";
 import { outputShape } from "../shapes.js";
 import type { InferWork, TrainWork } from "../works.js";
 import { build } from "./modules.js";
-import { toTensor, values } from "./tensors.js";
+import { dispose, toTensor, values } from "./tensors.js";
 
 export function train(work: TrainWork): Job {
   const inputs = modelInputs(work.model, work.batch);
@@ -25,12 +25,8 @@ export function train(work: TrainWork): Job {
     });
   return {
     run: step,
-    outputs: () => [Float32Array.from([step(), step(), step()])],
-    dispose: () => {
-      model.dispose();
-      x.dispose();
-      labels.dispose();
-    },
+    outputs: () => [Float32Array.from({ length: work.losses }, step)],
+    dispose: () => dispose([optimizer, model, x, labels]),
   };
 }
 
@@ -41,9 +37,6 @@ export function infer(work: InferWork): Job {
   return {
     run: logits,
     outputs: () => [logits()],
-    dispose: () => {
-      model.dispose();
-      x.dispose();
-    },
+    dispose: () => dispose([model, x]),
   };
 }

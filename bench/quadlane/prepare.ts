@@ -2,7 +2,7 @@
 import { getBackend } from "quadlane";
 import type { Job } from "../serve.js";
 import type { Work } from "../works.js";
-import { conv, gemm, recurrent } from "./calls.js";
+import { adam, attention, batchNorm, conv, gemm, maxPool, recurrent, rows } from "./calls.js";
 import { infer, train } from "./networks.js";
 
 /** A work on the back end in use. */
@@ -14,6 +14,17 @@ export function prepare(work: Work): Job | Promise<Job> {
       return conv(work);
     case "recurrent":
       return recurrent(work);
+    case "softmax":
+    case "layernorm":
+      return rows(work);
+    case "batchnorm":
+      return batchNorm(work);
+    case "maxpool":
+      return maxPool(work);
+    case "attention":
+      return attention(work);
+    case "adam":
+      return adam(work);
     case "train":
       return train(work);
     case "infer":

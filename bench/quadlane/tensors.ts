@@ -11,12 +11,15 @@ export function values(t: Tensor): Float32Array {
   return Float32Array.from(t.data());
 }
 
-export function dispose(tensors: Iterable<Tensor>): void {
-  for (const t of tensors) t.dispose();
+/** Tensors or modules. */
+export type Disposables = Iterable<{ dispose(): void }>;
+
+export function dispose(all: Disposables): void {
+  for (const one of all) one.dispose();
 }
 
 /** A work that is one call on fixed operands. */
-export function callJob(operands: readonly Tensor[], call: () => Tensor): Job {
+export function callJob(operands: Disposables, call: () => Tensor): Job {
   return {
     run: () => scope(() => void call()),
     outputs: () => scope(() => [values(call())]),

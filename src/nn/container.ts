@@ -7,8 +7,8 @@ import { Identity } from "./linear.js";
 import { checkModule, Module } from "./module.js";
 
 /**
- * Runs modules one after the other: y = f_n(… f_2(f_1(x))). Keys are "0", "1", … A relu behind a convolution or a linear layer is applied
- * by that layer, in the same pass.
+ * Runs modules one after the other: y = f_n(… f_2(f_1(x))). Keys are "0", "1", … A relu behind a convolution, a linear layer or a batch
+ * normalisation is applied by that layer, in the same pass.
  */
 export class Sequential<I = Tensor, O = Tensor> extends Module {
   private readonly layers: Module[];

@@ -6,7 +6,7 @@ import { noGrad } from "../scoping.js";
 import { formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { Conv1d, Conv2d, Conv3d, type Convolution } from "./conv.js";
-import { type Epilogue, finish } from "./epilogue.js";
+import { type Epilogue, forwardWith } from "./epilogue.js";
 import { Identity, Linear } from "./linear.js";
 import type { Module } from "./module.js";
 import { BatchNorm1d, BatchNorm2d, BatchNorm3d } from "./norm_batch.js";
@@ -67,10 +67,10 @@ function fold<L extends Affine>(layer: L, norm: BatchNorm): readonly [L, Identit
   return [made, new Identity()];
 }
 
-/** act(norm(conv(x)) + residual): in one pass if the normalisation has been folded into the convolution. */
+/** act(norm(conv(x)) + residual), the epilogue being left to the normalisation, or to the convolution into which it has been folded. */
 export function convNorm(conv: Conv2d, norm: BatchNorm2d | Identity, x: Tensor, epilogue: Epilogue): Tensor {
   if (norm instanceof Identity) return conv.forward(x, epilogue);
-  return finish(norm.forward(conv.forward(x)), epilogue);
+  return forwardWith(norm, conv.forward(x), epilogue) as Tensor;
 }
 
 function folded<L extends Affine>(op: string, layer: L, bn: BatchNorm): L {

@@ -1,4 +1,4 @@
-import { checkInteger, checkNumber, checkOneOf, checkOptions, checkRank } from "../check.js";
+import { checkInteger, checkNumber, checkOptions, checkRank } from "../check.js";
 import { ones, tensor, zeros } from "../creation.js";
 import { ShapeError } from "../errors.js";
 import { fill, reshape } from "../ops/copy.js";
@@ -7,6 +7,7 @@ import { batchNorm, batchNormEval, type RunningStats } from "../ops/norm_batch.j
 import { instanceNorm } from "../ops/norm_group.js";
 import { formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import { declareFusing, type Epilogue, finish, NO_EPILOGUE } from "./epilogue.js";
 import { Module } from "./module.js";
 import { Buffer, Parameter } from "./parameter.js";
 
@@ -83,11 +84,6 @@ export interface BatchNormModuleOptions {
   readonly trackRunningStats?: boolean;
 }
 
-export interface BatchNormForwardOptions {
-  /** Applied in the same pass. Default "none". */
-  readonly activation?: FusedActivation;
-}
-
 abstract class BatchNormBase extends ChannelNorm {
   readonly momentum: number | null;
 
@@ -97,13 +93,16 @@ abstract class BatchNormBase extends ChannelNorm {
     this.momentum = momentum;
   }
 
-  forward(x: Tensor, options: BatchNormForwardOptions = {}): Tensor {
-    const op = this.constructor.name;
-    checkOptions(op, options, ["activation"]);
-    const activation = checkOneOf(op, "activation", options.activation ?? "none", ["none", "relu"]);
+  /** An epilogue of a relu alone is applied in the same pass. */
+  forward(x: Tensor, epilogue: Epilogue = NO_EPILOGUE): Tensor {
+    if (epilogue.activation === "relu" && !epilogue.residual) return this.normalise(x, "relu");
+    return finish(this.normalise(x, "none"), epilogue);
+  }
+
+  private normalise(x: Tensor, activation: FusedActivation): Tensor {
     this.checkInput(x, 1);
     const { weight, bias, eps, running } = this;
-    const attrs = { op, eps, activation };
+    const attrs = { op: this.constructor.name, eps, activation };
     if (running !== null && !this.training) return batchNormEval(x, weight, bias, running, attrs);
     const count = this.numBatchesTracked;
     if (!this.training || count === null) return batchNorm(x, weight, bias, null, 0, attrs);
@@ -114,6 +113,7 @@ abstract class BatchNormBase extends ChannelNorm {
     return y;
   }
 }
+declareFusing(BatchNormBase);
 
 /**
  * Normalises each channel over the batch; see `functional.batchNorm`.

@@ -2,13 +2,13 @@ import { checkInteger, checkNumber, checkOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import { gelu } from "../functional/activation.js";
 import { add } from "../ops/arithmetic.js";
-import { linear } from "../ops/matmul.js";
 import { checkProbability } from "../ops/random.js";
 import { relu } from "../ops/unary.js";
 import type { Tensor } from "../tensor.js";
 import { MultiheadAttention, type MultiheadAttentionForwardOptions } from "./attention.js";
 import type { KeyValueCache } from "./cache.js";
 import { Dropout } from "./dropout.js";
+import { forwardWith } from "./epilogue.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 import { LayerNorm } from "./norm.js";
@@ -143,12 +143,9 @@ function attend(
 
 /** linear2(dropout(activation(linear1(x)))). */
 function feedForward(layer: TransformerEncoderLayer | TransformerDecoderLayer, x: Tensor): Tensor {
-  const { linear1 } = layer;
-  // A layer that took linear1's place knows its own way.
-  const fused = layer.activation === relu && linear1.constructor === Linear;
-  const hidden = fused
-    ? linear(x, linear1.weight, linear1.bias, { activation: "relu" })
-    : layer.activation(linear1.forward(x));
+  const { linear1, activation } = layer;
+  const hidden =
+    activation === relu ? (forwardWith(linear1, x, { activation: "relu" }) as Tensor) : activation(linear1.forward(x));
   return layer.linear2.forward(layer.dropout.forward(hidden));
 }
 
