@@ -75,7 +75,7 @@ class Cut {
   private readonly count: number;
   private readonly begin: number;
   private readonly end: number;
-  /** The sizes of operands larger than a unit's element. */
+  /** The sizes of what pointers move by, where that is more than an element. */
   private readonly volumes: readonly (readonly number[])[];
   private readonly low: number;
   private readonly high: number;
@@ -94,6 +94,7 @@ class Cut {
       else if (/^\d/.test(role)) {
         const bytes = Number.parseInt(role, 10);
         const sizes = [...role.slice(String(bytes).length)].map((letter) => roles.indexOf(letter));
+        if (sizes.includes(-1)) throw new RangeError(`"${role}" names a size that no parameter has`);
         this.movers.push({ at, bytes, sizes });
       }
     }

@@ -1,8 +1,6 @@
 import { arena } from "../runtime/arena.js";
 import { type Kernel, Pool, type Spawn } from "../runtime/threads.js";
 import { installWasm, type Kernels, replaceWasm } from "./index.js";
-import { splitNames, threadedKernels } from "./threaded.js";
-import { splits } from "./threaded_splits.js";
 import { instantiateKernels } from "./wasm.js";
 
 /** The kernels on the main thread alone, and the workers beside it. */
@@ -34,6 +32,11 @@ export async function startThreads(
   deadline?: number,
 ): Promise<void> {
   const kernels = single!;
+  // Who has one thread need not load this.
+  const [{ splitNames, threadedKernels }, { splits }] = await Promise.all([
+    import("./threaded.js"),
+    import("./threaded_splits.js"),
+  ]);
   const names = splitNames(splits);
   const own = names.map((name) => kernels[name as keyof Kernels] as Kernel);
   const started = await Pool.start(threads, spawn, { module, memory: arena.memory!, names }, own, deadline);
