@@ -74,7 +74,7 @@ test("every op and optimizer gives the same bits on two, three and four threads 
     return results;
   };
   await expectSameBits([2, 3, 4], work, true);
-  const cut = new Set(run.mock.calls.map(([name]) => name));
+  const cut = new Set(run.mock.calls.map(([call]) => call.name));
   expect(
     splitNames(splits).filter((name) => !cut.has(name)),
     "kernels that no sample is large enough for",

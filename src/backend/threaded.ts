@@ -1,5 +1,5 @@
 import { arena } from "../runtime/arena.js";
-import { type Kernel, MAX_ARGS, type Pool } from "../runtime/threads.js";
+import { type Kernel, MAX_ARGS, PARTS_PER_THREAD, type Pool } from "../runtime/threads.js";
 import type { Ptr } from "../types.js";
 import type { Kernels } from "./index.js";
 
@@ -51,13 +51,20 @@ type Void = { [N in keyof Kernels]: ReturnType<Kernels[N]> extends void ? N : ne
  */
 const PART_WORK = 5_000;
 
+/** From so much work a thread on, in nanoseconds, a share is cut further: a small part is one of SMALL of a share. */
+const LONG_WORK = 500_000;
+const SMALL = 5;
+
 let partWork = PART_WORK;
+let longWork = LONG_WORK;
 
 /** For tests: cuts whatever can be cut. Returns what undoes it. */
 export function cutEverything(): () => void {
   partWork = 0;
+  longWork = 0;
   return () => {
     partWork = PART_WORK;
+    longWork = LONG_WORK;
   };
 }
 
@@ -71,7 +78,8 @@ interface Mover {
 /** Roles, taken apart. */
 class Cut {
   private readonly movers: Mover[] = [];
-  private readonly scratch: number[] = [];
+  /** A bit for each argument that is work space. */
+  readonly scratch: number = 0;
   private readonly count: number;
   private readonly begin: number;
   private readonly end: number;
@@ -90,7 +98,7 @@ class Cut {
     this.low = roles.indexOf("low");
     this.high = roles.indexOf("high");
     for (const [at, role] of roles.entries()) {
-      if (role === "scratch") this.scratch.push(at);
+      if (role === "scratch") this.scratch |= 1 << at;
       else if (/^\d/.test(role)) {
         const bytes = Number.parseInt(role, 10);
         const sizes = [...role.slice(String(bytes).length)].map((letter) => roles.indexOf(letter));
@@ -113,14 +121,13 @@ class Cut {
     return most * this.units(args);
   }
 
-  /** The arguments of units [from, to) for one thread. */
-  write(args: readonly number[], from: number, to: number, thread: number, numbers: Float64Array, at: number): void {
+  /** The arguments of units [from, to). */
+  write(args: readonly number[], from: number, to: number, numbers: Float64Array, at: number): void {
     for (let i = 0; i < args.length; i++) numbers[at + i] = args[i]!;
     for (const mover of this.movers) {
       const p = args[mover.at]!;
       if (p !== 0) numbers[at + mover.at] = p + from * mover.bytes * product(args, mover.sizes);
     }
-    for (const i of this.scratch) numbers[at + i] = args[i]! + thread * arena.scratchStride;
     if (this.count >= 0) numbers[at + this.count] = to - from;
     else {
       numbers[at + this.begin] = args[this.begin]! + from;
@@ -182,17 +189,28 @@ function runParts(pool: Pool, name: string, id: number, cutter: AnyCutter, args:
   const cut = cutOf(way.roles);
   const units = cut.units(args);
   const { grain } = way;
-  const parts = Math.min(
-    pool.threads,
-    Math.floor(units / grain),
-    partWork > 0 ? Math.floor(work / partWork) : Infinity,
-  );
-  if (parts < 2) return false;
-  // What is left over goes to the last part, so that each has a grain at least.
-  const border = (part: number): number =>
-    part === parts ? units : Math.floor((units * part) / (parts * grain)) * grain;
-  pool.run(name, id, args.length, parts, (part, numbers, at) => {
-    cut.write(args, border(part), border(part + 1), part, numbers, at);
+  const grains = Math.floor(units / grain);
+  const shares = Math.min(pool.threads, grains, partWork > 0 ? Math.floor(work / partWork) : Infinity);
+  if (shares < 2) return false;
+  // Of a call that takes long each thread gets most of its share at once, and the rest in parts for whoever is ready first.
+  const long = work >= shares * longWork && grains >= SMALL * shares;
+  const parts = long ? shares * PARTS_PER_THREAD : shares;
+  const border = (part: number): number => {
+    if (part === parts) return units;
+    const small = Math.max(0, part - shares);
+    const done = long
+      ? (Math.min(part, shares) * (SMALL - PARTS_PER_THREAD + 1) + small) / (shares * SMALL)
+      : part / parts;
+    return Math.floor((units * done) / grain) * grain;
+  };
+  pool.run({
+    name,
+    kernel: id,
+    parts,
+    count: args.length,
+    scratch: cut.scratch,
+    stride: arena.scratchStride,
+    write: (part, numbers, at) => cut.write(args, border(part), border(part + 1), numbers, at),
   });
   return true;
 }

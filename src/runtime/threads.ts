@@ -3,26 +3,30 @@ import {
   ARGS,
   ASLEEP,
   AWAITED,
+  bufferBytes,
+  CALL,
   COUNT,
-  callWith,
   FAILED,
   IDLE,
   KERNEL,
   type Kernel,
+  Parts,
   POSTED,
+  partRegion,
   REGION,
   RUNNING,
+  SCRATCH,
   STATE,
-  STOPPED,
+  STRIDE,
   spin,
   type ThreadStart,
 } from "./threads_protocol.js";
 
-export { type Kernel, MAX_ARGS, type ThreadStart } from "./threads_protocol.js";
+export { type Kernel, MAX_ARGS, PARTS_PER_THREAD, type ThreadStart } from "./threads_protocol.js";
 
 /** How long the workers have to come up. */
 export const DEADLINE_MS = 10_000;
-/** How long a worker may take for its part after the main thread has finished with its own, which is as large. */
+/** How long a worker may take for its last part when nothing is left for the main thread. */
 const STALLED_MS = 60_000;
 
 /** What a started thread reports: that it waits for work, or that it has ended or never began. */
@@ -45,24 +49,36 @@ export type Spawn = (start: ThreadStart, events: ThreadEvents) => Thread;
 /** Writes the arguments of the part with that number where they belong: numbers[at], numbers[at + 1], … */
 export type WriteArgs = (part: number, numbers: Float64Array, at: number) => void;
 
+/** One call, to be run in parts. */
+export interface Call {
+  /** Of the kernel. */
+  readonly name: string;
+  /** Its place in the list of kernels. */
+  readonly kernel: number;
+  readonly parts: number;
+  /** Arguments of the kernel, and bits that tell which are work space, `stride` bytes from one thread's to the next. */
+  readonly count: number;
+  readonly scratch: number;
+  readonly stride: number;
+  readonly write: WriteArgs;
+}
+
 /** The workers beside the main thread, thread 0. They share the arena's memory, and each runs the same kernels on it. */
 export class Pool {
-  private readonly words: Int32Array;
-  private readonly numbers: Float64Array;
-  private readonly args: number[] = [];
+  private readonly parts: Parts;
   private readonly crew: Thread[] = [];
   private alive = true;
+  private calls = 0;
   /** Called once if the pool loses a thread; kernels then run on the main thread alone. */
   onFailure: (reason: string) => void = () => {};
 
   private constructor(
     /** Threads, the main one included. */
     readonly threads: number,
-    private readonly kernels: readonly Kernel[],
-    readonly control: SharedArrayBuffer,
+    kernels: readonly Kernel[],
+    private readonly control: SharedArrayBuffer,
   ) {
-    this.words = new Int32Array(control);
-    this.numbers = new Float64Array(control);
+    this.parts = new Parts(kernels, control, threads, 0);
   }
 
   /**
@@ -76,7 +92,7 @@ export class Pool {
     kernels: readonly Kernel[],
     deadline = DEADLINE_MS,
   ): Promise<Pool> {
-    const pool = new Pool(threads, kernels, new SharedArrayBuffer(threads * REGION));
+    const pool = new Pool(threads, kernels, new SharedArrayBuffer(bufferBytes(threads)));
     try {
       await pool.muster(spawn, code, deadline);
     } catch (error) {
@@ -103,7 +119,7 @@ export class Pool {
       }, deadline);
       const enlist = (index: number): void => {
         const thread = spawn(
-          { ...code, control: this.control, index },
+          { ...code, control: this.control, index, threads: this.threads },
           {
             ready: () => {
               thread.unref();
@@ -125,53 +141,43 @@ export class Pool {
   }
 
   /**
-   * Runs parts 0 to parts - 1 of a call, part 0 here, and returns when all are done. Errors: RuntimeError if a worker's kernel trapped or a
+   * Runs a call and returns when all of its parts are done; the main thread takes its share. Errors: RuntimeError if the kernel trapped or a
    * worker does not come back; what the call should have written is undefined then.
    */
-  run(name: string, kernel: number, count: number, parts: number, write: WriteArgs): void {
-    const { words, numbers } = this;
-    for (let p = 1; p < parts; p++) {
-      const region = (p * REGION) / 8;
-      numbers[region + KERNEL] = kernel;
-      numbers[region + COUNT] = count;
-      write(p, numbers, region + ARGS);
-      const at = (p * REGION) / 4;
-      Atomics.store(words, at + STATE, POSTED);
-      if (Atomics.load(words, at + ASLEEP) === 1) Atomics.notify(words, at + STATE);
+  run(call: Call): void {
+    const { threads } = this;
+    const { words, numbers } = this.parts;
+    for (let p = 0; p < call.parts; p++) {
+      const region = partRegion(threads, p);
+      const at = region / 8;
+      numbers[at + KERNEL] = call.kernel;
+      numbers[at + COUNT] = call.count;
+      numbers[at + SCRATCH] = call.scratch;
+      numbers[at + STRIDE] = call.stride;
+      call.write(p, numbers, at + ARGS);
+      Atomics.store(words, region / 4 + STATE, POSTED);
     }
+    this.calls = (this.calls + 1) & 0x3fffffff;
+    for (let w = 1; w < Math.min(threads, call.parts); w++) {
+      const at = (w * REGION) / 4;
+      Atomics.store(words, at + CALL, this.calls);
+      if (Atomics.load(words, at + ASLEEP) === 1) Atomics.notify(words, at + CALL);
+    }
+    this.parts.work();
     let trapped = false;
-    try {
-      numbers[COUNT] = count;
-      write(0, numbers, ARGS);
-      callWith(this.kernels[kernel]!, this.args, numbers, 0);
-    } finally {
-      // Even if this part has thrown: nobody may free what the others still write to.
-      for (let p = 1; p < parts; p++) trapped = !this.finish(name, kernel, p) || trapped;
+    for (let p = 0; p < call.parts; p++) {
+      const at = partRegion(threads, p) / 4;
+      let state = spin(words, at + STATE, RUNNING);
+      if (state === RUNNING) state = this.sleepUntilDone(call.name, at);
+      if (state === IDLE) continue;
+      trapped ||= state === FAILED;
+      Atomics.store(words, at + STATE, IDLE);
     }
-    if (trapped) throw new RuntimeError(name, "the kernel trapped in a thread");
+    if (trapped) throw new RuntimeError(call.name, "the kernel trapped in a thread");
   }
 
-  /** Waits for a worker's part, or runs it here if the worker has not begun. False if the kernel trapped there. */
-  private finish(name: string, kernel: number, p: number): boolean {
-    const { words } = this;
-    const at = (p * REGION) / 4;
-    if (Atomics.compareExchange(words, at + STATE, POSTED, IDLE) === POSTED) {
-      try {
-        callWith(this.kernels[kernel]!, this.args, this.numbers, (p * REGION) / 8);
-        return true;
-      } catch {
-        return false;
-      }
-    }
-    let state = spin(words, at + STATE, RUNNING);
-    if (state === RUNNING) state = this.sleepUntilDone(name, p, at);
-    if (state !== FAILED) return true;
-    Atomics.store(words, at + STATE, IDLE);
-    return false;
-  }
-
-  private sleepUntilDone(name: string, p: number, at: number): number {
-    const { words } = this;
+  private sleepUntilDone(name: string, at: number): number {
+    const { words } = this.parts;
     const end = performance.now() + STALLED_MS;
     Atomics.store(words, at + AWAITED, 1);
     let state = Atomics.load(words, at + STATE);
@@ -181,7 +187,7 @@ export class Pool {
     }
     Atomics.store(words, at + AWAITED, 0);
     if (state === RUNNING) {
-      const reason = `thread ${p} of ${this.threads} did not come back from ${name} within ${STALLED_MS / 1000} s`;
+      const reason = `a thread of ${this.threads} did not come back from ${name} within ${STALLED_MS / 1000} s`;
       this.fail(reason);
       throw new RuntimeError(name, reason);
     }
@@ -193,9 +199,9 @@ export class Pool {
     if (!this.alive) return;
     this.alive = false;
     for (const [i, thread] of this.crew.entries()) {
-      const at = ((i + 1) * REGION) / 4;
-      Atomics.store(this.words, at + STATE, STOPPED);
-      Atomics.notify(this.words, at + STATE);
+      const at = ((i + 1) * REGION) / 4 + CALL;
+      Atomics.store(this.parts.words, at, -1);
+      Atomics.notify(this.parts.words, at);
       thread.terminate();
     }
   }
