@@ -114,6 +114,11 @@ export function avgpool_grad_f32(dx: usize, g: usize, planes: i32, d: i32, h: i3
             spread2(dx + (((z0 * h + y0) * w + from * 2 - pw) << 2), g + (from << 2), n, <usize>w << 2, <f32>(divisor != 0 ? divisor : area * 2));
             k += n;
             if (k == ow) break;
+          } else if (k == from && kw == 3 && sw == 2) {
+            const n = (to - from) & ~3;
+            spread3(dx, g + (from << 2), n, from * 2 - pw, z0, z1, y0, y1, h, w, <f32>(divisor != 0 ? divisor : area * 3));
+            k += n;
+            if (k == ow) break;
           } else if (k == from && sw == 1) {
             spread1(dx, g + (from << 2), to - from, from - pw, z0, z1, y0, y1, kw, h, w, <f32>(divisor != 0 ? divisor : area * kw));
             k = to;
@@ -129,15 +134,18 @@ export function avgpool_grad_f32(dx: usize, g: usize, planes: i32, d: i32, h: i3
   }
 }
 
-/** Adds v to every element of one window. */
+/** Adds v to every element of one window. Rows that follow each other without a gap are one long row. */
 function spread(dx: usize, v: f32, z0: i32, z1: i32, y0: i32, y1: i32, x0: i32, x1: i32, h: i32, w: i32): void {
   const vs = f32x4.splat(v);
+  const whole = x0 == 0 && x1 == w;
+  const n = whole ? (y1 - y0) * w : x1 - x0;
+  const rows = whole ? min(1, y1 - y0) : y1 - y0;
   for (let z = z0; z < z1; z++) {
-    for (let j = y0; j < y1; j++) {
-      let p = dx + (((z * h + j) * w + x0) << 2);
-      let k = x0;
-      for (; k + 4 <= x1; k += 4, p += 16) v128.store(p, f32x4.add(v128.load(p), vs));
-      for (; k < x1; k++, p += 4) store<f32>(p, load<f32>(p) + v);
+    for (let j = 0; j < rows; j++) {
+      let p = dx + (((z * h + y0 + j) * w + x0) << 2);
+      let k = 0;
+      for (; k + 4 <= n; k += 4, p += 16) v128.store(p, f32x4.add(v128.load(p), vs));
+      for (; k < n; k++, p += 4) store<f32>(p, load<f32>(p) + v);
     }
   }
 }
@@ -158,6 +166,27 @@ function spread1(dx: usize, g: usize, n: i32, c: i32, z0: i32, z1: i32, y0: i32,
           const at = <usize>k << 2;
           store<f32>(p + at, load<f32>(p + at) + load<f32>(g + at) / divisor);
         }
+      }
+    }
+  }
+}
+
+/** The same for n outputs, a multiple of 4, of windows three columns wide and two apart. */
+function spread3(dx: usize, g: usize, n: i32, c: i32, z0: i32, z1: i32, y0: i32, y1: i32, h: i32, w: i32, divisor: f32): void {
+  const by = f32x4.splat(divisor);
+  for (let z = z0; z < z1; z++) {
+    for (let j = y0; j < y1; j++) {
+      let p = dx + (((z * h + j) * w + c) << 2);
+      let q = g;
+      for (let k = 0; k < n; k += 4) {
+        const v = f32x4.div(v128.load(q), by);
+        // Column 2 of an output is column 0 of the next.
+        const s = f32x4.add(v, v128.shuffle<f32>(f32x4.splat(0), v, 0, 4, 5, 6));
+        v128.store(p, f32x4.add(v128.load(p), v128.shuffle<f32>(s, v, 0, 4, 1, 5)));
+        v128.store(p, f32x4.add(v128.load(p, 16), v128.shuffle<f32>(s, v, 2, 6, 3, 7)), 16);
+        store<f32>(p, load<f32>(p, 32) + f32x4.extract_lane(v, 3), 32);
+        p += 32;
+        q += 16;
       }
     }
   }

@@ -5,32 +5,78 @@
 // inputs·kernel products a pair of channels. The other way makes only outputs·kernel of them: what each tap of the kernel sends back is
 // one matrix product, columns [cg·kernel, outputs] = wᵀ · dy, which is then added up where the taps had read.
 import { addColumns } from "./lib/columns";
-import { correlate, correlateUnits, writePlaces } from "./lib/correlate";
+import { correlate, correlateUnits, correlateWay, writePlaces } from "./lib/correlate";
 import { Correlation, CORRELATION_BYTES } from "./lib/correlation";
+import { fitsInputGrad, planeInputGrad } from "./lib/depthwise_grad";
 import { KC, multiply, packColumns, panelBytes, panelsBytes, START_C, START_ZERO, STEP, workBytes } from "./lib/gemm";
 import {
   align, Geometry, Grid, GRID_BYTES, Image, IMAGE_BYTES, imageBytes, layOut, setGrid, stage, writeTaps,
 } from "./lib/window";
+import { needsPacked, packedWinogradBytes, packWinograd, suitsWinograd, winograd, winogradUnits } from "./lib/winograd";
+import { Winograd, WINOGRAD_BYTES } from "./lib/winograd_job";
 
 /** Elements that the columns of one block have, at most, unless one row of outputs has more. */
 @inline const BLOCK: i32 = 65536;
 /** Outputs that a block has at least, if there are so many. */
 @inline const BLOCK_OUTPUTS: i32 = 96;
 
-/** Units of one image and group. */
-function groupUnits(g: Geometry, n: i32, cg: i32, og: i32): i32 {
-  return mirrors(g, n, og) ? correlateUnits(cg, og * g.kd * g.kh * g.kw, g.id, g.ih, g.iw) : cg;
+/** The way that the gradient goes, which the shape decides: those of `conv_algorithm`, or 4, by columns. */
+export function conv_input_grad_algorithm(geometry: usize, n: i32, cg: i32, og: i32): i32 {
+  const g = changetype<Geometry>(geometry);
+  if (fitsInputGrad(g, cg, og)) return PLANES;
+  if (suitsWinograd(g, og, cg, g.ih, g.iw)) return WINOGRAD;
+  return mirrors(g, n, og) ? correlateWay(cg, og * g.kd * g.kh * g.kw) : BY_COLUMNS;
+}
+@inline const PLANES: i32 = 1;
+@inline const WINOGRAD: i32 = 3;
+@inline const BY_COLUMNS: i32 = 4;
+
+/** Units of one image and group, but for Winograd. */
+@inline function groupUnits(g: Geometry, n: i32, cg: i32, og: i32): i32 {
+  return !fitsInputGrad(g, cg, og) && mirrors(g, n, og) ? correlateUnits(cg, og * g.kd * g.kh * g.kw, g.id, g.ih, g.iw) : cg;
 }
 
 /** Units of all of dx. */
 export function conv_input_grad_units(geometry: usize, n: i32, groups: i32, cg: i32, og: i32): i32 {
-  return n * groups * groupUnits(changetype<Geometry>(geometry), n, cg, og);
+  const g = changetype<Geometry>(geometry);
+  return groups * (suitsWinograd(g, og, cg, g.ih, g.iw) ? winogradUnits(n, g.ih, g.iw, cg) : n * groupUnits(g, n, cg, og));
 }
 
-/** dx = the gradient; packed: w as `conv_input_grad_pack_f32` lays it out, or 0. */
+/** Bytes of the form in which the weights are read best, 0 if as they are. */
+export function conv_input_grad_packed_bytes(geometry: usize, groups: i32, cg: i32, og: i32): i32 {
+  const g = changetype<Geometry>(geometry);
+  return suitsWinograd(g, og, cg, g.ih, g.iw) ? groups * <i32>packedWinogradBytes(og, cg) : 0;
+}
+
+/** 1 if the weights are needed in that form, 0 if it does not pay to make it for one call. */
+export function conv_input_grad_needs_packed(geometry: usize, n: i32, cg: i32, og: i32): i32 {
+  const g = changetype<Geometry>(geometry);
+  return suitsWinograd(g, og, cg, g.ih, g.iw) && needsPacked(n, g.ih, g.iw) ? 1 : 0;
+}
+
+/** packed ← w [groups·og, cg, kernel…], units from `begin` to `end` of conv_pack_units(groups, cg): a panel of the inputs of a group each. */
+export function conv_input_grad_pack_f32(packed: usize, w: usize, cg: i32, og: i32, begin: i32, end: i32): void {
+  packWinograd(packed, w, 36, 36 * cg, true, og, cg, begin, end);
+}
+
+/** dx = the gradient; packed: w as `conv_input_grad_pack_f32` lays it out, or 0 where it is not needed. */
 export function conv_input_grad_f32(dx: usize, dy: usize, w: usize, packed: usize, geometry: usize, scratch: usize, n: i32, groups: i32, cg: i32, og: i32, begin: i32, end: i32): void {
   const g = changetype<Geometry>(geometry);
-  assert(packed == 0 && begin >= 0 && end <= conv_input_grad_units(geometry, n, groups, cg, og));
+  assert(begin >= 0 && end <= conv_input_grad_units(geometry, n, groups, cg, og));
+  assert(packed != 0 || !conv_input_grad_needs_packed(geometry, n, cg, og));
+  if (suitsWinograd(g, og, cg, g.ih, g.iw)) {
+    const c = changetype<Winograd>(scratch);
+    c.x = dy; c.y = dx; c.w = w; c.packed = packed; c.bias = 0;
+    c.wOut = 36; c.wIn = 36 * cg; c.mirrored = true;
+    c.residual = 0;
+    c.low = -Infinity; c.high = Infinity;
+    c.ic = og; c.ih = g.oh; c.iw = g.ow;
+    c.oc = cg; c.oh = g.ih; c.ow = g.iw;
+    c.ph = 2 - g.ph; c.pw = 2 - g.pw;
+    winograd(c, scratch + WINOGRAD_BYTES, n, groups, begin, end);
+    return;
+  }
+  if (fitsInputGrad(g, cg, og)) return planeInputGrad(scratch, dx, dy, w, g, groups, begin, end);
   const units = groupUnits(g, n, cg, og);
   if (mirrors(g, n, og)) mirrored(dx, dy, w, g, scratch, groups, cg, og, units, begin, end);
   else byColumns(dx, dy, w, g, scratch, groups, cg, og, begin, end);
@@ -61,8 +107,9 @@ function mirrored(dx: usize, dy: usize, w: usize, g: Geometry, scratch: usize, g
   c.tapCount = og * g.kd * g.kh * g.kw;
   c.taps = scratch + IMAGE_BYTES + GRID_BYTES + CORRELATION_BYTES;
   const weights = align(writeTaps(c.taps, image, g, og));
+  c.whole = !image.copied && g.kd * g.kh * g.kw == 1 && grid.count == image.channel;
   c.places = align(mirrorWeights(weights, w, groups, cg, og, g.kd * g.kh * g.kw));
-  const room = align(writePlaces(c.places, grid, cg));
+  const room = align(writePlaces(c));
   c.work = align(room + imageBytes(image, og));
   const outputs = <usize>(og * g.od * g.oh * g.ow) << 2;
   while (begin < end) {

@@ -1,17 +1,36 @@
 // Gradient of convolution in its weights: dw [groups·og, cg, kernel…] from dy [n, groups·og, out…] and x [n, groups·cg, in…]; geometry and
-// scratch are as in conv.ts.
+// scratch are as in conv.ts. A call computes the units from `begin` to `end`: of each group a panel of taps (of all its inputs, counted on) for all
+// its outputs, or, where each plane is for itself, one output. A weight gets the same bits in whatever call.
+import { planeDots } from "./lib/depthwise_grad";
+import { fitsPlane } from "./lib/depthwise";
 import { addDots, Dots, DOTS_BYTES } from "./lib/dots";
-import { KC, multiply, NC, PANEL, panelBytes, panelsBytes, START_C, STEP, workBytes } from "./lib/gemm";
+import { KC, multiply, NC, PANEL, panelBytes, START_C, START_ZERO, STEP, workBytes } from "./lib/gemm";
+import { packTaps } from "./lib/taps";
 import {
-  align, Geometry, Grid, GRID_BYTES, Image, IMAGE_BYTES, imageBytes, inputImage, Lanes, LANES_BYTES, setGrid, stage, writeLanes, writeTaps,
+  align, Geometry, Grid, GRID_BYTES, Image, IMAGE_BYTES, imageBytes, inputImage, setGrid, stage, writeLanes, writeTaps,
 } from "./lib/window";
 
 /** From this many output channels on a matrix product is faster than single dot products. */
 @inline const PACK_ROWS: i32 = 8;
 
+/** True where each output has an input of its own, and planes lie as they are read. */
+function ownPlanes(g: Geometry, cg: i32, og: i32): bool { return og == 1 && fitsPlane(g, cg, og); }
+
+/** Units of one group. */
+function groupUnits(g: Geometry, cg: i32, og: i32): i32 {
+  return ownPlanes(g, cg, og) ? 1 : (cg * g.kd * g.kh * g.kw + PANEL - 1) / PANEL;
+}
+
+/** Units of all weights. */
+export function conv_weight_grad_units(geometry: usize, n: i32, groups: i32, cg: i32, og: i32): i32 {
+  return groups * groupUnits(changetype<Geometry>(geometry), cg, og);
+}
+
 /** dw[o, c, tap] = Σ over images and outputs of dy[o] · what the tap reads of x[c]. */
-export function conv_weight_grad_f32(dw: usize, dy: usize, x: usize, geometry: usize, scratch: usize, n: i32, groups: i32, cg: i32, og: i32): void {
+export function conv_weight_grad_f32(dw: usize, dy: usize, x: usize, geometry: usize, scratch: usize, n: i32, groups: i32, cg: i32, og: i32, begin: i32, end: i32): void {
   const g = changetype<Geometry>(geometry);
+  assert(begin >= 0 && end <= conv_weight_grad_units(geometry, n, groups, cg, og));
+  if (ownPlanes(g, cg, og)) return planeDots(scratch, dw, dy, x, g, n, groups, begin, end);
   const image = changetype<Image>(scratch);
   const grid = changetype<Grid>(scratch + IMAGE_BYTES);
   const d = changetype<Dots>(scratch + IMAGE_BYTES + GRID_BYTES);
@@ -20,92 +39,115 @@ export function conv_weight_grad_f32(dw: usize, dy: usize, x: usize, geometry: u
   d.image = image;
   d.grid = grid;
   d.outs = og;
-  d.tapCount = cg * g.kd * g.kh * g.kw;
+  d.kernel = g.kd * g.kh * g.kw;
+  d.tapCount = cg * d.kernel;
+  d.inputs = g.id * g.ih * g.iw;
+  d.xNext = <usize>(groups * cg * d.inputs) << 2;
+  d.dyNext = <usize>(groups * og * grid.count) << 2;
   d.taps = scratch + IMAGE_BYTES + GRID_BYTES + DOTS_BYTES;
-  const places = align(writeTaps(d.taps, image, g, cg));
-  const room = align(og < PACK_ROWS ? places : writeLanes(places, grid));
-  const work = align(room + imageBytes(image, cg));
-  const channels = <usize>(cg * g.id * g.ih * g.iw) << 2;
-  const outputs = <usize>(og * grid.count) << 2;
-  const weights = <usize>(og * d.tapCount) << 2;
-  memory.fill(dw, 0, <usize>groups * weights);
+  // Of the taps of one input: the others' lie whole channels further on.
+  d.places = align(writeTaps(d.taps, image, g, cg));
+  d.room = align(og < PACK_ROWS ? d.places : writeLanes(d.places, grid));
+  d.work = align(d.room + imageBytes(image, cg));
+  const units = groupUnits(g, cg, og);
+  while (begin < end) {
+    const group = begin / units;
+    const first = group * units;
+    d.sums = dw + (<usize>(group * og * d.tapCount) << 2);
+    d.dy = dy + (<usize>(group * og * grid.count) << 2);
+    d.x = x + (<usize>(group * cg * d.inputs) << 2);
+    const from = (begin - first) * PANEL;
+    const to = min((end - first) * PANEL, d.tapCount);
+    if (n == 0 || grid.count == 0 || og < PACK_ROWS) clear(d, from, to);
+    if (og < PACK_ROWS) dots(d, n, from, to);
+    else products(d, n, from, to);
+    begin = min(end, first + units);
+  }
+}
+
+/** The taps from `from` to `to` become zero for all outputs. */
+function clear(d: Dots, from: i32, to: i32): void {
+  let p = d.sums + (<usize>from << 2);
+  for (let o = 0; o < d.outs; o++) {
+    memory.fill(p, 0, <usize>(to - from) << 2);
+    p += <usize>d.tapCount << 2;
+  }
+}
+
+/** Makes the inputs that the taps from `from` to `to` read readable; the table of taps then tells where, less the inputs before them. */
+function stageFor(d: Dots, x: usize, from: i32, to: i32): void {
+  const first = from / d.kernel;
+  const last = (to - 1) / d.kernel;
+  stage(d.image, x + (<usize>(first * d.inputs) << 2), last - first + 1, d.room);
+  d.image.data -= <usize>(first * d.image.channel) << 2;
+}
+
+function dots(d: Dots, n: i32, from: i32, to: i32): void {
+  let x = d.x;
   for (let i = 0; i < n; i++) {
-    d.sums = dw;
-    for (let group = 0; group < groups; group++) {
-      stage(image, x, cg, room);
-      d.dy = dy;
-      if (og < PACK_ROWS) addDots(d);
-      else addProduct(d, places, work);
-      x += channels;
-      dy += outputs;
-      d.sums += weights;
-    }
+    stageFor(d, x, from, to);
+    addDots(d, from, to);
+    x += d.xNext;
+    d.dy += d.dyNext;
   }
 }
 
-/** sums [og, taps] += dy [og, outputs] · columnsᵀ [outputs, taps], the columns packed straight from the image. */
-function addProduct(d: Dots, places: usize, work: usize): void {
+/**
+ * sums [og, taps] = dy [og, images and outputs] · columnsᵀ, the columns packed straight from the image. A block of the sum is part of the
+ * outputs of one image, or all those of several small ones, whose dy is then gathered.
+ */
+function products(d: Dots, n: i32, from: i32, to: i32): void {
   const count = d.grid.count;
-  const panels = align(work + workBytes(KC));
-  for (let j = 0; j < d.tapCount; j += NC) {
-    const n = min(NC, d.tapCount - j);
-    for (let p = 0; p < count; p += KC) {
-      const depth = min(KC, count - p);
-      packTaps(panels, d.image.data, d.taps + (<usize>j << 2), n, places + (<usize>p << 2), depth);
-      multiply(
-        d.sums + (<usize>j << 2), d.dy + (<usize>p << 2), panels, 0, work, d.outs, n, depth,
-        d.tapCount, count, 1, STEP, panelBytes(depth), START_C, -Infinity, Infinity,
-      );
+  if (count == 0) return;
+  const together = min(n, max(1, KC / count));
+  // Blocks of about the same depth, of whole quads.
+  const blocks = (count + KC - 1) / KC;
+  const depth = min(count, ((count + blocks - 1) / blocks + 3) & ~3);
+  const gathered = align(d.work + workBytes(KC));
+  const panels = align(gathered + (together > 1 ? <usize>(d.outs * together * count) << 2 : 0));
+  for (let i = 0; i < n; i += together) {
+    const images = min(together, n - i);
+    const x = d.x + <usize>i * d.xNext;
+    const dy = d.dy + <usize>i * d.dyNext;
+    let start = i > 0 ? START_C : START_ZERO;
+    if (images > 1) gather(gathered, dy, d, images);
+    for (let j = from; j < to; j += NC) {
+      const width = min(NC, to - j);
+      const taps = d.taps + (<usize>j << 2);
+      const sums = d.sums + (<usize>j << 2);
+      if (images > 1) {
+        const all = images * count;
+        // packTaps writes past the end of a panel, and the next one may be there already.
+        const next = panelBytes(all) + 3 * STEP;
+        for (let k = 0; k < images; k++) {
+          stageFor(d, x + <usize>k * d.xNext, j, j + width);
+          packTaps(panels + panelBytes(k * count), d.image.data, taps, width, d.places, count, next);
+        }
+        multiply(sums, gathered, panels, 0, d.work, d.outs, width, all, d.tapCount, all, 1, STEP, next, start, -Infinity, Infinity);
+        continue;
+      }
+      stageFor(d, x, j, j + width);
+      for (let p = 0; p < count; p += depth) {
+        const k = min(depth, count - p);
+        packTaps(panels, d.image.data, taps, width, d.places + (<usize>p << 2), k, panelBytes(k));
+        multiply(
+          sums, dy + (<usize>p << 2), panels, 0, d.work, d.outs, width, k,
+          d.tapCount, count, 1, STEP, panelBytes(k), p > 0 ? START_C : start, -Infinity, Infinity,
+        );
+      }
     }
   }
 }
 
-/** Panels of taps for `depth` outputs: the transpose of what the forward pass packs. May write three steps past the end. */
-function packTaps(panels: usize, image: usize, taps: usize, n: i32, places: usize, depth: i32): void {
-  for (let j = 0; j < n; j += PANEL) {
-    for (let i = 0; i < min(PANEL, n - j); i += 4) {
-      packFourTaps(panels + (<usize>i << 2), image, taps, n - j - i, places, depth);
-      taps += 16;
-    }
-    panels += panelBytes(depth);
-  }
-}
-
-/** Four columns of a panel. If there are fewer than four taps, the first stands in for the others, whose sums nobody stores. */
-function packFourTaps(panel: usize, image: usize, taps: usize, n: i32, places: usize, depth: i32): void {
-  const t0 = image + load<usize>(taps);
-  const t1 = n > 1 ? image + load<usize>(taps, 4) : t0;
-  const t2 = n > 2 ? image + load<usize>(taps, 8) : t0;
-  const t3 = n > 3 ? image + load<usize>(taps, 12) : t0;
-  for (const end = panel + panelBytes(depth); panel < end; panel += 4 * STEP) {
-    const at = changetype<Lanes>(places);
-    places += LANES_BYTES;
-    if (at.lane3 == at.lane0 + 12) {
-      transpose(panel, v128.load(t0 + at.lane0), v128.load(t1 + at.lane0), v128.load(t2 + at.lane0), v128.load(t3 + at.lane0));
-    } else {
-      gather(panel, t0 + at.lane0, t1 + at.lane0, t2 + at.lane0, t3 + at.lane0);
-      gather(panel + STEP, t0 + at.lane1, t1 + at.lane1, t2 + at.lane1, t3 + at.lane1);
-      gather(panel + 2 * STEP, t0 + at.lane2, t1 + at.lane2, t2 + at.lane2, t3 + at.lane2);
-      gather(panel + 3 * STEP, t0 + at.lane3, t1 + at.lane3, t2 + at.lane3, t3 + at.lane3);
+/** to [outs, images, outputs] ← dy [images, outs, outputs]; may write 12 bytes more. */
+function gather(to: usize, dy: usize, d: Dots, images: i32): void {
+  const bytes = <usize>d.grid.count << 2;
+  for (let o = 0; o < d.outs; o++) {
+    let from = dy + <usize>o * bytes;
+    for (let k = 0; k < images; k++) {
+      for (let at: usize = 0; at < bytes; at += 16) v128.store(to + at, v128.load(from + at));
+      to += bytes;
+      from += d.dyNext;
     }
   }
-}
-
-/** Four rows, a step apart, from four columns. */
-@inline function transpose(to: usize, a: v128, b: v128, c: v128, d: v128): void {
-  const t0 = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
-  const t1 = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
-  const t2 = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
-  const t3 = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
-  v128.store(to, v128.shuffle<i64>(t0, t1, 0, 2));
-  v128.store(to, v128.shuffle<i64>(t0, t1, 1, 3), STEP);
-  v128.store(to, v128.shuffle<i64>(t2, t3, 0, 2), 2 * STEP);
-  v128.store(to, v128.shuffle<i64>(t2, t3, 1, 3), 3 * STEP);
-}
-
-@inline function gather(to: usize, a: usize, b: usize, c: usize, d: usize): void {
-  store<u32>(to, load<u32>(a));
-  store<u32>(to, load<u32>(b), 4);
-  store<u32>(to, load<u32>(c), 8);
-  store<u32>(to, load<u32>(d), 12);
 }

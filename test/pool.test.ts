@@ -43,6 +43,34 @@ test("a NaN's gradient goes to the last NaN of its window", () => {
   }
 });
 
+test.each([1, 2])("NaN, both infinities and ties are the same on both back ends: windows 3 × 3 by %i", (stride) => {
+  const values = Float32Array.from({ length: 2 * 13 * 29 }, (_, i) => ((i * 7919) % 11) - 5);
+  for (const [at, value] of [
+    [40, NaN],
+    [41, Infinity],
+    [60, Infinity],
+    [90, -Infinity],
+    [91, Infinity],
+    [500, NaN],
+  ] as const) {
+    values[at] = value;
+  }
+  const run = (backend: "js" | "wasm"): unknown[] => {
+    setBackend(backend);
+    return scope(() => {
+      const x = tensor(values, { shape: [2, 13, 29], requiresGrad: true });
+      const y = new nn.MaxPool2d(3, { stride, padding: 1 }).forward(x);
+      const g = Float32Array.from({ length: y.numel }, (_, i) => (i % 5) - 2);
+      y.backward(tensor(g, { shape: y.shape }));
+      const results = [y.tolist(), x.grad!.tolist()];
+      x.dispose();
+      return results;
+    });
+  };
+  expect(run("wasm")).toEqual(run("js"));
+  setBackend("wasm");
+});
+
 test("MaxUnpool puts back what MaxPool with indices has taken", () => {
   scope(() => {
     const x = tensor([

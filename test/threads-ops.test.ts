@@ -1,7 +1,18 @@
 import { expect, test, vi } from "vitest";
 import { splitNames } from "../src/backend/threaded.js";
 import { splits } from "../src/backend/threaded_splits.js";
-import { arange, type DataArray, manualSeed, optim, scope, type Tensor, tensor } from "../src/node.js";
+import {
+  arange,
+  type DataArray,
+  functional as F,
+  Generator,
+  manualSeed,
+  optim,
+  randn,
+  scope,
+  type Tensor,
+  tensor,
+} from "../src/node.js";
 import { Pool } from "../src/runtime/threads.js";
 import { dtypeOf, generatorOf, seedOf, tensorOf, valuesOf } from "./support/make.js";
 import type { OpCase, Sample } from "./support/op-case.js";
@@ -65,12 +76,30 @@ function runOptimizer(make: (p: Tensor[]) => optim.Optimizer, results: Map<strin
   optimizer.dispose();
 }
 
+/** From the second use on the weights of a convolution are kept in another form. */
+function runConvolution(results: Map<string, DataArray>): void {
+  const generator = new Generator(1);
+  const x = randn([2, 24, 14, 14], { generator }).requiresGrad_();
+  const w = randn([40, 24, 3, 3], { generator });
+  for (let use = 0; use < 3; use++) {
+    scope(() => {
+      const y = F.conv2d(x, w, null, { padding: 1 });
+      results.set(`convolution ${use}`, y.data());
+      y.sum().backward();
+    });
+  }
+  results.set("gradient of three convolutions", x.grad!.data());
+  x.dispose();
+  w.dispose();
+}
+
 test("every op and optimizer gives the same bits on two, three and four threads as on one, gradients too", async () => {
   const run = vi.spyOn(Pool.prototype, "run");
   const work = (): Map<string, DataArray> => {
     const results = new Map<string, DataArray>();
     for (const row of rows) for (const sample of row.samples) runSample(row, sample, results);
     for (const make of optimizers) runOptimizer(make, results);
+    runConvolution(results);
     return results;
   };
   await expectSameBits([2, 3, 4], work, true);

@@ -3,9 +3,8 @@
 // With many rows (output channels) this is a matrix product whose right-hand side is packed straight from the image, panel by panel.
 // With few rows packing would cost more than it saves, and a tile of two quads reads the image in place.
 import { Correlation } from "./correlation";
-import { KC, multiply, NC, PANEL, panelBytes, panelsBytes, START_C, START_ROW, START_ZERO, STEP, workBytes } from "./gemm";
+import { KC, multiply, NC, PANEL, packColumns, panelBytes, panelsBytes, START_C, START_ROW, START_ZERO, STEP, workBytes } from "./gemm";
 import { put } from "./loops";
-import { nineTaps, threeByThree } from "./nine_taps";
 import { madd } from "./simd";
 import { align, Grid, Lanes, LANES_BYTES, Quad, QUAD_BYTES, writeLanes, writeQuads } from "./window";
 
@@ -14,25 +13,33 @@ import { align, Grid, Lanes, LANES_BYTES, Quad, QUAD_BYTES, writeLanes, writeQua
 /** From this many rows on packing pays. */
 @inline const PACK_ROWS: i32 = 12;
 
-/** Writes the table of the grid's places; returns its end. */
-export function writePlaces(to: usize, grid: Grid, rows: i32): usize {
-  return rows < PACK_ROWS ? writeQuads(to, grid) : writeLanes(to, grid);
+/** Ways of `correlate`, for `correlateWay`. */
+@inline export const IN_PLACE: i32 = 0;
+@inline export const PACKED: i32 = 2;
+
+/** How `correlate` goes about `rows` rows of so many taps. */
+export function correlateWay(rows: i32, tapCount: i32): i32 {
+  return rows >= PACK_ROWS ? PACKED : IN_PLACE;
+}
+
+/** Writes the table of the places of c.grid, if there is need of one; returns its end. */
+export function writePlaces(c: Correlation): usize {
+  if (c.rows < PACK_ROWS) return writeQuads(c.places, c.grid);
+  return c.whole ? c.places : writeLanes(c.places, c.grid);
 }
 
 /**
- * Into how many parts `correlate` can be cut: panels of outputs, pairs of quads, or, for nine taps, none. An output is computed alike in
+ * Into how many parts `correlate` can be cut: panels of outputs, or pairs of quads. An output is computed alike in
  * whatever part it lies.
  */
 export function correlateUnits(rows: i32, tapCount: i32, depth: i32, height: i32, width: i32): i32 {
   if (rows >= PACK_ROWS) return (depth * height * width + PANEL - 1) / PANEL;
-  return tapCount == 9 ? 1 : (depth * height * ((width + 3) >> 2) + 1) >> 1;
+  return (depth * height * ((width + 3) >> 2) + 1) >> 1;
 }
 
 /** Units from `begin` to `end`. */
 export function correlate(c: Correlation, begin: i32, end: i32): void {
   if (c.rows >= PACK_ROWS) packed(c, begin * PANEL, min(end * PANEL, c.grid.count));
-  else if (threeByThree(c)) nineTaps(c);
-  else if (c.tapCount == 9) inPlace(c, 0, c.grid.quads);
   else inPlace(c, 2 * begin, min(2 * end, c.grid.quads));
 }
 
@@ -48,7 +55,8 @@ function packed(c: Correlation, from: i32, to: i32): void {
     // At least once: without taps the result is the bias.
     do {
       const depth = min(KC, c.tapCount - k);
-      pack(panels, c.image.data, c.taps + (<usize>k << 2), depth, places, n);
+      if (c.whole) packColumns(panels, c.image.data + (<usize>(k * count + j) << 2), depth, n, count);
+      else pack(panels, c.image.data, c.taps + (<usize>k << 2), depth, places, n);
       const start = k > 0 || c.residual ? START_C : c.bias == 0 ? START_ZERO : START_ROW;
       const last = k + depth == c.tapCount;
       multiply(

@@ -18,6 +18,8 @@ import { Grid, Image } from "./window";
   residual: usize;
   low: f32; high: f32;
   work: usize;
+  /** Whether each tap reads a whole channel as it lies: a kernel of one element, one by one. */
+  whole: bool;
 }
 
-@inline export const CORRELATION_BYTES: usize = 72;
+@inline export const CORRELATION_BYTES: usize = 76;

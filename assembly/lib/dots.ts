@@ -5,43 +5,49 @@ import { Grid, Image } from "./window";
 /** Outputs per pass: the rows of a tile's operands then stay in the first-level cache. */
 @inline const PASS: i32 = 1024;
 
-/** What `addDots` does, in memory because it has more parts than there are registers. */
+/** What the gradient of one group's weights is made of, in memory because it has more parts than there are registers. */
 @unmanaged export class Dots {
   image: Image;
   grid: Grid;
   /** [outs, tapCount] */
   sums: usize;
-  /** [outs, grid] */
-  dy: usize;
-  outs: i32;
-  taps: usize; tapCount: i32;
+  /** Of the first image: [outs, grid], and inputs [channels, inputs]; bytes from image to image. */
+  dy: usize; x: usize;
+  dyNext: usize; xNext: usize;
+  outs: i32; inputs: i32;
+  /** Taps of one input, and of all. */
+  kernel: i32; tapCount: i32;
+  taps: usize;
+  /** Table by `writeLanes`, room for the image, work space of a product. */
+  places: usize; room: usize; work: usize;
 }
 
-@inline export const DOTS_BYTES: usize = 28;
+@inline export const DOTS_BYTES: usize = 64;
 
-export function addDots(d: Dots): void {
+/** Adds the dot products of the taps from `from` to `to`. */
+export function addDots(d: Dots, from: i32, to: i32): void {
   const grid = d.grid;
   const all = grid.depth * grid.height;
   const rows = max(1, PASS / grid.width);
   for (let r = 0; r < all; r += rows) {
     const n = min(rows, all - r);
-    if (grid.width >= 4) eachTile(false, d, r, n);
-    if (grid.width & 3) eachTile(true, d, r, n);
+    if (grid.width >= 4) eachTile(false, d, from, to, r, n);
+    if (grid.width & 3) eachTile(true, d, from, to, r, n);
   }
 }
 
 /** All sums over n rows from r on: of their whole vectors, or of the lanes that remain at their ends. */
-@inline function eachTile(ends: bool, d: Dots, r: i32, n: i32): void {
+@inline function eachTile(ends: bool, d: Dots, from: i32, to: i32, r: i32, n: i32): void {
   let o = 0;
   for (; o + 2 <= d.outs; o += 2) {
-    let k = 0;
-    for (; k + 4 <= d.tapCount; k += 4) tile(2, 4, ends, d, o, k, r, n);
-    for (; k < d.tapCount; k++) tile(2, 1, ends, d, o, k, r, n);
+    let k = from;
+    for (; k + 4 <= to; k += 4) tile(2, 4, ends, d, o, k, r, n);
+    for (; k < to; k++) tile(2, 1, ends, d, o, k, r, n);
   }
   if (o < d.outs) {
-    let k = 0;
-    for (; k + 4 <= d.tapCount; k += 4) tile(1, 4, ends, d, o, k, r, n);
-    for (; k < d.tapCount; k++) tile(1, 1, ends, d, o, k, r, n);
+    let k = from;
+    for (; k + 4 <= to; k += 4) tile(1, 4, ends, d, o, k, r, n);
+    for (; k < to; k++) tile(1, 1, ends, d, o, k, r, n);
   }
 }
 

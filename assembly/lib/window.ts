@@ -1,7 +1,7 @@
 // Where a convolution reads: its geometry, a copy of the input in which every tap reads neighbouring outputs from consecutive
 // addresses, and tables of tap and output positions. With these the inner loops know nothing of padding, stride, dilation or rank.
 
-/** The 18 int32 that src/ops/conv.ts writes: sizes of input, kernel and output, stride, padding in front, dilation. */
+/** The 18 int32 that src/backend/convolution.ts writes: sizes of input, kernel and output, stride, padding in front, dilation. */
 @unmanaged export class Geometry {
   id: i32; ih: i32; iw: i32;
   kd: i32; kh: i32; kw: i32;

@@ -39,6 +39,9 @@ const CHANNELS = 4;
 /** Elements: a cache line. */
 const ELEMENTS = 16;
 
+/** A kernel of a convolution becomes 36 numbers. */
+const packWork = (_packed: number, _w: number, cg: number, og: number): number => 36 * EXP * cg * og;
+
 const stepWork = (...args: number[]): number => STEP * length(args);
 
 // biome-ignore format: one line for each kind of argument
@@ -53,6 +56,14 @@ export const ranges: Splits = {
     ["=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "begin", "end"],
     (_dx, _dy, _w, _packed, geometry, _scratch, n, groups, cg, og) => MADD * madds(geometry, n, groups, cg, og),
   ),
+
+  conv_weight_grad_f32: range<"conv_weight_grad_f32">(
+    1,
+    ["=", "=", "=", "=", "scratch", "=", "=", "=", "=", "begin", "end"],
+    (_dw, _dy, _x, geometry, _scratch, n, groups, cg, og) => MADD * madds(geometry, n, groups, cg, og),
+  ),
+  conv_pack_f32: range<"conv_pack_f32">(1, ["=", "=", "=", "=", "begin", "end"], packWork),
+  conv_input_grad_pack_f32: range<"conv_input_grad_pack_f32">(1, ["=", "=", "=", "=", "begin", "end"], packWork),
 
   attention_f32: range<"attention_f32">(
     1,

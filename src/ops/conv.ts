@@ -1,7 +1,8 @@
+import { type ConvAttrs, forwardFloats, inputGradFloats, prepare, weightGradFloats } from "../backend/convolution.js";
 import { K } from "../backend/index.js";
 import { checkDType, checkInteger, checkOneOf, checkOperand, checkRank, checkTuple } from "../check.js";
 import { ArgumentError, ShapeError } from "../errors.js";
-import { arena, NULL } from "../runtime/arena.js";
+import { NULL } from "../runtime/arena.js";
 import { formatShape, numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Ptr, Shape, Sizes, Spec } from "../types.js";
@@ -16,17 +17,10 @@ import { clampGrad, reluGradOp } from "./unary.js";
 // N batch, G groups, C and O input and output channels, C/G and O/G those of one group; spatial sizes I of the input, K of the
 // kernel, Q of the output: Q = ⌊(I + padding − dilation·(K − 1) − 1) / stride⌋ + 1.
 
+export type { ConvAttrs } from "../backend/convolution.js";
+
 type One = readonly [Tensor];
 type Operands = readonly [x: Tensor, weight: Tensor, bias: Tensor | null, residual: Tensor | null];
-
-/** One entry a spatial dimension in each list; their number tells Conv1d, Conv2d and Conv3d apart. */
-export interface ConvAttrs {
-  readonly stride: readonly number[];
-  /** Zeros before and behind. */
-  readonly padding: readonly (readonly [number, number])[];
-  readonly dilation: readonly number[];
-  readonly groups: number;
-}
 
 /** What a convolution applies to its sums in the same pass, as the bounds that it clamps them to. */
 export const CONV_ACTIVATIONS = {
@@ -159,10 +153,25 @@ export const convOp = defineOp<Operands, One, ConvAttrs & { activation: ConvActi
   infer: ([x, weight, bias, residual], attrs) => inferConv(x, weight, bias, residual, attrs),
   forward: ([y], [x, weight, bias, residual], attrs) => {
     const { geometry, scratch, counts } = prepare(x.shape, weight.shape, y.shape, attrs, forwardFloats);
+    const [n, groups, cg, og] = counts;
     const [low, high] = CONV_ACTIVATIONS[attrs.activation];
     const added = [bias?.ptr ?? NULL, residual?.ptr ?? NULL] as const;
     const units = K.conv_units(geometry, ...counts);
-    K.conv_f32(y.ptr, x.ptr, weight.ptr, NULL, ...added, geometry, scratch, ...counts, low, high, 0, units);
+    const run = (packed: Ptr): void =>
+      K.conv_f32(y.ptr, x.ptr, weight.ptr, packed, ...added, geometry, scratch, ...counts, low, high, 0, units);
+    const bytes = K.conv_packed_bytes(geometry, groups, cg, og);
+    if (bytes === 0) {
+      run(NULL);
+      return;
+    }
+    const panels = K.conv_pack_units(groups, og);
+    const form = {
+      name: `conv ${groups} ${cg} ${og} ${panels} ${bytes}`,
+      bytes,
+      needed: K.conv_needs_packed(geometry, n, cg, og) !== 0,
+      fill: (to: Ptr) => K.conv_pack_f32(to, weight.ptr, cg, og, 0, panels),
+    };
+    weight.storage.withPacked(4 * weight.offset, form, run);
   },
   flops: ([, weight], [y]) => convFlops(weight, y),
   saves: ({ activation }) => ({ inputs: [0, 1], outs: activation === "none" ? [] : [0] }),
@@ -215,8 +224,23 @@ export const convInputGradOp = defineOp<readonly [Tensor, Tensor], One, ConvAttr
 /** The kernel call of `convInputGradOp`. */
 export function runInputGrad(dx: Tensor, g: Tensor, weight: Tensor, attrs: ConvAttrs): void {
   const { geometry, scratch, counts } = prepare(dx.shape, weight.shape, g.shape, attrs, inputGradFloats);
+  const [n, groups, cg, og] = counts;
   const units = K.conv_input_grad_units(geometry, ...counts);
-  K.conv_input_grad_f32(dx.ptr, g.ptr, weight.ptr, NULL, geometry, scratch, ...counts, 0, units);
+  const run = (packed: Ptr): void =>
+    K.conv_input_grad_f32(dx.ptr, g.ptr, weight.ptr, packed, geometry, scratch, ...counts, 0, units);
+  const bytes = K.conv_input_grad_packed_bytes(geometry, groups, cg, og);
+  if (bytes === 0) {
+    run(NULL);
+    return;
+  }
+  const panels = K.conv_pack_units(groups, cg);
+  const form = {
+    name: `conv_input_grad ${groups} ${cg} ${og} ${panels} ${bytes}`,
+    bytes,
+    needed: K.conv_input_grad_needs_packed(geometry, n, cg, og) !== 0,
+    fill: (to: Ptr) => K.conv_input_grad_pack_f32(to, weight.ptr, cg, og, 0, panels),
+  };
+  weight.storage.withPacked(4 * weight.offset, form, run);
 }
 
 /** dw, the adjoint of conv in w: dw[o, c, k] = Σ over images and outputs of g[o, q] · x[c, q·stride − padding + k·dilation]. */
@@ -224,9 +248,9 @@ export const convWeightGradOp = defineOp<readonly [Tensor, Tensor], One, ConvAtt
   name: "conv_weight_grad",
   infer: (_, { weightShape }) => [{ shape: weightShape, dtype: "float32" }],
   forward: ([dw], [g, x], attrs) => {
-    const call = prepare(x.shape, dw.shape, g.shape, attrs, weightGradFloats);
-    const [n, groups, inputs, outputs] = call.counts;
-    K.conv_weight_grad_f32(dw.ptr, g.ptr, x.ptr, call.geometry, call.scratch, n, groups, inputs, outputs);
+    const { geometry, scratch, counts } = prepare(x.shape, dw.shape, g.shape, attrs, weightGradFloats);
+    const units = K.conv_weight_grad_units(geometry, ...counts);
+    K.conv_weight_grad_f32(dw.ptr, g.ptr, x.ptr, geometry, scratch, ...counts, 0, units);
   },
   flops: ([g], [dw]) => convFlops(dw, g),
   backward: ([gg], [g, x], _, attrs) => [() => conv(x, gg, null, attrs), () => convInputGrad(g, gg, x.shape, attrs)],
@@ -250,117 +274,4 @@ function convInputGrad(g: Tensor, weight: Tensor, inputShape: Shape, attrs: Conv
 
 export function convWeightGrad(g: Tensor, x: Tensor, weightShape: Shape, attrs: ConvAttrs): Tensor {
   return apply(convWeightGradOp, [g, x], { ...attrs, weightShape })[0];
-}
-
-type Triple = readonly [depth: number, height: number, width: number];
-
-/** A convolution as the kernels see it: always three spatial dimensions. */
-interface SpatialSizes {
-  readonly input: Triple;
-  readonly kernel: Triple;
-  readonly output: Triple;
-  readonly stride: Triple;
-  readonly padding: Triple;
-  readonly dilation: Triple;
-  readonly counts: readonly [n: number, groups: number, groupInputs: number, groupOutputs: number];
-}
-
-/** The block that Geometry in assembly/lib/window.ts describes, rounded up to a cache line. */
-const GEOMETRY_BYTES = 128;
-
-interface Call {
-  readonly geometry: Ptr;
-  readonly scratch: Ptr;
-  readonly counts: SpatialSizes["counts"];
-}
-
-/** Takes the work space of one call and writes its geometry at the front. Of the shapes only sizes and, of the weight, channels count. */
-export function prepare(
-  input: Shape,
-  weight: Shape,
-  output: Shape,
-  attrs: ConvAttrs,
-  floats: (sizes: SpatialSizes) => number,
-): Call {
-  const rank = attrs.stride.length;
-  const sizes: SpatialSizes = {
-    input: triple(input, rank, 1),
-    kernel: triple(weight, rank, 1),
-    output: triple(output, rank, 1),
-    stride: triple(attrs.stride, rank, 1),
-    padding: triple(
-      attrs.padding.map((p) => p[0]),
-      rank,
-      0,
-    ),
-    dilation: triple(attrs.dilation, rank, 1),
-    counts: [input.length === rank + 1 ? 1 : input[0]!, attrs.groups, weight[1]!, weight[0]! / attrs.groups],
-  };
-  const geometry = arena.scratch(GEOMETRY_BYTES + 4 * floats(sizes));
-  const to = arena.i32;
-  let at = geometry >>> 2;
-  for (const part of [sizes.input, sizes.kernel, sizes.output, sizes.stride, sizes.padding, sizes.dilation]) {
-    to[at++] = part[0];
-    to[at++] = part[1];
-    to[at++] = part[2];
-  }
-  return { geometry, scratch: (geometry + GEOMETRY_BYTES) as Ptr, counts: sizes.counts };
-}
-
-/** The last `rank` values, as of three dimensions. */
-function triple(values: Shape, rank: number, fill: number): Triple {
-  const n = values.length;
-  return [rank > 2 ? values[n - 3]! : fill, rank > 1 ? values[n - 2]! : fill, values[n - 1]!];
-}
-
-/** The kernels' own records, the work space of a matrix product, and what aligning the parts of the work space costs. */
-const FIXED_FLOATS = 5120;
-/** Largest block [depth, columns] that a matrix product packs; see assembly/lib/gemm.ts. */
-const DEPTH = 192;
-const COLUMNS = 512;
-/** Columns of a panel in the binary with the largest ones. */
-const PANEL = 16;
-/** Columns of an input gradient: floats of a block, and outputs in it at least; see assembly/conv_input_grad.ts. */
-const BLOCK = 65536;
-const BLOCK_OUTPUTS = 96;
-
-const product = (t: Triple): number => t[0] * t[1] * t[2];
-
-function panelFloats(columns: number): number {
-  return DEPTH * (Math.min(columns, COLUMNS) + PANEL);
-}
-
-/** Table of the outputs' places: one number an output, or three for four of a row. */
-function placesFloats([depth, height, width]: Triple): number {
-  return depth * height * Math.max(width + 3, 3 * Math.ceil(width / 4));
-}
-
-/** A copy of one group's input with its padding. */
-function inputFloats({ kernel, output, stride, dilation, counts }: SpatialSizes): number {
-  const depth = (output[0] - 1) * stride[0] + (kernel[0] - 1) * dilation[0] + 1;
-  const rows = (output[1] - 1) * stride[1] + (kernel[1] - 1) * dilation[1] + 1;
-  const columns = output[2] + Math.floor(((kernel[2] - 1) * dilation[2]) / stride[2]);
-  return counts[2] * depth * rows * Math.min(stride[2], (kernel[2] - 1) * dilation[2] + 1) * columns;
-}
-
-function forwardFloats(sizes: SpatialSizes): number {
-  const taps = sizes.counts[2] * product(sizes.kernel);
-  return FIXED_FLOATS + taps + placesFloats(sizes.output) + inputFloats(sizes) + panelFloats(product(sizes.output));
-}
-
-/** Enough for either way of assembly/conv_input_grad.ts. */
-function inputGradFloats({ input, kernel, output, dilation, counts }: SpatialSizes): number {
-  const [, groups, cg, og] = counts;
-  const around = input.map((n, d) => n + (kernel[d]! - 1) * dilation[d]!);
-  const image = og * around[0]! * around[1]! * around[2]!;
-  const mirrored = og * product(kernel) * (1 + groups * cg) + placesFloats(input) + image + panelFloats(product(input));
-  const taps = cg * product(kernel);
-  const block = Math.min(product(output), Math.max(output[2], BLOCK_OUTPUTS, Math.floor(BLOCK / Math.max(1, taps))));
-  const columns = taps * block + DEPTH * (block + PANEL);
-  return FIXED_FLOATS + Math.max(mirrored, columns);
-}
-
-function weightGradFloats(sizes: SpatialSizes): number {
-  const taps = sizes.counts[2] * product(sizes.kernel);
-  return FIXED_FLOATS + taps + placesFloats(sizes.output) + inputFloats(sizes) + panelFloats(taps);
 }

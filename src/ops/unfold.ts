@@ -1,10 +1,11 @@
+import { type ConvAttrs, prepare } from "../backend/convolution.js";
 import { K } from "../backend/index.js";
 import { checkDType, checkRank, checkTuple } from "../check.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Ptr, Shape, Sizes, Spec } from "../types.js";
-import { type ConvAttrs, prepare } from "./conv.js";
+
 import { apply, defineOp } from "./op.js";
 
 // Windows as columns, and their adjoint. What `unfold` makes is what a convolution multiplies its weights with.

@@ -1,6 +1,7 @@
 import type { Ptr } from "../types.js";
 import type { Block } from "./allocator.js";
 import { arena } from "./arena.js";
+import { type PackedForm, PackedForms, packedForOnce } from "./packed.js";
 
 /** A block of the arena with a count of the tensors that look at it; the last one to let go frees it. */
 export class Storage {
@@ -8,6 +9,7 @@ export class Storage {
   version = 0;
   private block: Block | null;
   private refs = 1;
+  private forms: PackedForms | null = null;
 
   constructor(readonly bytes: number) {
     this.block = arena.alloc(bytes);
@@ -27,6 +29,14 @@ export class Storage {
     return arena.at(this.block!, byteOffset);
   }
 
+  /** Calls `use` with the address of a form of the bytes from byteOffset on, or with NULL while it does not pay to have it. */
+  withPacked(byteOffset: number, form: PackedForm, use: (packed: Ptr) => void): void {
+    this.forms ??= new PackedForms();
+    const kept = this.forms.find(form, byteOffset, this.version);
+    if (kept === null) packedForOnce(form, use);
+    else use(kept);
+  }
+
   retain(): void {
     this.refs++;
   }
@@ -35,6 +45,7 @@ export class Storage {
     if (--this.refs === 0) {
       arena.free(this.block!);
       this.block = null;
+      this.forms?.free();
     }
   }
 }

@@ -94,6 +94,11 @@ const SAMPLES: readonly Sample<ConvOptions>[] = [
   sample("depthwise 3 × 3, dilated", [1, 2, 8, 9], [2, 1, 3, 3], { groups: 2, dilation: 2 }, false),
   sample("depthwise 5 × 5 with a multiplier", [1, 2, 7, 6], [6, 1, 5, 5], { groups: 2, padding: 2 }),
   sample("depthwise 5 × 5, stride 2", [1, 2, 8, 7], [2, 1, 5, 5], { groups: 2, stride: 2, padding: 2 }, false),
+  sample("one tile", [1, 8, 4, 4], [8, 8, 3, 3], { padding: 1 }),
+  sample("tiles cut off, odd channels", [1, 9, 3, 7], [11, 9, 3, 3], { padding: 1 }),
+  sample("tiles without padding", [1, 8, 5, 9], [10, 8, 3, 3], {}, false),
+  sample("tiles with more padding than kernel", [1, 8, 4, 2], [8, 8, 3, 3], { padding: [2, 3] }),
+  sample("groups of tiles", [2, 16, 4, 4], [18, 8, 3, 3], { groups: 2, padding: 1 }),
   sample("unbatched", [3, 5, 6], [4, 3, 3, 3], { padding: 1 }),
   sample("empty batch", [0, 2, 4, 4], [3, 2, 3, 3]),
   {
@@ -213,6 +218,9 @@ export const cases = [
       ["3×3 64→64 56²", [1, 64, 56, 56], [64, 64, 3, 3], { padding: 1 }] as const,
       ["3×3 128→128 28²", [1, 128, 28, 28], [128, 128, 3, 3], { padding: 1 }] as const,
       ["1×1 64→256 56²", [1, 64, 56, 56], [256, 64, 1, 1], {}] as const,
+      ["3×3 512→512 7²", [1, 512, 7, 7], [512, 512, 3, 3], { padding: 1 }] as const,
+      ["3×3 stride 2 64→128 56²", [1, 64, 56, 56], [128, 64, 3, 3], { stride: 2, padding: 1 }] as const,
+      ["1×1 512→1000 13²", [1, 512, 13, 13], [1000, 512, 1, 1], {}] as const,
       ["7×7 stride 2 3→64 224²", [1, 3, 224, 224], [64, 3, 7, 7], { stride: 2, padding: 3 }] as const,
       ["depthwise 3×3 32 112²", [1, 32, 112, 112], [32, 1, 3, 3], { padding: 1, groups: 32 }] as const,
     ].map(([name, x, w, options]) => {

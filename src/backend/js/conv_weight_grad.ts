@@ -4,6 +4,11 @@ import { eachRun, readGeometry } from "./lib/window.js";
 
 // Gradient of convolution in its weights; the contract is in assembly/conv_weight_grad.ts.
 
+/** A unit is an output. */
+export function conv_weight_grad_units(_geometry: Ptr, _n: number, groups: number, _cg: number, og: number): number {
+  return groups * og;
+}
+
 export function conv_weight_grad_f32(
   dw: Ptr,
   dy: Ptr,
@@ -14,12 +19,14 @@ export function conv_weight_grad_f32(
   groups: number,
   cg: number,
   og: number,
+  begin: number,
+  end: number,
 ): void {
   const f = arena.f32;
   const g = readGeometry(geometry);
   const { stride } = g.width;
   const sums = new Float64Array(g.taps);
-  for (let o = 0; o < groups * og; o++) {
+  for (let o = begin; o < end; o++) {
     const group = Math.floor(o / og);
     for (let c = 0; c < cg; c++) {
       sums.fill(0);

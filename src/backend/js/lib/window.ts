@@ -11,7 +11,7 @@ interface Axis {
   readonly dilation: number;
 }
 
-/** The geometry that src/ops/conv.ts writes, and what follows from it. */
+/** The geometry that src/backend/convolution.ts writes, and what follows from it. */
 export interface Geometry {
   readonly depth: Axis;
   readonly height: Axis;

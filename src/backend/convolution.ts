@@ -1,0 +1,146 @@
+import { arena } from "../runtime/arena.js";
+import { numel } from "../shape.js";
+import type { Ptr, Shape } from "../types.js";
+
+// What the kernels of convolutions are told beside their operands: the geometry, and how much work space they get.
+
+/** One entry a spatial dimension in each list; their number tells Conv1d, Conv2d and Conv3d apart. */
+export interface ConvAttrs {
+  readonly stride: readonly number[];
+  /** Zeros before and behind. */
+  readonly padding: readonly (readonly [number, number])[];
+  readonly dilation: readonly number[];
+  readonly groups: number;
+}
+
+type Triple = readonly [depth: number, height: number, width: number];
+
+/** A convolution as the kernels see it: always three spatial dimensions. */
+interface SpatialSizes {
+  readonly input: Triple;
+  readonly kernel: Triple;
+  readonly output: Triple;
+  readonly stride: Triple;
+  readonly padding: Triple;
+  readonly dilation: Triple;
+  readonly counts: readonly [n: number, groups: number, groupInputs: number, groupOutputs: number];
+}
+
+/** The block that Geometry in assembly/lib/window.ts describes, rounded up to a cache line. */
+const GEOMETRY_BYTES = 128;
+
+interface Call {
+  readonly geometry: Ptr;
+  readonly scratch: Ptr;
+  readonly counts: SpatialSizes["counts"];
+}
+
+/** Takes the work space of one call and writes its geometry at the front. Of the shapes only sizes and, of the weight, channels count. */
+export function prepare(
+  input: Shape,
+  weight: Shape,
+  output: Shape,
+  attrs: ConvAttrs,
+  floats: (sizes: SpatialSizes) => number,
+): Call {
+  const rank = attrs.stride.length;
+  const sizes: SpatialSizes = {
+    input: triple(input, rank, 1),
+    kernel: triple(weight, rank, 1),
+    output: triple(output, rank, 1),
+    stride: triple(attrs.stride, rank, 1),
+    padding: triple(
+      attrs.padding.map((p) => p[0]),
+      rank,
+      0,
+    ),
+    dilation: triple(attrs.dilation, rank, 1),
+    counts: [input.length === rank + 1 ? 1 : input[0]!, attrs.groups, weight[1]!, weight[0]! / attrs.groups],
+  };
+  const geometry = arena.scratch(GEOMETRY_BYTES + 4 * floats(sizes));
+  const to = arena.i32;
+  let at = geometry >>> 2;
+  for (const part of [sizes.input, sizes.kernel, sizes.output, sizes.stride, sizes.padding, sizes.dilation]) {
+    to[at++] = part[0];
+    to[at++] = part[1];
+    to[at++] = part[2];
+  }
+  return { geometry, scratch: (geometry + GEOMETRY_BYTES) as Ptr, counts: sizes.counts };
+}
+
+/** The last `rank` values, as of three dimensions. */
+function triple(values: Shape, rank: number, fill: number): Triple {
+  const n = values.length;
+  return [rank > 2 ? values[n - 3]! : fill, rank > 1 ? values[n - 2]! : fill, values[n - 1]!];
+}
+
+/** The kernels' own records, the work space of a matrix product, and what aligning the parts of the work space costs. */
+const FIXED_FLOATS = 5120;
+/** Largest block [depth, columns] that a matrix product packs; see assembly/lib/gemm.ts. */
+const DEPTH = 192;
+const COLUMNS = 512;
+/** Columns of a panel in the binary with the largest ones. */
+const PANEL = 16;
+/** Columns of an input gradient: floats of a block, and outputs in it at least; see assembly/conv_input_grad.ts. */
+const BLOCK = 65536;
+const BLOCK_OUTPUTS = 96;
+/** A block of tiles: floats, or tiles at least; and strips, with what lies between. */
+const WINOGRAD_BLOCK = 1 << 17;
+const WINOGRAD_TILES = 30;
+const WINOGRAD_STRIPS = 12288;
+const WINOGRAD_CHANNELS = 8;
+
+function panelFloats(columns: number): number {
+  return DEPTH * (Math.min(columns, COLUMNS) + PANEL);
+}
+
+/** Table of the outputs' places: one number an output, or three for four of a row. */
+function placesFloats([depth, height, width]: Triple): number {
+  return depth * height * Math.max(width + 3, 3 * Math.ceil(width / 4));
+}
+
+/** A copy of one group's input with its padding. */
+function inputFloats({ kernel, output, stride, dilation, counts }: SpatialSizes): number {
+  const depth = (output[0] - 1) * stride[0] + (kernel[0] - 1) * dilation[0] + 1;
+  const rows = (output[1] - 1) * stride[1] + (kernel[1] - 1) * dilation[1] + 1;
+  const columns = output[2] + Math.floor(((kernel[2] - 1) * dilation[2]) / stride[2]);
+  return counts[2] * depth * rows * Math.min(stride[2], (kernel[2] - 1) * dilation[2] + 1) * columns;
+}
+
+export function forwardFloats(sizes: SpatialSizes): number {
+  const taps = sizes.counts[2] * numel(sizes.kernel);
+  const direct = taps + placesFloats(sizes.output) + inputFloats(sizes) + panelFloats(numel(sizes.output));
+  return FIXED_FLOATS + Math.max(direct, winogradFloats(sizes.output, sizes));
+}
+
+/** Blocks of tiles [36, channels in and out], or few tiles and a panel of kernels of each channel, and strips; see assembly/lib/winograd.ts. */
+function winogradFloats([, height, width]: Triple, { kernel, counts }: SpatialSizes): number {
+  const [n, , inputs, outputs] = counts;
+  if (numel(kernel) !== 9 || Math.min(inputs, outputs) < WINOGRAD_CHANNELS) return 0;
+  const tiles = n * Math.ceil(height / 4) * Math.ceil(width / 4);
+  const perTile = 36 * (inputs + outputs + 3 + PANEL);
+  const few = tiles * perTile + 36 * PANEL * Math.max(inputs, outputs);
+  const block = Math.min(tiles * perTile, Math.max(WINOGRAD_BLOCK, WINOGRAD_TILES * perTile));
+  return WINOGRAD_STRIPS + (tiles > 8 ? block : few);
+}
+
+/** Enough for any way of assembly/conv_input_grad.ts. */
+export function inputGradFloats(sizes: SpatialSizes): number {
+  const { input, kernel, output, dilation, counts } = sizes;
+  const [, groups, cg, og] = counts;
+  const around = input.map((n, d) => n + (kernel[d]! - 1) * dilation[d]!);
+  const image = og * around[0]! * around[1]! * around[2]!;
+  const mirrored = og * numel(kernel) * (1 + groups * cg) + placesFloats(input) + image + panelFloats(numel(input));
+  const taps = cg * numel(kernel);
+  const block = Math.min(numel(output), Math.max(output[2], BLOCK_OUTPUTS, Math.floor(BLOCK / Math.max(1, taps))));
+  const columns = taps * block + DEPTH * (block + PANEL);
+  return FIXED_FLOATS + Math.max(mirrored, columns, winogradFloats(input, sizes));
+}
+
+export function weightGradFloats(sizes: SpatialSizes): number {
+  const [, , cg, og] = sizes.counts;
+  const taps = cg * numel(sizes.kernel);
+  // The outputs of several small images, side by side, and what is written between panels.
+  const gathered = og * DEPTH + 3 * COLUMNS;
+  return FIXED_FLOATS + taps + placesFloats(sizes.output) + inputFloats(sizes) + gathered + panelFloats(taps);
+}

@@ -1,0 +1,75 @@
+import type { Ptr } from "../types.js";
+import type { Block } from "./allocator.js";
+import { arena, NULL } from "./arena.js";
+
+/** A form of some bytes that a kernel reads faster than the bytes themselves: transformed or reordered weights. */
+export interface PackedForm {
+  /** Tells the form and all that it depends on: sizes, and what differs between kernel binaries. */
+  readonly name: string;
+  readonly bytes: number;
+  /** Whether the kernel cannot do without; otherwise it pays only if it is used again. */
+  readonly needed: boolean;
+  fill(to: Ptr): void;
+}
+
+/** What a storage knows of one form. */
+interface Known {
+  readonly name: string;
+  readonly byteOffset: number;
+  /** The storage's version that was last seen, and the block with the form of that version, once there is one. */
+  version: number;
+  block: Block | null;
+}
+
+/**
+ * The packed forms of a storage. One is kept from its second use at one version on, so that inference finds it ready, while training,
+ * which writes the weights between any two uses, keeps none.
+ */
+export class PackedForms {
+  private readonly forms: Known[] = [];
+
+  /** The address of a form of the bytes from byteOffset on, if it is kept, or is now. Null at the first use at this version. */
+  find({ name, bytes, fill }: PackedForm, byteOffset: number, version: number): Ptr | null {
+    const known = this.forms.find((f) => f.byteOffset === byteOffset && f.name === name);
+    if (known === undefined) {
+      this.forms.push({ name, byteOffset, version, block: null });
+      return null;
+    }
+    if (known.version !== version) {
+      this.drop(known);
+      known.version = version;
+      return null;
+    }
+    if (known.block === null) {
+      const block = arena.alloc(bytes);
+      fill(arena.at(block, 0));
+      known.block = block;
+    }
+    return arena.at(known.block, 0);
+  }
+
+  free(): void {
+    for (const form of this.forms) this.drop(form);
+  }
+
+  private drop(form: Known): void {
+    if (form.block !== null) arena.free(form.block);
+    form.block = null;
+  }
+}
+
+/** Calls `use` with a form that is gone afterwards, or with NULL if it is not needed. */
+export function packedForOnce({ bytes, needed, fill }: PackedForm, use: (packed: Ptr) => void): void {
+  if (!needed) {
+    use(NULL);
+    return;
+  }
+  const block = arena.alloc(bytes);
+  try {
+    const at = arena.at(block, 0);
+    fill(at);
+    use(at);
+  } finally {
+    arena.free(block);
+  }
+}
