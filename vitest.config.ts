@@ -6,7 +6,7 @@ export default defineConfig({
   resolve: { alias: { quadlane: fileURLToPath(new URL("./src/node.ts", import.meta.url)) } },
   test: {
     include: ["test/**/*.test.ts"],
-    setupFiles: ["test/support/engine.ts"],
+    setupFiles: ["test/support/engine.ts", "test/support/pool.ts"],
     testTimeout: 60_000,
   },
 });

@@ -1,9 +1,11 @@
-import { type Backend, getBackend, installWasm } from "./backend/index.js";
+import { type Backend, getBackend } from "./backend/index.js";
 import { platform } from "./backend/platform.js";
 import { type Binary, probe } from "./backend/probe.js";
-import { instantiateKernels } from "./backend/wasm.js";
+import { withSharedMemory } from "./backend/shared_import.js";
+import { installKernels, startThreads, threadCount } from "./backend/threads.js";
 import { checkOneOf, checkOptions } from "./check.js";
-import { ArgumentError, RuntimeError } from "./errors.js";
+import { ArgumentError, QuadlaneError, RuntimeError } from "./errors.js";
+import { arena } from "./runtime/arena.js";
 
 export type { Binary };
 
@@ -15,6 +17,8 @@ export interface InitOptions {
    * Node from version 24 on, x64 only; the flag stays set for the whole process. Default false.
    */
   readonly wideVectors?: boolean;
+  /** Threads to run kernels on, the calling one included; "auto" is one for each processor, 16 at most. Default 1. */
+  readonly threads?: number | "auto";
 }
 
 /** Where compiled or uncompiled kernels come from. */
@@ -29,20 +33,38 @@ export interface RuntimeInfo {
   readonly why: string;
   /** Whether 256-bit vectors are in use; they are only if `init` was asked for them. */
   readonly wideVectors: boolean;
+  /** Threads that the wasm kernels run on. */
   readonly threads: number;
+  /** Why they are not more. */
+  readonly whyThreads: string;
+  /** True if the memory is shared, or has been for threads that have ended. */
+  readonly shared: boolean;
 }
+
+const MAX_THREADS = 64;
+const MAX_AUTO = 16;
+const ONE_ASKED = "one thread was asked for";
 
 let loaded: Binary | null = null;
 let why = "init() has not been called";
+let whyThreads = ONE_ASKED;
 
-/** Which back end and binary are in use, and the reason. */
+/** Which back end, binary and threads are in use, and the reasons. */
 export function runtime(): RuntimeInfo {
-  return { backend: getBackend(), binary: loaded, why, wideVectors: loaded === "wide", threads: 1 };
+  return {
+    backend: getBackend(),
+    binary: loaded,
+    why,
+    wideVectors: loaded === "wide",
+    threads: threadCount(),
+    whyThreads,
+    shared: arena.shared,
+  };
 }
 
 /** The binary that `init` would load here; null (with the reason in `runtime().why`) where only the js back end runs. */
 export function chooseBinary(options: InitOptions = {}): Binary | null {
-  checkOptions("init", options, ["binary", "wideVectors"]);
+  checkOptions("init", options, ["binary", "wideVectors", "threads"]);
   const { binary, wideVectors = false } = options;
   if (typeof wideVectors !== "boolean") {
     throw new ArgumentError("init", `wideVectors is ${String(wideVectors)}; expected true or false`);
@@ -63,18 +85,28 @@ export function chooseBinary(options: InitOptions = {}): Binary | null {
   return wanted ?? found.binary;
 }
 
-/** Installs compiled kernels: the synchronous core of every `init`. */
-export function installModule(module: WebAssembly.Module, binary: Binary): RuntimeInfo {
-  installWasm(instantiateKernels(module));
+/** Installs a binary's bytes for one thread: all that can be done synchronously. */
+export function installBytes(bytes: Uint8Array<ArrayBuffer>, binary: Binary): RuntimeInfo {
+  const code = arena.shared ? withSharedMemory(bytes) : bytes;
+  return install(new WebAssembly.Module(code), binary, arena.shared);
+}
+
+function install(module: WebAssembly.Module, binary: Binary, shared: boolean): RuntimeInfo {
+  installKernels(module, shared);
   loaded = binary;
+  whyThreads = ONE_ASKED;
   return runtime();
 }
 
 /**
  * Loads the kernels and switches to the wasm back end. In Node this has happened on import. Elsewhere `source` may be a compiled
  * module (the only way on Cloudflare Workers), bytes, a URL or a Response; without it the package's own file is read, or fetched.
- * Where no binary can run, the js back end stays in use and `runtime().why` says so. Errors: RuntimeError if the binary asked for
- * cannot run, wide vectors cannot be had, or the file cannot be fetched.
+ * Where no binary can run, the js back end stays in use and `runtime().why` says so.
+ *
+ * With `threads` the tensors that there are move to a shared memory, and workers start that take their part of every kernel that is
+ * worth it; results keep their bits. If they cannot start, or one of them dies, everything runs on one thread and `runtime().whyThreads`
+ * says why. Errors: RuntimeError if the binary asked for cannot run, wide vectors cannot be had, or the file cannot be fetched;
+ * ArgumentError for unknown options; FormatError if the bytes are no kernel binary.
  */
 export function init(options?: InitOptions): Promise<RuntimeInfo>;
 export function init(
@@ -86,15 +118,66 @@ export async function init(
   second: InitOptions = {},
 ): Promise<RuntimeInfo> {
   const [source, options] = isOptions(first) ? [undefined, first] : [first, second];
-  const binary = chooseBinary(options);
-  if (binary === null) return runtime();
-  const from = await (source ?? platform.read?.(binary) ?? defaultUrl(binary));
-  return installModule(await compile(from), binary);
+  const run = last.then(() => load(source, options));
+  last = run.catch(() => {});
+  return run;
 }
 
-/** Sources are objects of some class. */
+/** Calls of `init` that overlap wait for each other. */
+let last: Promise<unknown> = Promise.resolve();
+
+/** Sources are objects of some class, or promises of any kind. */
 function isOptions(x: KernelSource | PromiseLike<KernelSource> | InitOptions | undefined): x is InitOptions {
-  return typeof x === "object" && x !== null && Object.getPrototypeOf(x) === Object.prototype;
+  return typeof x === "object" && x !== null && Object.getPrototypeOf(x) === Object.prototype && !("then" in x);
+}
+
+async function load(
+  source: KernelSource | PromiseLike<KernelSource> | undefined,
+  options: InitOptions,
+): Promise<RuntimeInfo> {
+  const threads = checkThreads(options.threads);
+  const binary = chooseBinary(options);
+  if (binary === null) {
+    if (threads > 1) whyThreads = why;
+    return runtime();
+  }
+  const code = await codeOf(await (source ?? platform.read?.(binary) ?? defaultUrl(binary)));
+  if (code instanceof WebAssembly.Module) {
+    install(code, binary, false);
+    if (threads > 1) whyThreads = "a compiled module cannot be given a shared memory; pass its bytes or its address";
+    return runtime();
+  }
+  const obstacle = threads > 1 ? platform.threadless() : null;
+  const shared = arena.shared || (threads > 1 && obstacle === null);
+  const module = await WebAssembly.compile(shared ? withSharedMemory(code) : code);
+  try {
+    install(module, binary, shared);
+    if (obstacle !== null) whyThreads = obstacle;
+    else if (threads > 1) await start(threads, module);
+    else if (options.threads === "auto") whyThreads = "there is one processor";
+  } catch (error) {
+    if (!(error instanceof QuadlaneError) || threads === 1) throw error;
+    // Less is better than nothing: kernels on one thread are there, or can be had without a shared memory.
+    if (loaded === null) install(await WebAssembly.compile(code), binary, false);
+    whyThreads = error.message;
+  }
+  return runtime();
+}
+
+async function start(threads: number, module: WebAssembly.Module): Promise<void> {
+  await startThreads(threads, module, platform.spawn, (reason) => {
+    whyThreads = reason;
+  });
+  if (threadCount() === threads) whyThreads = `${threads} threads were asked for`;
+}
+
+function checkThreads(threads: unknown): number {
+  if (threads === undefined) return 1;
+  if (threads === "auto") return Math.max(1, Math.min(platform.processors(), MAX_AUTO));
+  if (typeof threads === "number" && Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS)
+    return threads;
+  const got = typeof threads === "string" ? `"${threads}"` : String(threads);
+  throw new ArgumentError("init", `threads is ${got}; expected an integer from 1 to ${MAX_THREADS}, or "auto"`);
 }
 
 // Each address is written out, so that bundlers find the files.
@@ -104,12 +187,16 @@ function defaultUrl(binary: Binary): URL {
   return new URL("../kernels.wide.wasm", import.meta.url);
 }
 
-async function compile(source: KernelSource): Promise<WebAssembly.Module> {
+/** A compiled module, or bytes. */
+async function codeOf(source: KernelSource): Promise<WebAssembly.Module | Uint8Array<ArrayBuffer>> {
   if (source instanceof WebAssembly.Module) return source;
-  if (source instanceof URL || typeof source === "string") return compile(await fetch(source));
+  if (source instanceof URL || typeof source === "string") return codeOf(await fetch(source));
   if (typeof Response === "function" && source instanceof Response) {
     if (!source.ok) throw new RuntimeError("init", `fetching ${source.url} gave status ${source.status}; expected 200`);
-    return WebAssembly.compile(await source.arrayBuffer());
+    return new Uint8Array(await source.arrayBuffer());
   }
-  return WebAssembly.compile(source as BufferSource);
+  const bytes = source as BufferSource;
+  return ArrayBuffer.isView(bytes)
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : new Uint8Array(bytes);
 }

@@ -1,17 +1,21 @@
 // The entry for Node: the same surface, ready on import, plus what needs a file system.
 import { setPlatform } from "./backend/platform.js";
 import { nodePlatform, readKernels } from "./backend/platform.node.js";
-import { chooseBinary, type InitOptions, installModule, type RuntimeInfo, runtime } from "./init.js";
+import { ArgumentError } from "./errors.js";
+import { chooseBinary, type InitOptions, installBytes, type RuntimeInfo, runtime } from "./init.js";
 
 export { readIdx } from "./data/idx.node.js";
 export * from "./index.js";
 export { loadSafetensors, saveSafetensors } from "./io/safetensors.node.js";
 
-/** Loads the kernels from this package's files, synchronously. It runs on import; call it again to pick another binary. */
+/** Loads the kernels from this package's files, synchronously, for one thread. It runs on import; call it again to pick another binary. */
 export function initSync(options: InitOptions = {}): RuntimeInfo {
+  if (options.threads !== undefined && options.threads !== 1) {
+    throw new ArgumentError("initSync", "threads start asynchronously; expected await init({ threads })");
+  }
   const binary = chooseBinary(options);
   if (binary === null) return runtime();
-  return installModule(new WebAssembly.Module(readKernels(binary)), binary);
+  return installBytes(readKernels(binary), binary);
 }
 
 setPlatform(nodePlatform);

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { installWasm } from "../src/backend/index.js";
-import { instantiateKernels } from "../src/backend/wasm.js";
+import { installKernels } from "../src/backend/threads.js";
 import { scope, type Tensor } from "../src/node.js";
 import { edgeOfArena } from "./support/guarded-arena.js";
 import { dtypeOf, generatorOf, tensorOf, valuesOf } from "./support/make.js";
@@ -28,7 +27,7 @@ function runSample(row: OpCase<never>, sample: Sample<never>): void {
 }
 
 test("no kernel reads more than the slack behind a block, nor misses a precondition that the debug build asserts", async () => {
-  installWasm(instantiateKernels(new WebAssembly.Module(readFileSync("build/kernels.debug.wasm"))));
+  installKernels(new WebAssembly.Module(readFileSync("build/kernels.debug.wasm")), false);
   const atTheEdge = edgeOfArena();
   const trapped: string[] = [];
   for (const row of await loadRows()) {

@@ -17,6 +17,12 @@ export function installWasm(kernels: Kernels): void {
   setBackend("wasm");
 }
 
+/** Puts other WebAssembly kernels in the place of those there are; which back end is in use stays as it is. */
+export function replaceWasm(kernels: Kernels): void {
+  wasm = kernels;
+  if (active === "wasm") K = kernels;
+}
+
 /** Switches the kernels from the next operation on; both back ends work on the same memory. Errors: "wasm" before `init`. */
 export function setBackend(backend: Backend): void {
   if (backend === "js") K = js;

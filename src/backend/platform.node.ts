@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
 import { arch } from "node:process";
 import { setFlagsFromString } from "node:v8";
+import { spawnWorker } from "../runtime/threads.node.js";
 import type { Platform } from "./platform.js";
 import type { Binary } from "./probe.js";
 
@@ -29,8 +31,11 @@ export function readKernels(binary: Binary): Uint8Array<ArrayBuffer> {
   return new Uint8Array(readFileSync(require.resolve(`quadlane/kernels.${binary}.wasm`)));
 }
 
-/** Node: this package's files are beside it, and V8's flags can be set. */
+/** Node: this package's files are beside it, V8's flags can be set, and there are worker threads. */
 export const nodePlatform: Platform = {
   read: readKernels,
   widen,
+  processors: availableParallelism,
+  threadless: () => null,
+  spawn: spawnWorker,
 };

@@ -30,12 +30,12 @@ type Proven<_Problem extends never, T> = T;
 /** The exports, proven to agree with the JavaScript back end name by name, arity and result included. */
 type Agreed = Proven<Mismatch, Exports>;
 
-/** Instantiates compiled kernels on the arena. The result is a plain object: property loads on it are cheap. */
-export function instantiateKernels(module: WebAssembly.Module): Kernels {
-  if (arena.memory === null) {
+/** Instantiates compiled kernels on a memory. The result is a plain object: property loads on it are cheap. */
+export function instantiateKernels(module: WebAssembly.Module, memory = arena.memory): Kernels {
+  if (memory === null) {
     throw new RuntimeError("init", "this platform has no WebAssembly; the js back end stays in use");
   }
   // The loader's `exports` wrap every function to count its arguments; the instance's own are called directly.
-  const { instance } = instantiateSync<Agreed>(module, { env: { memory: arena.memory } });
+  const { instance } = instantiateSync<Agreed>(module, { env: { memory } });
   return { ...(instance.exports as Agreed) };
 }

@@ -6,6 +6,8 @@ const PAGE = 65536;
 /** Pages at the start: enough for a small model, little enough for a cold start. */
 const INITIAL_PAGES = 16;
 const MAX_PAGES = 65536;
+/** A shared memory states its maximum, for which some engines reserve addresses at once; where this much is refused, half is tried. */
+const SHARED_PAGES = MAX_PAGES;
 /** Growth is at least an eighth of what is there, so that a growing program does not grow a page at a time. */
 const GROWTH = 8;
 
@@ -17,14 +19,14 @@ export interface MemoryStats {
   readonly liveBlocks: number;
   /** Largest `liveBytes` so far, or since `resetPeak()`. */
   readonly peakBytes: number;
-  /** Bytes the kernels keep for packing and other work space; reused by every call. */
+  /** Bytes the kernels keep for packing and other work space, for every thread; reused by every call. */
   readonly scratchBytes: number;
   /** Size of the linear memory. It never shrinks. */
   readonly capacityBytes: number;
 }
 
 interface LinearMemory {
-  readonly buffer: ArrayBuffer;
+  readonly buffer: ArrayBufferLike;
   /** Grows by that many pages; throws or returns -1 if it cannot. */
   grow(pages: number): number;
 }
@@ -46,12 +48,16 @@ class PlainMemory implements LinearMemory {
  * typed arrays over it. The three views are replaced whenever the memory grows; read them anew in each kernel.
  */
 class Arena {
-  readonly memory: WebAssembly.Memory | null;
   f32!: Float32Array;
   i32!: Int32Array;
   u8!: Uint8Array;
+  /** Threads that kernels run on. Each has work space of its own: see `scratch`. */
+  threads = 1;
+  /** Bytes from the work space of one thread to that of the next. */
+  scratchStride = 0;
 
-  private readonly linear: LinearMemory;
+  private linear: LinearMemory;
+  private maxPages = MAX_PAGES;
   // Address 0 stays unused, so that 0 can mean "no tensor" in a kernel call.
   private readonly allocator = new Allocator(ALIGN);
   private scratchBlock: Block | null = null;
@@ -60,15 +66,42 @@ class Arena {
   private peakBytes = 0;
 
   constructor() {
-    if (typeof WebAssembly === "object") {
-      this.memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAX_PAGES });
-      this.linear = this.memory;
-    } else {
-      this.memory = null;
-      this.linear = new PlainMemory();
-    }
+    this.linear =
+      typeof WebAssembly === "object"
+        ? new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAX_PAGES })
+        : new PlainMemory();
     this.refresh();
     this.allocator.extend(this.linear.buffer.byteLength);
+  }
+
+  /** What kernels import; null where WebAssembly is missing. */
+  get memory(): WebAssembly.Memory | null {
+    return this.linear instanceof PlainMemory ? null : (this.linear as WebAssembly.Memory);
+  }
+
+  /** True if the memory can be given to threads. */
+  get shared(): boolean {
+    return typeof SharedArrayBuffer === "function" && this.linear.buffer instanceof SharedArrayBuffer;
+  }
+
+  /**
+   * Moves everything to a memory that is shared, or to one that is not; addresses stay valid. `instantiate` makes the kernels on the new
+   * memory before anything moves: if it throws, nothing has happened. Errors: ArenaError if there is no such memory.
+   */
+  moveTo<T>(shared: boolean, instantiate: (memory: WebAssembly.Memory) => T): T {
+    const { memory } = this;
+    if (memory === null) throw new ArenaError("memory", "this platform has no WebAssembly");
+    if (shared === this.shared) return instantiate(memory);
+    const pages = memory.buffer.byteLength / PAGE;
+    const [target, maxPages] = shared
+      ? sharedMemory(pages)
+      : [new WebAssembly.Memory({ initial: pages, maximum: MAX_PAGES }), MAX_PAGES];
+    const made = instantiate(target);
+    new Uint8Array(target.buffer).set(this.u8);
+    this.linear = target;
+    this.maxPages = maxPages;
+    this.refresh();
+    return made;
   }
 
   /** Takes a block for `bytes` bytes, 64-byte aligned; grows the memory if it has to. */
@@ -91,12 +124,17 @@ class Arena {
     return (block.start + byteOffset) as Ptr;
   }
 
-  /** Work space of at least `bytes` bytes, valid until the next call. Kernels never allocate; this is where they pack. */
+  /**
+   * Work space of at least `bytes` bytes, valid until the next call. Kernels never allocate; this is where they pack. Thread i has as much,
+   * `i * scratchStride` bytes behind.
+   */
   scratch(bytes: number): Ptr {
-    if (this.scratchBlock === null || this.scratchBlock.size < bytes + SLACK) {
+    this.scratchStride = Math.ceil((bytes + SLACK) / ALIGN) * ALIGN;
+    const all = bytes + (this.threads - 1) * this.scratchStride;
+    if (this.scratchBlock === null || this.scratchBlock.size < all + SLACK) {
       if (this.scratchBlock !== null) this.allocator.release(this.scratchBlock);
       this.scratchBlock = null;
-      this.scratchBlock = this.take(bytes);
+      this.scratchBlock = this.take(all);
     }
     return this.scratchBlock.start as Ptr;
   }
@@ -142,12 +180,12 @@ class Arena {
     const capacity = this.linear.buffer.byteLength;
     const have = capacity / PAGE;
     const need = Math.ceil(this.allocator.shortfall(bytes) / PAGE);
-    const wanted = Math.min(Math.max(need, Math.ceil(have / GROWTH)), MAX_PAGES - have);
-    if (need > MAX_PAGES - have || (!this.tryGrow(wanted) && !this.tryGrow(need))) {
+    const wanted = Math.min(Math.max(need, Math.ceil(have / GROWTH)), this.maxPages - have);
+    if (need > this.maxPages - have || (!this.tryGrow(wanted) && !this.tryGrow(need))) {
       throw new ArenaError(
         "memory",
         `cannot grow by ${need * PAGE} bytes for a block of ${bytes}; ${this.liveBytes} bytes are live in ${this.liveBlocks} ` +
-          `blocks, capacity ${capacity}, limit ${MAX_PAGES * PAGE}`,
+          `blocks, capacity ${capacity}, limit ${this.maxPages * PAGE}`,
       );
     }
     this.refresh();
@@ -168,6 +206,18 @@ class Arena {
     this.i32 = new Int32Array(buffer);
     this.u8 = new Uint8Array(buffer);
   }
+}
+
+/** A shared memory of so many pages, and its maximum: the largest that the engine grants. */
+function sharedMemory(pages: number): [WebAssembly.Memory, maximum: number] {
+  for (let maximum = SHARED_PAGES; maximum >= pages; maximum /= 2) {
+    try {
+      return [new WebAssembly.Memory({ initial: pages, maximum, shared: true }), maximum];
+    } catch {
+      // The engine has no room for so many addresses.
+    }
+  }
+  throw new ArenaError("memory", `no shared memory of ${pages * PAGE} bytes can be had here`);
 }
 
 export const arena = new Arena();

@@ -49,6 +49,8 @@ const affine = (channels: number): InputSpec[] => [{ shape: [channels], low: 0.5
 
 /** Sizes on both sides of where the lanes change from positions to channels, with the tails of either. */
 const SAMPLES: readonly Sample<Options>[] = [
+  { name: "channels for several threads, few positions", inputs: [x(3, 9, 5), ...affine(9)], options: {} },
+  { name: "channels for several threads, many positions", inputs: [x(2, 9, 20), ...affine(9)], options: {} },
   { name: "no space, vector tail", inputs: [x(5, 7), ...affine(7)], options: {} },
   { name: "no space, more than a block of rows", inputs: [x(37, 4), ...affine(4)], options: {} },
   { name: "few positions", inputs: [x(3, 5, 3), ...affine(5)], options: {} },
