@@ -19,7 +19,7 @@ interface Recording {
 /**
  * A job that repeats the kernel calls of one run, with the arguments they had. Between runs nobody else uses the memory, so what they
  * read is there, as far as kernels have written it, and what they write harms nobody. What ops themselves have written is in work space:
- * each call of the recorded run has its own, so that it stays.
+ * each call of the recorded run has its own, and lies where no tensor of that run has been, so that it stays.
  */
 export function recorded(job: Job, internals: Internals): Job {
   let recording: Recording | null = null;
@@ -40,7 +40,8 @@ function record(job: Job, { backend, arena }: Internals): Recording {
   const calls: (() => unknown)[] = [];
   const blocks: ReturnType<typeof arena.alloc>[] = [];
   const kernels = backend.K;
-  const { scratch } = arena;
+  const freed: ReturnType<typeof arena.alloc>[] = [];
+  const { scratch, free } = arena;
   backend.installWasm(
     Object.fromEntries(
       Object.entries(kernels).map(([name, kernel]) => [name, noting(kernel as Kernel, calls)]),
@@ -51,11 +52,14 @@ function record(job: Job, { backend, arena }: Internals): Recording {
     blocks.push(block);
     return arena.at(block, 0);
   };
+  arena.free = (block) => freed.push(block);
   try {
     job.run();
   } finally {
     backend.installWasm(kernels);
     arena.scratch = scratch;
+    arena.free = free;
+    for (const block of freed) arena.free(block);
   }
   return {
     calls,
