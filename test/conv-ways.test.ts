@@ -48,7 +48,12 @@ const SELECTION: readonly (readonly [name: string, forward: Way, inputGrad: Way,
   ["depthwise, stride 2", "planes", "planes", { x: [1, 8, 28, 28], w: [8, 1, 3, 3], padding: 1, stride: 2, groups: 8 }],
   ["depthwise, 5 × 5", "planes", "planes", { x: [1, 8, 14, 14], w: [8, 1, 5, 5], padding: 2, groups: 8 }],
   ["depthwise, doubling", "planes", "in place", { x: [1, 8, 14, 14], w: [16, 1, 3, 3], padding: 1, groups: 8 }],
-  ["depthwise, dilated", "in place", "in place", { x: [1, 8, 9, 9], w: [8, 1, 3, 3], dilation: 2, padding: 2, groups: 8 }],
+  [
+    "depthwise, dilated",
+    "in place",
+    "in place",
+    { x: [1, 8, 9, 9], w: [8, 1, 3, 3], dilation: 2, padding: 2, groups: 8 },
+  ],
   ["a sequence", "panels", "panels", { x: [1, 32, 100], w: [32, 32, 3], padding: 1 }],
   ["a volume", "panels", "panels", { x: [1, 16, 8, 8, 8], w: [16, 16, 3, 3, 3], padding: 1 }],
 ];
@@ -121,7 +126,13 @@ describe("split into parts that are computed by calls of their own, a convolutio
   test.each(Object.keys(SPLIT))("%s", (name) => {
     const whole = run(SPLIT[name]!).map(bits);
     for (const parts of [2, 3, 7]) {
-      for (const kernel of ["conv_f32", "conv_pack_f32", "conv_input_grad_f32", "conv_input_grad_pack_f32", "conv_weight_grad_f32"] as const) {
+      for (const kernel of [
+        "conv_f32",
+        "conv_pack_f32",
+        "conv_input_grad_f32",
+        "conv_input_grad_pack_f32",
+        "conv_weight_grad_f32",
+      ] as const) {
         const original = K[kernel] as (...args: number[]) => void;
         vi.spyOn(K, kernel).mockImplementation((...args: number[]) => {
           const [begin, end] = args.slice(-2) as [number, number];

@@ -45,7 +45,14 @@ test("a NaN's gradient goes to the last NaN of its window", () => {
 
 test.each([1, 2])("NaN, both infinities and ties are the same on both back ends: windows 3 × 3 by %i", (stride) => {
   const values = Float32Array.from({ length: 2 * 13 * 29 }, (_, i) => ((i * 7919) % 11) - 5);
-  for (const [at, value] of [[40, NaN], [41, Infinity], [60, Infinity], [90, -Infinity], [91, Infinity], [500, NaN]] as const) {
+  for (const [at, value] of [
+    [40, NaN],
+    [41, Infinity],
+    [60, Infinity],
+    [90, -Infinity],
+    [91, Infinity],
+    [500, NaN],
+  ] as const) {
     values[at] = value;
   }
   const run = (backend: "js" | "wasm"): unknown[] => {
