@@ -42,15 +42,19 @@ import { align, Geometry } from "./window";
 
 /** True for planes that these kernels are for. Several outputs of one plane share what larger kernels read elsewhere. */
 export function fitsPlane(g: Geometry, cg: i32, og: i32): bool {
-  return cg == 1 && (og == 1 || g.kw == 3) && g.id == 1 && g.od == 1 && g.kd == 1 && g.pd == 0 && fitsRow(g.kh, g.kw, g.dw, g.sw, g.oh, g.ow, g.pw, g.iw);
+  return cg == 1 && (og == 1 || g.kw == 3) && flat(g) && fitsRows(g, g.sh, g.sw, g.oh, g.ow, g.pw, g.iw);
 }
 
-/** True for kernels and rows that they are for: `high` rows of `on` outputs of n inputs, p zeros in front, step s. Only taps before or
- * behind the middle one may lie outside. */
-export function fitsRow(kh: i32, kw: i32, dw: i32, s: i32, high: i32, on: i32, p: i32, n: i32): bool {
+/** True for one slice. */
+export function flat(g: Geometry): bool { return g.id == 1 && g.od == 1 && g.kd == 1 && g.pd == 0; }
+
+/** True for `high` rows of `on` outputs of n inputs, p zeros in front, steps sh and s, of kernels that these are for. Only taps before or behind
+ * the middle one may lie outside. */
+export function fitsRows(g: Geometry, sh: i32, s: i32, high: i32, on: i32, p: i32, n: i32): bool {
+  const kw = g.kw;
   const half = kw >> 1;
-  if (kw == 3 ? kh != 3 || s > 2 : high < 4 || (kw == 5 ? s > 2 : kw != 7 || s != 1)) return false;
-  return dw == 1 && on >= 4 && p >= 0 && p <= half && (on - 1) * s + kw - p - n <= half;
+  const known = kw == 3 ? g.kh == 3 && (s == 2 || (s == 1 && sh == 1 && g.dh == 1 && high >= 4)) : high >= 4 && (kw == 5 ? s <= 2 : kw == 7 && s == 1);
+  return known && g.dw == 1 && on >= 4 && p >= 0 && p <= half && (on - 1) * s + kw - p - n <= half;
 }
 
 /** The plane of a convolution's output. */
@@ -106,21 +110,18 @@ export function enterPlane(p: Plane, x: usize): void {
 /** y [oh, ow] = clamp(bias + x ∗ w + rest). */
 export function correlatePlane(p: Plane, y: usize, x: usize): void {
   enterPlane(p, x);
-  // Three by three, four rows of outputs share what they read of six rows.
-  const four = p.kw > 3 || (p.oh >= 4 && p.sw == 1 && p.sh == 1 && p.dh == 1);
-  const count = four ? 4 : 1;
+  const count = p.kw == 3 && p.sw == 2 ? 1 : 4;
   for (let r = 0; r < p.oh; r += count) {
     // The last four may overlap those before them.
     const oy = min(r, p.oh - count);
     const to = y + (<usize>(oy * p.ow) << 2);
     const rows = p.rows + (<usize>(oy * p.sh) << 2);
     if (p.kw == 3) {
-      if (four) fourMarked(p, to, rows);
-      else if (p.sw == 1) oneMarked(p, to, rows);
+      // Four rows of outputs share what they read of six rows.
+      if (count == 4) fourMarked(p, to, rows);
       else stepMarked(p, to, rows);
       if (p.inner) {
-        if (four) fourInner(p, to, rows);
-        else if (p.sw == 1) oneInner(p, to, rows);
+        if (count == 4) fourInner(p, to, rows);
         else stepInner(p, to, rows);
       }
     } else if (p.kw == 7) {
@@ -136,8 +137,6 @@ export function correlatePlane(p: Plane, y: usize, x: usize): void {
 // One function each: registers are given out by function.
 function fourMarked(p: Plane, y: usize, rows: usize): void { nine(4, 1, true, p, y, rows); }
 function fourInner(p: Plane, y: usize, rows: usize): void { nine(4, 1, false, p, y, rows); }
-function oneMarked(p: Plane, y: usize, rows: usize): void { nine(1, 1, true, p, y, rows); }
-function oneInner(p: Plane, y: usize, rows: usize): void { nine(1, 1, false, p, y, rows); }
 function stepMarked(p: Plane, y: usize, rows: usize): void { nine(1, 2, true, p, y, rows); }
 function stepInner(p: Plane, y: usize, rows: usize): void { nine(1, 2, false, p, y, rows); }
 
@@ -355,7 +354,7 @@ function row71(p: Plane, y: usize, rows: usize): void { band(7, 1, p, y, rows); 
   v128.store(q, f32x4.pmin(f32x4.pmax(s, f32x4.splat(p.low)), f32x4.splat(p.high)));
 }
 
-/** Output planes begin to end of a convolution with `og` kernels a plane; the arguments are those of conv_f32. */
+/** Output planes begin to end of a convolution with `og` kernels a plane; the arguments are those of conv_f32. The residual may not lie in y. */
 export function depthwise(scratch: usize, y: usize, x: usize, w: usize, bias: usize, residual: usize, g: Geometry, groups: i32, og: i32, low: f32, high: f32, begin: i32, end: i32): void {
   const p = changetype<Plane>(scratch);
   outputPlane(p, g);

@@ -1,5 +1,5 @@
 // The gradients of depthwise convolution, plane by plane where it lies, as in depthwise.ts.
-import { correlatePlane, enterPlane, fitsRow, layPlane, Marked, MARKED_BYTES, MASKS, OWN, outputPlane, Plane } from "./depthwise";
+import { correlatePlane, enterPlane, fitsRows, flat, layPlane, Marked, MARKED_BYTES, MASKS, OWN, outputPlane, Plane } from "./depthwise";
 import { even, odd } from "./pool";
 import { hsum, madd } from "./simd";
 import { Geometry } from "./window";
@@ -103,8 +103,8 @@ function dots71(p: Plane, sums: usize, dy: usize, rows: usize, height: i32): voi
 /** How the gradient of the input goes plane by plane: with stride 1 as a convolution with the mirrored kernel, with stride 2 and 3 × 3 taps by
  * its own kernel. */
 export function fitsInputGrad(g: Geometry, cg: i32, og: i32): bool {
-  if (cg != 1 || og != 1 || g.id != 1 || g.od != 1 || g.kd != 1 || g.pd != 0) return false;
-  return halves(g) || (g.sh == 1 && g.sw == 1 && fitsRow(g.kh, g.kw, g.dw, 1, g.ih, g.iw, g.kw - 1 - g.pw, g.ow));
+  if (cg != 1 || og != 1 || !flat(g)) return false;
+  return halves(g) || (g.sh == 1 && g.sw == 1 && fitsRows(g, 1, 1, g.ih, g.iw, g.kw - 1 - g.pw, g.ow));
 }
 
 /** Stride 2, 3 × 3 taps, a zero in front, and even sizes. */
