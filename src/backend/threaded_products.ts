@@ -8,10 +8,10 @@ import type { Cutter, Splits, Way } from "./threaded.js";
 const MADD = 0.06;
 
 /**
- * Rows and columns that stay together: more than FEW_ROWS in assembly/lib/gemv.ts, up to which there are kernels of their own, and a multiple
- * of what those take at a time.
+ * Rows and columns that stay together: more than those up to which assembly/lib/product.ts has ways of their own, and a multiple of what
+ * those take at a time.
  */
-const ROWS = 8;
+const ROWS = 16;
 const COLUMNS = 16;
 
 /** start: what the sums begin with; only these two read the bias. */
