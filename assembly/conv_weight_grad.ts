@@ -1,8 +1,7 @@
 // Gradient of convolution in its weights: dw [groups·og, cg, kernel…] from dy [n, groups·og, out…] and x [n, groups·cg, in…]; geometry and
 // scratch are as in conv.ts. A call computes the units from `begin` to `end`: of each group a panel of taps (of all its inputs, counted on) for all
 // its outputs, or, where each plane is for itself, one output. A weight gets the same bits in whatever call.
-import { planeDots } from "./lib/depthwise_grad";
-import { fitsPlane } from "./lib/depthwise";
+import { fitsDots, planeDots } from "./lib/depthwise_grad";
 import { addDots, Dots, DOTS_BYTES } from "./lib/dots";
 import { KC, multiply, NC, PANEL, panelBytes, START_C, START_ZERO, STEP, workBytes } from "./lib/gemm";
 import { packTaps } from "./lib/taps";
@@ -13,12 +12,9 @@ import {
 /** From this many output channels on a matrix product is faster than single dot products. */
 @inline const PACK_ROWS: i32 = 8;
 
-/** True where each output has an input of its own, and planes lie as they are read. */
-function ownPlanes(g: Geometry, cg: i32, og: i32): bool { return og == 1 && fitsPlane(g, cg, og); }
-
 /** Units of one group. */
 function groupUnits(g: Geometry, cg: i32, og: i32): i32 {
-  return ownPlanes(g, cg, og) ? 1 : (cg * g.kd * g.kh * g.kw + PANEL - 1) / PANEL;
+  return fitsDots(g, cg, og) ? 1 : (cg * g.kd * g.kh * g.kw + PANEL - 1) / PANEL;
 }
 
 /** Units of all weights. */
@@ -30,7 +26,7 @@ export function conv_weight_grad_units(geometry: usize, n: i32, groups: i32, cg:
 export function conv_weight_grad_f32(dw: usize, dy: usize, x: usize, geometry: usize, scratch: usize, n: i32, groups: i32, cg: i32, og: i32, begin: i32, end: i32): void {
   const g = changetype<Geometry>(geometry);
   assert(begin >= 0 && end <= conv_weight_grad_units(geometry, n, groups, cg, og));
-  if (ownPlanes(g, cg, og)) return planeDots(scratch, dw, dy, x, g, n, groups, begin, end);
+  if (fitsDots(g, cg, og)) return planeDots(scratch, dw, dy, x, g, n, groups, begin, end);
   const image = changetype<Image>(scratch);
   const grid = changetype<Grid>(scratch + IMAGE_BYTES);
   const d = changetype<Dots>(scratch + IMAGE_BYTES + GRID_BYTES);

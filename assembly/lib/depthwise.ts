@@ -42,11 +42,14 @@ import { align, Geometry } from "./window";
 
 /** True for planes that these kernels are for. Several outputs of one plane share what larger kernels read elsewhere. */
 export function fitsPlane(g: Geometry, cg: i32, og: i32): bool {
-  return cg == 1 && (og == 1 || g.kw == 3) && flat(g) && fitsRows(g, g.sh, g.sw, g.oh, g.ow, g.pw, g.iw);
+  return cg == 1 && (og == 1 || g.kw == 3) && flat(g) && paysRows(g, g.ow) && fitsRows(g, g.sh, g.sw, g.oh, g.ow, g.pw, g.iw);
 }
 
 /** True for one slice. */
 export function flat(g: Geometry): bool { return g.id == 1 && g.od == 1 && g.kd == 1 && g.pd == 0; }
+
+/** False for seven taps in rows of `on` outputs that are masked for the most part: reading a copy with zeros around it is faster. */
+export function paysRows(g: Geometry, on: i32): bool { return g.kw < 7 || on >= 20; }
 
 /** True for `high` rows of `on` outputs of n inputs, p zeros in front, steps sh and s, of kernels that these are for. Only taps before or behind
  * the middle one may lie outside. */

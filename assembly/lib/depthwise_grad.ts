@@ -1,5 +1,5 @@
 // The gradients of depthwise convolution, plane by plane where it lies, as in depthwise.ts.
-import { correlatePlane, enterPlane, fitsRows, flat, layPlane, Marked, MARKED_BYTES, MASKS, OWN, outputPlane, Plane } from "./depthwise";
+import { correlatePlane, enterPlane, fitsRows, flat, layPlane, Marked, MARKED_BYTES, MASKS, OWN, outputPlane, paysRows, Plane } from "./depthwise";
 import { even, odd } from "./pool";
 import { hsum, madd } from "./simd";
 import { Geometry } from "./window";
@@ -100,11 +100,16 @@ function dots71(p: Plane, sums: usize, dy: usize, rows: usize, height: i32): voi
   return t & 1 ? odd(v128.load(p - 4), v128.load(p, 12)) : even(v128.load(p), v128.load(p, 16));
 }
 
+/** True where each output has an input of its own, and planes are read where they lie. */
+export function fitsDots(g: Geometry, cg: i32, og: i32): bool {
+  return cg == 1 && og == 1 && flat(g) && fitsRows(g, g.sh, g.sw, g.oh, g.ow, g.pw, g.iw);
+}
+
 /** How the gradient of the input goes plane by plane: with stride 1 as a convolution with the mirrored kernel, with stride 2 and 3 × 3 taps by
  * its own kernel. */
 export function fitsInputGrad(g: Geometry, cg: i32, og: i32): bool {
   if (cg != 1 || og != 1 || !flat(g)) return false;
-  return halves(g) || (g.sh == 1 && g.sw == 1 && fitsRows(g, 1, 1, g.ih, g.iw, g.kw - 1 - g.pw, g.ow));
+  return halves(g) || (g.sh == 1 && g.sw == 1 && paysRows(g, g.iw) && fitsRows(g, 1, 1, g.ih, g.iw, g.kw - 1 - g.pw, g.ow));
 }
 
 /** Stride 2, 3 × 3 taps, a zero in front, and even sizes. */
