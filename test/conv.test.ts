@@ -28,7 +28,7 @@ const LARGE: Readonly<Record<string, Shape>> = {
   "stride 3 and dilation": { x: [2, 6, 29, 31], w: [12, 6, 3, 3], stride: 3, padding: 2, dilation: 2 },
   "the stem of a residual network": { x: [1, 3, 40, 40], w: [16, 3, 7, 7], stride: 2, padding: 3 },
   "tiles in several blocks": { x: [3, 40, 22, 21], w: [72, 40, 3, 3], padding: 1 },
-  "tiles of more channels than one block of the product": { x: [2, 200, 11, 12], w: [215, 200, 3, 3], padding: 1 },
+  "tiles of more channels than one block of the product": { x: [2, 280, 11, 12], w: [215, 280, 3, 3], padding: 1 },
   "few tiles of many outputs": { x: [1, 24, 7, 8], w: [70, 24, 3, 3], padding: 1 },
   "tiles of more outputs than one block of the product": { x: [1, 9, 15, 16], w: [521, 9, 3, 3], padding: 2 },
   "rows of tiles longer than a strip": { x: [1, 8, 6, 90], w: [9, 8, 3, 3] },
