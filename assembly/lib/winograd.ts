@@ -6,10 +6,10 @@
 // so that few of them waste nothing, and the weights are panels, which can be kept. Blocks of tiles keep what lies between the
 // transforms in the second-level cache.
 //
-// The points of the interpolation are 0, ±√½, ±√2 and ∞: against the usual 0, ±1, ±2 and ∞ the error is a third to a fifth, about one and a
-// half times that of a sum of products, measured over 4 to 256 channels. (Barabasz et al., Error Analysis and Improving the Accuracy of
-// Winograd Convolution for DNNs, 2020, on the choice of points.)
-import { KC, multiply, NC, PANEL, panelBytes, START_C, START_ZERO, STEP, workBytes } from "./gemm";
+// The points of the interpolation are 0, ±√½, ±√2 and ∞. With them the error is one to two and a half times that of a sum of products,
+// measured over 8 to 256 channels, where the usual 0, ±1, ±2 and ∞ make it five to fourteen times. (Barabasz et al., Error Analysis and
+// Improving the Accuracy of Winograd Convolution for DNNs, 2020, on the choice of points.)
+import { multiply, NC, PANEL, panelBytes, START_C, START_ZERO, STEP, workBytes } from "./gemm";
 import { align, Geometry } from "./window";
 import { STRIPS_BYTES, transformTiles } from "./winograd_input";
 import { Winograd } from "./winograd_job";
@@ -25,9 +25,12 @@ import { tilesFromSums } from "./winograd_output";
 @inline function upTo4(n: i32): i32 { return (n + 3) & ~3; }
 @inline function upToPanel(n: i32): i32 { return (n + PANEL - 1) & ~(PANEL - 1); }
 
+/** Channels that are summed in one go at most: the transforms multiply the error of a sum, so that it has to stay short. */
+@inline const DEPTH: i32 = 128;
+
 /** Depth of the blocks that ic input channels are cut into, all but the last alike. */
 @inline function depthOf(ic: i32): i32 {
-  const blocks = (ic + KC - 1) / KC;
+  const blocks = (ic + DEPTH - 1) / DEPTH;
   return (ic + blocks - 1) / blocks;
 }
 
