@@ -4,16 +4,18 @@ import { layerWeights, type Values } from "../inputs.js";
 import type { Layer, Model } from "../models.js";
 import { dispose, toTensor } from "./tensors.js";
 
+/** The sum and a relu behind it are left to the last layer of the body, as in this library's own blocks. */
 class Residual extends nn.Module {
   constructor(
     readonly body: nn.Sequential,
     readonly shortcut: nn.Sequential,
+    readonly activation: "none" | "relu",
   ) {
     super();
   }
 
   forward(x: Tensor): Tensor {
-    return this.body.forward(x).add(this.shortcut.forward(x));
+    return this.body.forward(x, { residual: this.shortcut.forward(x), activation: this.activation });
   }
 }
 
@@ -77,13 +79,22 @@ export function build(model: Model): nn.Sequential {
 
 /** `prefix` is the path of the layers' holder, with a dot at its end if there is one. */
 function sequence(layers: readonly Layer[], prefix: string): nn.Sequential {
-  return new nn.Sequential(...layers.map((layer, i) => loaded(layer, `${prefix}${i}`)));
+  return new nn.Sequential(
+    ...layers.map((layer, i) => {
+      const [before, behind] = [layers[i - 1]?.type, layers[i + 1]?.type];
+      if (layer.type === "relu" && before === "residual") return new nn.Identity();
+      return loaded(layer, `${prefix}${i}`, behind === "relu" ? "relu" : "none");
+    }),
+  );
 }
 
-function loaded(layer: Layer, path: string): nn.Module {
+/** `activation` is what follows a residual layer. */
+function loaded(layer: Layer, path: string, activation: Residual["activation"]): nn.Module {
   switch (layer.type) {
-    case "residual":
-      return new Residual(sequence(layer.body, `${path}.body.`), sequence(layer.shortcut, `${path}.shortcut.`));
+    case "residual": {
+      const [body, shortcut] = [layer.body, layer.shortcut];
+      return new Residual(sequence(body, `${path}.body.`), sequence(shortcut, `${path}.shortcut.`), activation);
+    }
     case "concat":
       return new Concat(layer.branches.map((branch, i) => sequence(branch, `${path}.branches.${i}.`)));
     default: {

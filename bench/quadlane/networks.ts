@@ -32,7 +32,9 @@ export function train(work: TrainWork): Job {
 
 export function infer(work: InferWork): Job {
   const x = toTensor(modelInputs(work.model, work.batch).x);
-  const model = build(work.model).eval();
+  const trained = build(work.model).eval();
+  const model = nn.utils.fuse(trained);
+  trained.dispose();
   const logits = (): Float32Array => noGrad(() => values(model.forward(x)));
   return {
     run: logits,
