@@ -1,5 +1,6 @@
-// Tests kernels that the Node of this process may not pick: node scripts/engines.js [--node FILE] runs the tests of ops and the golden
-// cases on a Node of version 24, once for each binary that needs one. Without FILE that Node is installed from npm below build/.
+// Tests kernels where the test suite does not run them: node scripts/engines.js [--node FILE] runs the tests of ops and the golden cases
+// on the relaxed and the wide binary, which need a Node of version 24, and on threads with the shared memory, on the Node of this process.
+// Without FILE, Node 24 is installed from npm below build/.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -9,9 +10,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const { values } = parseArgs({ options: { node: { type: "string" } } });
 
 /** Tests whose results come from the kernels that differ by binary. */
-const TESTS = ["ops", "matmul", "conv", "recurrent", "attention", "math", "runtime"].map(
-  (name) => `test/${name}.test.ts`,
-);
+const TESTS = ["ops", "matmul", "conv", "conv-ways", "recurrent", "attention", "norm", "pool", "math"];
 const GOLDEN = `${root}../shared/golden`;
 
 let passed = 0;
@@ -34,9 +33,9 @@ function installNode(version) {
   return existsSync(file) ? file : null;
 }
 
-/** Runs the tests with the kernels of one binary. */
-function runTests(node, binary) {
-  const report = `${root}build/engines-${binary}.json`;
+/** Runs the tests in one setting. */
+function runTests({ name, node, env, tests }) {
+  const report = `${root}build/engines-${name}.json`;
   rmSync(report, { force: true });
   const args = [
     `${root}node_modules/vitest/vitest.mjs`,
@@ -44,43 +43,54 @@ function runTests(node, binary) {
     "--reporter=dot",
     "--reporter=json",
     `--outputFile.json=${report}`,
-    ...TESTS,
+    ...tests.map((test) => `test/${test}.test.ts`),
   ];
-  const env = { ...process.env, QUADLANE_BINARY: binary };
-  const { status } = spawnSync(node, args, { cwd: root, env, stdio: "inherit" });
-  if (!existsSync(report)) return count(`tests on ${binary}`, 0, 1);
+  const { status } = spawnSync(node, args, { cwd: root, env: { ...process.env, ...env }, stdio: "inherit" });
+  if (!existsSync(report)) return count(`tests, ${name}`, 0, 1);
   const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, "utf8"));
   // A file that cannot be loaded counts as no test at all, but shows in the status.
-  count(`tests on ${binary}`, numPassedTests, Math.max(numFailedTests, status === 0 ? 0 : 1));
+  count(`tests, ${name}`, numPassedTests, Math.max(numFailedTests, status === 0 ? 0 : 1));
 }
 
 /** Runs the golden cases, if they are there. */
-function runConformance(node, binary) {
+function runConformance({ name, node, options }) {
   if (!existsSync(GOLDEN)) return;
   // Without the baseline compiler every call runs optimised code, the only code that differs by engine.
-  const args = [
-    "--no-liftoff",
-    `${root}build/tools/test/conformance/main.js`,
-    "--backend",
-    "wasm",
-    "--binary",
-    binary,
-    GOLDEN,
-  ];
+  const args = ["--no-liftoff", `${root}build/tools/test/conformance/main.js`, "--backend", "wasm", ...options, GOLDEN];
   const { stdout } = spawnSync(node, args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
   console.log(stdout);
   const sum = /(\d+) passed, (\d+) failed\s*$/.exec(stdout);
-  if (sum === null) count(`conformance on ${binary}`, 0, 1);
-  else count(`conformance on ${binary}`, Number(sum[1]), Number(sum[2]));
+  if (sum === null) count(`conformance, ${name}`, 0, 1);
+  else count(`conformance, ${name}`, Number(sum[1]), Number(sum[2]));
 }
 
-const node = values.node ?? installNode(24);
-if (node === null) count("installing Node 24", 0, 1);
+/** The settings: how their tests and golden cases are started. */
+const settings = [
+  {
+    name: "threads",
+    node: process.execPath,
+    env: { QUADLANE_THREADS: "3" },
+    options: ["--threads", "3"],
+    tests: TESTS,
+  },
+];
+const node24 = values.node ?? installNode(24);
+if (node24 === null) count("installing Node 24", 0, 1);
 else {
   for (const binary of ["relaxed", "wide"]) {
-    runTests(node, binary);
-    runConformance(node, binary);
+    const tests = [...TESTS, "runtime"];
+    settings.push({
+      name: binary,
+      node: node24,
+      env: { QUADLANE_BINARY: binary },
+      options: ["--binary", binary],
+      tests,
+    });
   }
+}
+for (const setting of settings) {
+  runTests(setting);
+  runConformance(setting);
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

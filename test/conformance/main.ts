@@ -1,20 +1,22 @@
-// The command line: npm run conformance -- DIR [DIR …] [--family a,b] [--filter REGEX] [--backend js|wasm] [--binary NAME] [--shared DIR]
+// The command line: npm run conformance -- DIR [DIR …] [--family a,b] [--filter REGEX] [--backend js|wasm] [--binary NAME] [--threads N]
+// [--shared DIR]
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type Backend, initSync } from "quadlane";
+import { type Backend, init, initSync } from "quadlane";
 import { listFamilies, readFamily } from "./cases.js";
 import { Report } from "./report.js";
 import { runEntry } from "./run.js";
 
 const USAGE = `usage: npm run conformance -- [DIR …] [--family a,b] [--filter REGEX] [--backend js|wasm] [--binary NAME]
-                              [--shared DIR]
+                              [--threads N] [--shared DIR]
 
 Runs the golden cases of each DIR (default ../shared/golden) on every back end.
   --family a,b      only these files (a.json, b.json)
   --filter REGEX    only cases whose name matches
   --backend js|wasm only this back end
   --binary NAME     simd, relaxed or wide, instead of the best that the engine runs as it is
+  --threads N       on so many threads; default 1
   --shared DIR      the folder that holds data/ (default: the parent of the cases' folder, else ../shared)`;
 
 const BACKENDS: readonly Backend[] = ["js", "wasm"];
@@ -24,18 +26,40 @@ interface Arguments {
   readonly families: readonly string[] | null;
   readonly filter: RegExp;
   readonly backends: readonly Backend[];
+  readonly threads: number;
   readonly shared: string | undefined;
 }
 
-/** Runs the command; prints with `print` and returns the exit code. */
-export function main(argv: readonly string[], print: (line: string) => void): number {
-  let args: Arguments;
+type Print = (line: string) => void;
+
+/** Runs the command on one thread; prints with `print` and returns the exit code. */
+export function main(argv: readonly string[], print: Print): number {
+  const args = parsed(argv, print);
+  return args === null ? 2 : runAll(args, print);
+}
+
+/** The same, on the threads that are asked for. */
+async function threaded(argv: readonly string[], print: Print): Promise<number> {
+  const args = parsed(argv, print);
+  if (args === null) return 2;
+  if (args.threads > 1) {
+    const { threads, whyThreads } = await init({ threads: args.threads });
+    if (threads !== args.threads) throw new Error(`${threads} threads instead of ${args.threads}: ${whyThreads}`);
+  }
+  return runAll(args, print);
+}
+
+/** Null, with the reason and the usage printed, for wrong arguments. */
+function parsed(argv: readonly string[], print: Print): Arguments | null {
   try {
-    args = parse(argv);
+    return parse(argv);
   } catch (error) {
     print(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
-    return 2;
+    return null;
   }
+}
+
+function runAll(args: Arguments, print: Print): number {
   const report = new Report();
   let empty = false;
   for (const dir of args.dirs) {
@@ -57,7 +81,7 @@ function runFamily(
   name: string,
   { filter, backends, shared }: Arguments,
   report: Report,
-  print: (line: string) => void,
+  print: Print,
 ): void {
   const family = readFamily(dir, name);
   if (family.problem !== null) {
@@ -84,11 +108,16 @@ function parse(argv: readonly string[]): Arguments {
       filter: { type: "string", default: "" },
       backend: { type: "string" },
       binary: { type: "string" },
+      threads: { type: "string", default: "1" },
       shared: { type: "string" },
     },
   });
   const backends = BACKENDS.filter((b) => values.backend === undefined || b === values.backend);
   if (backends.length === 0) throw new Error(`--backend is "${values.backend}"; expected ${BACKENDS.join(" or ")}`);
+  const threads = Number(values.threads);
+  if (!(Number.isInteger(threads) && threads > 0)) {
+    throw new Error(`--threads is "${values.threads}"; expected a number of threads`);
+  }
   const { binary } = values;
   if (binary === "wide") initSync({ wideVectors: true });
   else if (binary === "simd" || binary === "relaxed") initSync({ binary });
@@ -98,10 +127,11 @@ function parse(argv: readonly string[]): Arguments {
     families: values.family?.split(",") ?? null,
     filter: new RegExp(values.filter ?? ""),
     backends,
+    threads,
     shared: values.shared,
   };
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  process.exitCode = main(process.argv.slice(2), console.log);
+  process.exitCode = await threaded(process.argv.slice(2), console.log);
 }
