@@ -25,6 +25,11 @@ import { madd } from "./lib/simd";
   }
   if (beta == 0.5) return f32x4.sqrt(d);
   if (beta == 1) return d;
+  return anyPower(d, beta);
+}
+
+/** Not inlined: it is long, and rare. */
+function anyPower(d: v128, beta: f32): v128 {
   return exp(f32x4.mul(log(d), f32x4.splat(beta)));
 }
 

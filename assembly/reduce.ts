@@ -3,15 +3,15 @@
 import { fold, Itself, sum } from "./lib/reduce";
 
 @unmanaged class AddI32 {
-  @inline init(): v128 { return i32x4.splat(0); }
+  @inline turn(x: v128, _p: v128, _q: v128): v128 { return x; }
   @inline v(a: v128, x: v128): v128 { return i32x4.add(a, x); }
 }
 @unmanaged class Mul {
-  @inline init(): v128 { return f32x4.splat(1); }
+  @inline turn(x: v128, _p: v128, _q: v128): v128 { return x; }
   @inline v(a: v128, x: v128): v128 { return f32x4.mul(a, x); }
 }
 @unmanaged class MulI32 {
-  @inline init(): v128 { return i32x4.splat(1); }
+  @inline turn(x: v128, _p: v128, _q: v128): v128 { return x; }
   @inline v(a: v128, x: v128): v128 { return i32x4.mul(a, x); }
 }
 
@@ -19,9 +19,18 @@ import { fold, Itself, sum } from "./lib/reduce";
 export function sum_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
   sum<Itself>(y, x, outer, n, inner);
 }
-export function sum_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { fold<AddI32>(y, x, outer, n, inner); }
-export function prod_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { fold<Mul>(y, x, outer, n, inner); }
-export function prod_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { fold<MulI32>(y, x, outer, n, inner); }
+export function sum_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
+  const init = i32x4.splat(0);
+  fold<AddI32>(y, x, outer, n, inner, init, init, init);
+}
+export function prod_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
+  const init = f32x4.splat(1);
+  fold<Mul>(y, x, outer, n, inner, init, init, init);
+}
+export function prod_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
+  const init = i32x4.splat(1);
+  fold<MulI32>(y, x, outer, n, inner, init, init, init);
+}
 
 /** dx [outer, n, inner] = g · the product of all other elements: prefix times suffix, so that zeros need no division. */
 export function prod_grad_f32(dx: usize, g: usize, x: usize, outer: i32, n: i32, inner: i32): void {

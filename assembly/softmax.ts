@@ -1,8 +1,9 @@
 // Softmax and its logarithm along the middle dimension of x [outer, n, inner]; y, g and dx have x's shape, work is [2, inner].
 
 import { mapWith, zip, zip3, zipWith } from "./lib/loops";
-import { mapLong, zip3Long, zipLongWith } from "./lib/long_loops";
-import { exp, log, logScalar } from "./lib/math";
+import { zip3Long, zipLongWith } from "./lib/long_loops";
+import { logScalar, logs } from "./lib/logs";
+import { exp } from "./lib/math";
 import { COLUMNS } from "./lib/reduce";
 import { columnsExp, columnsMax, columnsSumExp, rowDot, rowExp, rowMax, rowSum, rowSumExp } from "./lib/softmax";
 
@@ -14,9 +15,6 @@ import { columnsExp, columnsMax, columnsSumExp, rowDot, rowExp, rowMax, rowSum, 
 }
 @unmanaged class Reciprocal {
   @inline v(x: v128, one: v128, _q: v128): v128 { return f32x4.div(one, x); }
-}
-@unmanaged class Log {
-  @inline v(x: v128): v128 { return log(x); }
 }
 @unmanaged class Shift {
   @inline v(x: v128, m: v128, l: v128): v128 { return f32x4.sub(f32x4.sub(x, m), l); }
@@ -79,7 +77,7 @@ export function log_softmax_f32(y: usize, x: usize, work: usize, outer: i32, n: 
         const at = <usize>j << 2;
         columnsMax(work, x + at, n, width, step);
         columnsSumExp(sum, x + at, work, n, width, step);
-        mapLong<Log>(sum, sum, width);
+        logs(sum, sum, width);
         for (let i = 0; i < n; i++) {
           const row = at + step * <usize>i;
           zip3<Shift>(y + row, x + row, work, sum, width);

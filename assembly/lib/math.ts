@@ -110,11 +110,6 @@ const LN2_LOW: f32 = -2.12194440e-4;
   return select(y, other, regular);
 }
 
-/** ln x for one value. */
-@inline export function logScalar(x: f32): f32 {
-  return first(log(splat(x)));
-}
-
 /**
  * ln(1 + x), with full relative accuracy near 0: ln(u)·x/(u − 1) with u = 1 + x rounded (Kahan). Range: all of it; −infinity at −1,
  * NaN below. Error ≤ 3 ULP.
