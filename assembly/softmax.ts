@@ -1,7 +1,6 @@
 // Softmax and its logarithm along the middle dimension of x [outer, n, inner]; y, g and dx have x's shape, work is [2, inner].
 
-import { mapWith, zip, zip3, zipWith } from "./lib/loops";
-import { zip3Long, zipLongWith } from "./lib/long_loops";
+import { mapWith, storeLanes, zip, zip3, zipWith } from "./lib/loops";
 import { logScalar, logs } from "./lib/logs";
 import { exp } from "./lib/math";
 import { COLUMNS } from "./lib/reduce";
@@ -28,12 +27,9 @@ import { columnsExp, columnsMax, columnsSumExp, rowDot, rowExp, rowMax, rowSum, 
 @unmanaged class SoftmaxGrad {
   @inline v(g: v128, y: v128, s: v128): v128 { return f32x4.mul(y, f32x4.sub(g, s)); }
 }
-@unmanaged class LogSoftmaxGrad {
-  @inline v(g: v128, y: v128, s: v128): v128 { return f32x4.sub(g, f32x4.mul(exp(y), s)); }
-}
-/** An op of three operands whose last one is the same in all lanes. */
-@unmanaged class Bound<Op> {
-  @inline v(a: v128, b: v128, p: v128, _q: v128): v128 { return changetype<Op>(0).v(a, b, p); }
+/** SoftmaxGrad whose last operand is the same in all lanes. */
+@unmanaged class SoftmaxGradRow {
+  @inline v(g: v128, y: v128, s: v128, _q: v128): v128 { return f32x4.mul(y, f32x4.sub(g, s)); }
 }
 
 /** y = e^{x − max} / Σ e^{x − max}: the exponentials are stored and summed in one pass. A row of −infinity gives NaN. */
@@ -95,7 +91,7 @@ export function softmax_grad_f32(dx: usize, g: usize, y: usize, work: usize, out
   for (let o = 0; o < outer; o++) {
     if (inner == 1) {
       const s = f32x4.splat(<f32>rowDot(g, y, n));
-      zipWith<Bound<SoftmaxGrad>>(dx, g, y, n, s, s);
+      zipWith<SoftmaxGradRow>(dx, g, y, n, s, s);
     } else {
       for (let j = 0; j < inner; j += COLUMNS) {
         const width = min(inner - j, COLUMNS);
@@ -122,8 +118,8 @@ export function log_softmax_grad_f32(dx: usize, g: usize, y: usize, work: usize,
   const step = <usize>inner << 2;
   for (let o = 0; o < outer; o++) {
     if (inner == 1) {
-      const s = f32x4.splat(<f32>rowSum(g, n));
-      zipLongWith<Bound<LogSoftmaxGrad>>(dx, g, y, n, s, s);
+      store<f32>(work, <f32>rowSum(g, n));
+      lessShare(dx, g, y, work, n, false);
     } else {
       for (let j = 0; j < inner; j += COLUMNS) {
         const width = min(inner - j, COLUMNS);
@@ -132,7 +128,7 @@ export function log_softmax_grad_f32(dx: usize, g: usize, y: usize, work: usize,
         for (let i = 0; i < n; i++) zip<Add>(work, work, g + at + step * <usize>i, width);
         for (let i = 0; i < n; i++) {
           const row = at + step * <usize>i;
-          zip3Long<LogSoftmaxGrad>(dx + row, g + row, y + row, work, width);
+          lessShare(dx + row, g + row, y + row, work, width, true);
         }
       }
     }
@@ -140,4 +136,20 @@ export function log_softmax_grad_f32(dx: usize, g: usize, y: usize, work: usize,
     g += step * <usize>n;
     y += step * <usize>n;
   }
+}
+
+/** dx = g − e^y·s for n elements, s being one for `each` of them or for all. */
+function lessShare(dx: usize, g: usize, y: usize, s: usize, n: i32, each: bool): void {
+  if (n <= 0) return;
+  do {
+    const share = each ? v128.load(s) : v128.load32_splat(s);
+    const v = f32x4.sub(v128.load(g), f32x4.mul(exp(v128.load(y)), share));
+    if (n < 4) return storeLanes(dx, v, n);
+    v128.store(dx, v);
+    dx += 16;
+    g += 16;
+    y += 16;
+    if (each) s += 16;
+    n -= 4;
+  } while (n > 0);
 }

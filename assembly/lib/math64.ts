@@ -127,7 +127,10 @@ function reduceLarge(x: f32): f64 {
   return x < 0 ? -angle : angle;
 }
 
-/** sin(x + turn·π/2), turn being 0 or 1; sin x is −0 at −0. Range: all of it; infinity gives NaN. π/2 is taken off in float64, then a polynomial on [−π/4, π/4]. Error ≤ 2 ULP. */
+/**
+ * sin(x + turn·π/2), turn being 0 or 1: π/2 is taken off in float64, then a polynomial on [−π/4, π/4]. sin x is −0 at −0. Range: all of
+ * it; infinity gives NaN. Error ≤ 2 ULP.
+ */
 @inline export function sinTurned(x: v128, turn: i32): v128 {
   let x0 = low(x);
   let x1 = high(x);

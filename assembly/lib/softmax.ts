@@ -2,7 +2,7 @@
 // float64 block by block. Across rows (the classes lie `inner` elements apart) all columns of a chunk are worked on together, row by
 // row, so that memory is read in order. These are ordinary functions: one copy each in the binary.
 
-import { logScalar, logs } from "./logs";
+import { expOnce, logScalar, logs } from "./logs";
 import { storeLanes, zip } from "./loops";
 import { exp } from "./math";
 import { COLUMNS } from "./reduce";
@@ -75,7 +75,7 @@ export function rowMax(x: usize, n: i32): f32 {
     n -= block;
   }
   if (n > 0) {
-    const e = exp(f32x4.sub(v128.load(x), vm));
+    const e = expOnce(f32x4.sub(v128.load(x), vm));
     out.putLanes(y, e, n);
     sum = f64x2.add(sum, widen(firstLanes(e, n)));
   }
