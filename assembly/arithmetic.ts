@@ -15,7 +15,7 @@ import { map, mapWith } from "./lib/loops";
 @unmanaged class Div {
   @inline v(a: v128, b: v128, _p: v128): v128 { return f32x4.div(a, b); }
 }
-// These turn into minimum and difference where bits are flipped before and after (−x is ~x + 1): two kernels share one copy.
+// Where bits are flipped before and after, these turn into minimum and difference (a − b = ~(~a + b)): two kernels share one copy.
 @unmanaged class Larger {
   @inline v(a: v128, b: v128, flip: v128): v128 {
     return v128.xor(f32x4.max(v128.xor(a, flip), v128.xor(b, flip)), flip);
