@@ -13,6 +13,7 @@ import { COLUMNS, extreme, fold, foldRow, Largest } from "./lib/reduce";
 }
 @unmanaged class I32 {
   @inline turn(x: v128, _keep: v128, flip: v128): v128 { return v128.xor(x, flip); }
+  @inline back(v: v128, _keep: v128, flip: v128): v128 { return v128.xor(v, flip); }
   @inline v(a: v128, x: v128): v128 { return i32x4.max_s(a, x); }
   @inline least(): v128 { return i32x4.splat(i32.MIN_VALUE); }
   @inline better(x: v128, best: v128): v128 { return i32x4.gt_s(x, best); }

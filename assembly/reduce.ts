@@ -4,10 +4,12 @@ import { fold, Itself, sum } from "./lib/reduce";
 
 @unmanaged class AddI32 {
   @inline turn(x: v128, _p: v128, _q: v128): v128 { return x; }
+  @inline back(v: v128, _p: v128, _q: v128): v128 { return v; }
   @inline v(a: v128, x: v128): v128 { return i32x4.add(a, x); }
 }
 @unmanaged class Mul {
   @inline turn(x: v128, _p: v128, _q: v128): v128 { return x; }
+  @inline back(v: v128, _p: v128, _q: v128): v128 { return v; }
   @inline v(a: v128, x: v128): v128 { return f32x4.mul(a, x); }
 }
 /** Σ over n, with blocks of float32 sums gathered in float64. */

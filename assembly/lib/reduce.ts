@@ -21,8 +21,8 @@ export const COLUMNS: i32 = 1024;
   return v128.shuffle<i64>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 2);
 }
 
-// A fold has an associative and commutative op.v and its neutral element `init`. op.turn is applied to the elements, to `init` and, being
-// its own inverse on results, to those: so a largest element serves as the smallest of turned ones. p and q are op.turn's parameters.
+// A fold has an associative and commutative op.v and its neutral element `init`. op.turn is applied to elements and to `init`, op.back to
+// results, so that a largest element serves as the smallest of turned ones; turn(back(v)) is v. p and q are parameters of both.
 
 /** Folds n elements of four bytes; the result is in every lane, still turned. */
 @inline export function foldRow<Op>(x: usize, n: i32, init: v128, p: v128, q: v128): v128 {
@@ -58,7 +58,7 @@ export const COLUMNS: i32 = 1024;
 @unmanaged class Into<Op> {
   @inline v(a: v128, x: v128, p: v128, q: v128): v128 {
     const op = changetype<Op>(0);
-    return op.turn(op.v(op.turn(a, p, q), op.turn(x, p, q)), p, q);
+    return op.back(op.v(op.turn(a, p, q), op.turn(x, p, q)), p, q);
   }
 }
 
@@ -68,7 +68,7 @@ export const COLUMNS: i32 = 1024;
   const step = <usize>inner << 2;
   for (let o = 0; o < outer; o++) {
     if (inner == 1) {
-      v128.store32_lane(y, changetype<Op>(0).turn(foldRow<Op>(x, n, init, p, q), p, q), 0);
+      v128.store32_lane(y, changetype<Op>(0).back(foldRow<Op>(x, n, init, p, q), p, q), 0);
     } else {
       for (let j = 0; j < inner; j += COLUMNS) {
         const width = min(inner - j, COLUMNS);
@@ -84,6 +84,7 @@ export const COLUMNS: i32 = 1024;
 
 @unmanaged export class Largest {
   @inline turn(x: v128, keep: v128, flip: v128): v128 { return v128.xor(v128.and(x, keep), flip); }
+  @inline back(v: v128, _keep: v128, flip: v128): v128 { return v128.xor(v, flip); }
   @inline v(a: v128, x: v128): v128 { return f32x4.max(a, x); }
 }
 
