@@ -18,7 +18,8 @@
 
 import { START_C, START_ZERO } from "./lib/gemm";
 import { put, storeLanes } from "./lib/loops";
-import { exp, expScalar, logScalar } from "./lib/math";
+import { expScalar, logScalar } from "./lib/logs";
+import { exp } from "./lib/math";
 import { product, productBytes } from "./lib/product";
 import { hsum } from "./lib/simd";
 import { rowDot } from "./lib/softmax";

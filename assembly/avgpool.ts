@@ -5,7 +5,7 @@
 import { even, first, last, odd, strided, wholeFrom, wholeTo } from "./lib/pool";
 
 /** How many positions of output i count for the divisor, along one axis. */
-@inline function counted(i: i32, n: i32, on: i32, k: i32, s: i32, p: i32, pad: i32): i32 {
+function counted(i: i32, n: i32, on: i32, k: i32, s: i32, p: i32, pad: i32): i32 {
   if (pad == 0 || s == 0) return last(i, n, on, k, s, p, 1) - first(i, n, on, s, p, 1);
   return min(i * s - p + k, n + p) - (i * s - p);
 }

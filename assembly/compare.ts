@@ -3,29 +3,21 @@
 import { broadcast, Bytes, Mask } from "./lib/broadcast";
 import { put } from "./lib/loops";
 
-@unmanaged class Eq {
-  @inline v(a: v128, b: v128): v128 { return f32x4.eq(a, b); }
+// A comparison and its negation share one copy.
+@unmanaged class Same {
+  @inline v(a: v128, b: v128, flip: v128): v128 { return v128.xor(f32x4.eq(a, b), flip); }
 }
-@unmanaged class EqI32 {
-  @inline v(a: v128, b: v128): v128 { return i32x4.eq(a, b); }
-}
-@unmanaged class Ne {
-  @inline v(a: v128, b: v128): v128 { return f32x4.ne(a, b); }
-}
-@unmanaged class NeI32 {
-  @inline v(a: v128, b: v128): v128 { return i32x4.ne(a, b); }
+@unmanaged class SameI32 {
+  @inline v(a: v128, b: v128, flip: v128): v128 { return v128.xor(i32x4.eq(a, b), flip); }
 }
 @unmanaged class Lt {
-  @inline v(a: v128, b: v128): v128 { return f32x4.lt(a, b); }
+  @inline v(a: v128, b: v128, _p: v128): v128 { return f32x4.lt(a, b); }
 }
-@unmanaged class LtI32 {
-  @inline v(a: v128, b: v128): v128 { return i32x4.lt_s(a, b); }
+@unmanaged class LessI32 {
+  @inline v(a: v128, b: v128, flip: v128): v128 { return v128.xor(i32x4.lt_s(a, b), flip); }
 }
 @unmanaged class Le {
-  @inline v(a: v128, b: v128): v128 { return f32x4.le(a, b); }
-}
-@unmanaged class LeI32 {
-  @inline v(a: v128, b: v128): v128 { return i32x4.le_s(a, b); }
+  @inline v(a: v128, b: v128, _p: v128): v128 { return f32x4.le(a, b); }
 }
 @unmanaged class And {
   @inline s(a: u64, b: u64): u64 { return a & b; }
@@ -34,35 +26,45 @@ import { put } from "./lib/loops";
   @inline s(a: u64, b: u64): u64 { return a | b; }
 }
 
+function same(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32, flip: i32): void {
+  broadcast<Mask<Same>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3, i32x4.splat(flip));
+}
+function sameI32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32, flip: i32): void {
+  broadcast<Mask<SameI32>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3, i32x4.splat(flip));
+}
+function lessI32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32, flip: i32): void {
+  broadcast<Mask<LessI32>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3, i32x4.splat(flip));
+}
+
 export function eq_f32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
-  broadcast<Mask<Eq>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+  same(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3, 0);
 }
 export function eq_i32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
-  broadcast<Mask<EqI32>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+  sameI32(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3, 0);
 }
 export function ne_f32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
-  broadcast<Mask<Ne>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+  same(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3, -1);
 }
 export function ne_i32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
-  broadcast<Mask<NeI32>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+  sameI32(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3, -1);
 }
 export function lt_f32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
-  broadcast<Mask<Lt>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+  broadcast<Mask<Lt>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3, i32x4.splat(0));
 }
 export function lt_i32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
-  broadcast<Mask<LtI32>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+  lessI32(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3, 0);
 }
 export function le_f32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
-  broadcast<Mask<Le>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+  broadcast<Mask<Le>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3, i32x4.splat(0));
 }
 export function le_i32(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
-  broadcast<Mask<LeI32>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+  lessI32(y, b, a, n0, n1, n2, n3, b0, b1, b2, b3, a0, a1, a2, a3, -1);
 }
 export function logical_and_bool(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
-  broadcast<Bytes<And>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+  broadcast<Bytes<And>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3, i32x4.splat(0));
 }
 export function logical_or_bool(y: usize, a: usize, b: usize, n0: i32, n1: i32, n2: i32, n3: i32, a0: i32, a1: i32, a2: i32, a3: i32, b0: i32, b1: i32, b2: i32, b3: i32): void {
-  broadcast<Bytes<Or>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3);
+  broadcast<Bytes<Or>>(y, a, b, n0, n1, n2, n3, a0, a1, a2, a3, b0, b1, b2, b3, i32x4.splat(0));
 }
 
 export function logical_not_bool(y: usize, x: usize, n: i32): void {

@@ -23,7 +23,7 @@
 }
 
 /** `rows` rows of n values; `ld` doubles lie between the beginnings of the rows in y. */
-@inline function widen(y: usize, x: usize, rows: i32, n: i32, ld: i32): void {
+function widen(y: usize, x: usize, rows: i32, n: i32, ld: i32): void {
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < n; j++) store<f64>(y + (<usize>j << 3), <f64>load<f32>(x + (<usize>j << 2)));
     y += <usize>ld << 3;
@@ -31,7 +31,7 @@
   }
 }
 
-@inline function narrow(y: usize, x: usize, rows: i32, n: i32, ld: i32): void {
+function narrow(y: usize, x: usize, rows: i32, n: i32, ld: i32): void {
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < n; j++) store<f32>(y + (<usize>j << 2), <f32>load<f64>(x + (<usize>j << 3)));
     y += <usize>n << 2;
@@ -39,7 +39,7 @@
   }
 }
 
-@inline function swapRows(x: usize, y: usize, n: i32): void {
+function swapRows(x: usize, y: usize, n: i32): void {
   for (let i: usize = 0, bytes = <usize>n << 3; i < bytes; i += 8) {
     const t = load<f64>(x + i);
     store<f64>(x + i, load<f64>(y + i));
@@ -101,7 +101,7 @@ function eliminate(m: usize, n: i32, width: i32): i32 {
 }
 
 /** x = u⁻¹ x for the upper triangle u of the first n columns and the k columns at `x`, rows of `width` doubles. */
-@inline function backSubstitute(u: usize, x: usize, n: i32, k: i32, uWidth: i32, xWidth: i32): void {
+function backSubstitute(u: usize, x: usize, n: i32, k: i32, uWidth: i32, xWidth: i32): void {
   for (let i = n - 1; i >= 0; i--) {
     const row = x + (<usize>(i * xWidth) << 3);
     const upper = u + (<usize>(i * uWidth) << 3);

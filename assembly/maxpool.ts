@@ -134,11 +134,9 @@ function locate(x: usize, m: f32, z0: i32, z1: i32, dd: i32, y0: i32, y1: i32, d
 @unmanaged class Scatter {
   @inline at(dx: usize, g: usize, o: usize, at: usize): void { store<f32>(dx + at, load<f32>(dx + at) + load<f32>(g + o)); }
 }
+/** y = x there, or its place if there is no x. */
 @unmanaged class Gather {
-  @inline at(y: usize, x: usize, o: usize, at: usize): void { store<f32>(y + o, load<f32>(x + at)); }
-}
-@unmanaged class Index {
-  @inline at(y: usize, x: usize, o: usize, at: usize): void { store<i32>(y + o, at >> 2); }
+  @inline at(y: usize, x: usize, o: usize, at: usize): void { store<i32>(y + o, x ? load<i32>(x + at) : <i32>(at >> 2)); }
 }
 
 /** Outputs [from, to) of one row: calls Op with the place of each maximum. `y` is the row of maxima, `o` its byte in the plane. */
@@ -150,20 +148,21 @@ function visitRow<Op>(out: usize, src: usize, x: usize, y: usize, o: usize, from
   }
 }
 
-/** All outputs; `outStep` and `srcStep` are the plane sizes of `out` and `src` in elements. */
-@inline function visit<Op>(out: usize, src: usize, x: usize, y: usize, outStep: i32, srcStep: i32, planes: i32, d: i32, h: i32, w: i32, od: i32, oh: i32, ow: i32, kd: i32, kh: i32, kw: i32, sd: i32, sh: i32, sw: i32, pd: i32, ph: i32, pw: i32, dd: i32, dh: i32, dw: i32): void {
+/** out [planes, od, oh, ow] = what Gather makes of v and the place of each maximum; 0 for a window without taps. */
+function gather(out: usize, v: usize, x: usize, y: usize, planes: i32, d: i32, h: i32, w: i32, od: i32, oh: i32, ow: i32, kd: i32, kh: i32, kw: i32, sd: i32, sh: i32, sw: i32, pd: i32, ph: i32, pw: i32, dd: i32, dh: i32, dw: i32): void {
+  memory.fill(out, 0, <usize>(planes * od * oh * ow) << 2);
   for (let p = 0; p < planes; p++) {
     let o: usize = 0;
     for (let i = 0; i < od; i++) {
       const z0 = first(i, d, od, sd, pd, dd);
       const z1 = last(i, d, od, kd, sd, pd, dd);
       for (let j = 0; j < oh; j++) {
-        visitRow<Op>(out, src, x, y + o, o, 0, ow, z0, z1, dd, first(j, h, oh, sh, ph, dh), last(j, h, oh, kh, sh, ph, dh), dh, w, ow, kw, sw, pw, dw, h);
+        visitRow<Gather>(out, v, x, y + o, o, 0, ow, z0, z1, dd, first(j, h, oh, sh, ph, dh), last(j, h, oh, kh, sh, ph, dh), dh, w, ow, kw, sw, pw, dw, h);
         o += ow << 2;
       }
     }
-    out += outStep << 2;
-    src += srcStep << 2;
+    out += o;
+    if (v) v += (d * h * w) << 2;
     x += (d * h * w) << 2;
     y += o;
   }
@@ -171,14 +170,12 @@ function visitRow<Op>(out: usize, src: usize, x: usize, y: usize, o: usize, from
 
 /** index[o] = place of the maximum of output o in its plane of x; 0 for a window without taps. */
 export function maxpool_index_i32(index: usize, x: usize, y: usize, planes: i32, d: i32, h: i32, w: i32, od: i32, oh: i32, ow: i32, kd: i32, kh: i32, kw: i32, sd: i32, sh: i32, sw: i32, pd: i32, ph: i32, pw: i32, dd: i32, dh: i32, dw: i32): void {
-  memory.fill(index, 0, <usize>(planes * od * oh * ow) << 2);
-  visit<Index>(index, index, x, y, od * oh * ow, od * oh * ow, planes, d, h, w, od, oh, ow, kd, kh, kw, sd, sh, sw, pd, ph, pw, dd, dh, dw);
+  gather(index, 0, x, y, planes, d, h, w, od, oh, ow, kd, kh, kw, sd, sh, sw, pd, ph, pw, dd, dh, dw);
 }
 
 /** out[o] = v at the maximum of output o: the adjoint of the gradient. */
 export function maxpool_gather_f32(out: usize, v: usize, x: usize, y: usize, planes: i32, d: i32, h: i32, w: i32, od: i32, oh: i32, ow: i32, kd: i32, kh: i32, kw: i32, sd: i32, sh: i32, sw: i32, pd: i32, ph: i32, pw: i32, dd: i32, dh: i32, dw: i32): void {
-  memory.fill(out, 0, <usize>(planes * od * oh * ow) << 2);
-  visit<Gather>(out, v, x, y, od * oh * ow, d * h * w, planes, d, h, w, od, oh, ow, kd, kh, kw, sd, sh, sw, pd, ph, pw, dd, dh, dw);
+  gather(out, v, x, y, planes, d, h, w, od, oh, ow, kd, kh, kw, sd, sh, sw, pd, ph, pw, dd, dh, dw);
 }
 
 /** dx = Σ g over the outputs whose maximum is there. */
@@ -186,11 +183,8 @@ export function maxpool_grad_f32(dx: usize, g: usize, x: usize, y: usize, planes
   memory.fill(dx, 0, <usize>(planes * d * h * w) << 2);
   const square2 = kh == 2 && kw == 2 && sh == 2 && sw == 2;
   const square3 = kh == 3 && kw == 3 && sw <= 2;
-  if (kd != 1 || sd == 0 || dh != 1 || dw != 1 || !(square2 || square3)) {
-    visit<Scatter>(dx, g, x, y, d * h * w, od * oh * ow, planes, d, h, w, od, oh, ow, kd, kh, kw, sd, sh, sw, pd, ph, pw, dd, dh, dw);
-    return;
-  }
-  const from = wholeFrom(ow, sw, pw);
+  const quick = kd == 1 && sd != 0 && dh == 1 && dw == 1 && (square2 || square3);
+  const from = quick ? wholeFrom(ow, sw, pw) : ow;
   const to = wholeTo(from, w, ow, kw, sw, pw, dw);
   for (let p = 0; p < planes; p++) {
     let o: usize = 0;
@@ -201,7 +195,7 @@ export function maxpool_grad_f32(dx: usize, g: usize, x: usize, y: usize, planes
         const y0 = first(j, h, oh, sh, ph, dh);
         const y1 = last(j, h, oh, kh, sh, ph, dh);
         let done = from;
-        if (y1 - y0 == kh && z0 < z1) {
+        if (quick && y1 - y0 == kh && z0 < z1) {
           const at = <usize>(((z0 * h + y0) * w + from * sw - pw) << 2);
           const q = o + (from << 2);
           done += square2

@@ -1,8 +1,8 @@
 // Local response normalisation of x [n, c, s] over a window of `size` neighbouring channels.
 
 import { at } from "./lib/affine";
+import { expOnce, logOnce } from "./lib/logs";
 import { put } from "./lib/loops";
-import { exp, log } from "./lib/math";
 import { madd } from "./lib/simd";
 
 /** Σ over channels from…to − 1 of x² (or of x), four positions at once; x is the first channel's address there. */
@@ -25,7 +25,7 @@ import { madd } from "./lib/simd";
   }
   if (beta == 0.5) return f32x4.sqrt(d);
   if (beta == 1) return d;
-  return exp(f32x4.mul(log(d), f32x4.splat(beta)));
+  return expOnce(f32x4.mul(logOnce(d), f32x4.splat(beta)));
 }
 
 /** y = x / d^beta, with d = k + alpha / size · Σ x² over channels i − ⌊size / 2⌋ … i + ⌊(size − 1) / 2⌋, d stored [n, c, s]. */

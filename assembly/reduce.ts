@@ -3,25 +3,45 @@
 import { fold, Itself, sum } from "./lib/reduce";
 
 @unmanaged class AddI32 {
-  @inline init(): v128 { return i32x4.splat(0); }
+  @inline turn(x: v128, _p: v128, _q: v128): v128 { return x; }
+  @inline back(v: v128, _p: v128, _q: v128): v128 { return v; }
   @inline v(a: v128, x: v128): v128 { return i32x4.add(a, x); }
 }
 @unmanaged class Mul {
-  @inline init(): v128 { return f32x4.splat(1); }
+  @inline turn(x: v128, _p: v128, _q: v128): v128 { return x; }
+  @inline back(v: v128, _p: v128, _q: v128): v128 { return v; }
   @inline v(a: v128, x: v128): v128 { return f32x4.mul(a, x); }
 }
-@unmanaged class MulI32 {
-  @inline init(): v128 { return i32x4.splat(1); }
-  @inline v(a: v128, x: v128): v128 { return i32x4.mul(a, x); }
-}
-
 /** Σ over n, with blocks of float32 sums gathered in float64. */
 export function sum_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
   sum<Itself>(y, x, outer, n, inner);
 }
-export function sum_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { fold<AddI32>(y, x, outer, n, inner); }
-export function prod_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { fold<Mul>(y, x, outer, n, inner); }
-export function prod_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { fold<MulI32>(y, x, outer, n, inner); }
+export function sum_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
+  const init = i32x4.splat(0);
+  fold<AddI32>(y, x, outer, n, inner, init, init, init);
+}
+export function prod_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
+  const init = f32x4.splat(1);
+  fold<Mul>(y, x, outer, n, inner, init, init, init);
+}
+
+/** One value at a time: a rare function, kept short. */
+export function prod_i32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
+  const step = <usize>inner << 2;
+  for (let o = 0; o < outer; o++) {
+    for (let j: usize = 0; j < step; j += 4) {
+      let p = 1;
+      let at = x + j;
+      for (let i = 0; i < n; i++) {
+        p *= load<i32>(at);
+        at += step;
+      }
+      store<i32>(y + j, p);
+    }
+    y += step;
+    x += step * <usize>n;
+  }
+}
 
 /** dx [outer, n, inner] = g · the product of all other elements: prefix times suffix, so that zeros need no division. */
 export function prod_grad_f32(dx: usize, g: usize, x: usize, outer: i32, n: i32, inner: i32): void {

@@ -1,8 +1,8 @@
 // Softmax and its logarithm along the middle dimension of x [outer, n, inner]; y, g and dx have x's shape, work is [2, inner].
 
-import { mapWith, zip, zip3, zipWith } from "./lib/loops";
-import { mapLong, zip3Long, zipLongWith } from "./lib/long_loops";
-import { exp, log, logScalar } from "./lib/math";
+import { mapWith, storeLanes, zip, zip3, zipWith } from "./lib/loops";
+import { logScalar, logs } from "./lib/logs";
+import { exp } from "./lib/math";
 import { COLUMNS } from "./lib/reduce";
 import { columnsExp, columnsMax, columnsSumExp, rowDot, rowExp, rowMax, rowSum, rowSumExp } from "./lib/softmax";
 
@@ -14,9 +14,6 @@ import { columnsExp, columnsMax, columnsSumExp, rowDot, rowExp, rowMax, rowSum, 
 }
 @unmanaged class Reciprocal {
   @inline v(x: v128, one: v128, _q: v128): v128 { return f32x4.div(one, x); }
-}
-@unmanaged class Log {
-  @inline v(x: v128): v128 { return log(x); }
 }
 @unmanaged class Shift {
   @inline v(x: v128, m: v128, l: v128): v128 { return f32x4.sub(f32x4.sub(x, m), l); }
@@ -30,12 +27,9 @@ import { columnsExp, columnsMax, columnsSumExp, rowDot, rowExp, rowMax, rowSum, 
 @unmanaged class SoftmaxGrad {
   @inline v(g: v128, y: v128, s: v128): v128 { return f32x4.mul(y, f32x4.sub(g, s)); }
 }
-@unmanaged class LogSoftmaxGrad {
-  @inline v(g: v128, y: v128, s: v128): v128 { return f32x4.sub(g, f32x4.mul(exp(y), s)); }
-}
-/** An op of three operands whose last one is the same in all lanes. */
-@unmanaged class Bound<Op> {
-  @inline v(a: v128, b: v128, p: v128, _q: v128): v128 { return changetype<Op>(0).v(a, b, p); }
+/** SoftmaxGrad whose last operand is the same in all lanes. */
+@unmanaged class SoftmaxGradRow {
+  @inline v(g: v128, y: v128, s: v128, _q: v128): v128 { return f32x4.mul(y, f32x4.sub(g, s)); }
 }
 
 /** y = e^{x − max} / Σ e^{x − max}: the exponentials are stored and summed in one pass. A row of −infinity gives NaN. */
@@ -79,7 +73,7 @@ export function log_softmax_f32(y: usize, x: usize, work: usize, outer: i32, n: 
         const at = <usize>j << 2;
         columnsMax(work, x + at, n, width, step);
         columnsSumExp(sum, x + at, work, n, width, step);
-        mapLong<Log>(sum, sum, width);
+        logs(sum, sum, width);
         for (let i = 0; i < n; i++) {
           const row = at + step * <usize>i;
           zip3<Shift>(y + row, x + row, work, sum, width);
@@ -97,7 +91,7 @@ export function softmax_grad_f32(dx: usize, g: usize, y: usize, work: usize, out
   for (let o = 0; o < outer; o++) {
     if (inner == 1) {
       const s = f32x4.splat(<f32>rowDot(g, y, n));
-      zipWith<Bound<SoftmaxGrad>>(dx, g, y, n, s, s);
+      zipWith<SoftmaxGradRow>(dx, g, y, n, s, s);
     } else {
       for (let j = 0; j < inner; j += COLUMNS) {
         const width = min(inner - j, COLUMNS);
@@ -124,8 +118,8 @@ export function log_softmax_grad_f32(dx: usize, g: usize, y: usize, work: usize,
   const step = <usize>inner << 2;
   for (let o = 0; o < outer; o++) {
     if (inner == 1) {
-      const s = f32x4.splat(<f32>rowSum(g, n));
-      zipLongWith<Bound<LogSoftmaxGrad>>(dx, g, y, n, s, s);
+      store<f32>(work, <f32>rowSum(g, n));
+      lessShare(dx, g, y, work, n, false);
     } else {
       for (let j = 0; j < inner; j += COLUMNS) {
         const width = min(inner - j, COLUMNS);
@@ -134,7 +128,7 @@ export function log_softmax_grad_f32(dx: usize, g: usize, y: usize, work: usize,
         for (let i = 0; i < n; i++) zip<Add>(work, work, g + at + step * <usize>i, width);
         for (let i = 0; i < n; i++) {
           const row = at + step * <usize>i;
-          zip3Long<LogSoftmaxGrad>(dx + row, g + row, y + row, work, width);
+          lessShare(dx + row, g + row, y + row, work, width, true);
         }
       }
     }
@@ -142,4 +136,20 @@ export function log_softmax_grad_f32(dx: usize, g: usize, y: usize, work: usize,
     g += step * <usize>n;
     y += step * <usize>n;
   }
+}
+
+/** dx = g − e^y·s for n elements, s being one for `each` of them or for all. */
+function lessShare(dx: usize, g: usize, y: usize, s: usize, n: i32, each: bool): void {
+  if (n <= 0) return;
+  do {
+    const share = each ? v128.load(s) : v128.load32_splat(s);
+    const v = f32x4.sub(v128.load(g), f32x4.mul(exp(v128.load(y)), share));
+    if (n < 4) return storeLanes(dx, v, n);
+    v128.store(dx, v);
+    dx += 16;
+    g += 16;
+    y += 16;
+    if (each) s += 16;
+    n -= 4;
+  } while (n > 0);
 }

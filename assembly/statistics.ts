@@ -1,19 +1,11 @@
 // Variance, norms and log-sum-exp of the middle dimension of x [outer, n, inner]; y is [outer, inner].
 
 import { mapWith, zip } from "./lib/loops";
-import { fold, Itself, SquaredDifference, sum, sumColumns, sumRow } from "./lib/reduce";
+import { extreme, Itself, SquaredDifference, sum, sumColumns, sumRow } from "./lib/reduce";
 import { maxAndLogSum } from "./lib/softmax";
 
 @unmanaged class Abs {
   @inline v(x: v128, _m: v128): v128 { return f32x4.abs(x); }
-}
-@unmanaged class MaxAbs {
-  @inline init(): v128 { return f32x4.splat(0); }
-  @inline v(a: v128, x: v128): v128 { return f32x4.max(f32x4.abs(a), f32x4.abs(x)); }
-}
-@unmanaged class MinAbs {
-  @inline init(): v128 { return f32x4.splat(Infinity); }
-  @inline v(a: v128, x: v128): v128 { return f32x4.min(f32x4.abs(a), f32x4.abs(x)); }
 }
 @unmanaged class Divide {
   @inline v(x: v128, divisor: v128, _q: v128): v128 { return f32x4.div(x, divisor); }
@@ -60,6 +52,6 @@ export function sum_squares_f32(y: usize, x: usize, outer: i32, n: i32, inner: i
   sum<SquaredDifference>(y, x, outer, n, inner);
 }
 /** y = max |x|; 0 for n = 0. */
-export function max_abs_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { fold<MaxAbs>(y, x, outer, n, inner); }
+export function max_abs_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { extreme(y, x, outer, n, inner, 0, i32.MAX_VALUE, 0); }
 /** y = min |x|, n ≥ 1. */
-export function min_abs_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { fold<MinAbs>(y, x, outer, n, inner); }
+export function min_abs_f32(y: usize, x: usize, outer: i32, n: i32, inner: i32): void { extreme(y, x, outer, n, inner, Infinity, i32.MAX_VALUE, i32.MIN_VALUE); }

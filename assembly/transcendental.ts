@@ -1,6 +1,7 @@
 // Transcendental functions, element by element; x, y, g and dx hold n elements. lib/math.ts and lib/math64.ts state the accuracy.
 import { storeLanes, zip } from "./lib/loops";
 import { mapLong, zipLong } from "./lib/long_loops";
+import { logs } from "./lib/logs";
 import * as math from "./lib/math";
 import * as math64 from "./lib/math64";
 
@@ -9,9 +10,6 @@ import * as math64 from "./lib/math64";
 }
 @unmanaged class Expm1 {
   @inline v(x: v128): v128 { return math.expm1(x); }
-}
-@unmanaged class Log {
-  @inline v(x: v128): v128 { return math.log(x); }
 }
 @unmanaged class Log1p {
   @inline v(x: v128): v128 { return math.log1p(x); }
@@ -36,21 +34,28 @@ import * as math64 from "./lib/math64";
     return f32x4.mul(f32x4.mul(g, f32x4.splat(1.12837917)), math.exp(f32x4.neg(f32x4.mul(x, x))));
   }
 }
-@unmanaged class Sin {
-  @inline v(x: v128): v128 { return math64.sin(x); }
-}
-@unmanaged class Cos {
-  @inline v(x: v128): v128 { return math64.cos(x); }
-}
 export function exp_f32(y: usize, x: usize, n: i32): void { mapLong<Exp>(y, x, n); }
 export function expm1_f32(y: usize, x: usize, n: i32): void { mapLong<Expm1>(y, x, n); }
-export function log_f32(y: usize, x: usize, n: i32): void { mapLong<Log>(y, x, n); }
+export function log_f32(y: usize, x: usize, n: i32): void { logs(y, x, n); }
 export function log1p_f32(y: usize, x: usize, n: i32): void { mapLong<Log1p>(y, x, n); }
 export function tanh_f32(y: usize, x: usize, n: i32): void { mapLong<Tanh>(y, x, n); }
 export function sigmoid_f32(y: usize, x: usize, n: i32): void { mapLong<Sigmoid>(y, x, n); }
 export function erf_f32(y: usize, x: usize, n: i32): void { mapLong<Erf>(y, x, n); }
-export function sin_f32(y: usize, x: usize, n: i32): void { mapLong<Sin>(y, x, n); }
-export function cos_f32(y: usize, x: usize, n: i32): void { mapLong<Cos>(y, x, n); }
+export function sin_f32(y: usize, x: usize, n: i32): void { sines(y, x, n, 0); }
+export function cos_f32(y: usize, x: usize, n: i32): void { sines(y, x, n, 1); }
+
+/** y = sin(x + turn·π/2), turn being 0 or 1. */
+function sines(y: usize, x: usize, n: i32, turn: i32): void {
+  if (n <= 0) return;
+  do {
+    const v = math64.sinTurned(v128.load(x), turn);
+    if (n < 4) return storeLanes(y, v, n);
+    v128.store(y, v);
+    y += 16;
+    x += 16;
+    n -= 4;
+  } while (n > 0);
+}
 
 /** y = a^b. */
 export function pow_f32(y: usize, a: usize, b: usize, n: i32): void { powers(y, a, b, n, 0); }

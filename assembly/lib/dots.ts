@@ -1,4 +1,5 @@
 // The inner loops of the weight gradient: sums[o, k] += Σ over outputs q of dy[o, q] · image[taps[k] + q].
+import { put } from "./loops";
 import { madd } from "./simd";
 import { Grid, Image } from "./window";
 
@@ -31,34 +32,42 @@ export function addDots(d: Dots, from: i32, to: i32): void {
   const rows = max(1, PASS / grid.width);
   for (let r = 0; r < all; r += rows) {
     const n = min(rows, all - r);
-    if (grid.width >= 4) eachTile(false, d, from, to, r, n);
-    if (grid.width & 3) eachTile(true, d, from, to, r, n);
+    if (grid.width >= 4) addVectors(d, from, to, r, n);
+    if (grid.width & 3) addEnds(d, from, to, r, n);
   }
 }
 
-/** All sums over n rows from r on: of their whole vectors, or of the lanes that remain at their ends. */
-@inline function eachTile(ends: bool, d: Dots, from: i32, to: i32, r: i32, n: i32): void {
-  let o = 0;
-  for (; o + 2 <= d.outs; o += 2) {
-    let k = from;
-    for (; k + 4 <= to; k += 4) tile(2, 4, ends, d, o, k, r, n);
-    for (; k < to; k++) tile(2, 1, ends, d, o, k, r, n);
-  }
-  if (o < d.outs) {
-    let k = from;
-    for (; k + 4 <= to; k += 4) tile(1, 4, ends, d, o, k, r, n);
-    for (; k < to; k++) tile(1, 1, ends, d, o, k, r, n);
+/** All sums over n rows from r on, of the lanes that remain at their ends: a tile at the edge computes sums that it does not store. */
+@inline function addEnds(d: Dots, from: i32, to: i32, r: i32, n: i32): void {
+  for (let o = 0; o < d.outs; o += 2) {
+    for (let k = from; k < to; k += 4) tile(2, 4, true, d, o, k, r, n, min(2, d.outs - o), min(4, to - k));
   }
 }
 
-/** `outs` by `taps` sums; these two and `ends` are constants where this is inlined. */
-@inline function tile(outs: i32, taps: i32, ends: bool, d: Dots, o: i32, k: i32, r: i32, n: i32): void {
+/** All sums over n rows from r on, of their whole vectors. */
+@inline function addVectors(d: Dots, from: i32, to: i32, r: i32, n: i32): void {
+  for (let o = 0; o < d.outs; o += 2) {
+    const outs = min(2, d.outs - o);
+    let k = from;
+    if (outs == 2) for (; k + 4 <= to; k += 4) tile(2, 4, false, d, o, k, r, n, 2, 4);
+    else for (; k + 4 <= to; k += 4) tile(1, 4, false, d, o, k, r, n, 1, 4);
+    for (; k < to; k++) tile(2, 1, false, d, o, k, r, n, outs, 1);
+  }
+}
+
+/** `outs` by `taps` sums; these two and `ends` are constants where this is inlined. The first `someOuts` by `someTaps` of them count. */
+@inline function tile(outs: i32, taps: i32, ends: bool, d: Dots, o: i32, k: i32, r: i32, n: i32, someOuts: i32, someTaps: i32): void {
   const grid = d.grid;
   const width = <usize>grid.width << 2;
   const plane = <usize>grid.count << 2;
   const imageRow = <usize>grid.imageRow << 2;
   const imageSlice = <usize>grid.imageSlice << 2;
   const table = d.taps + (<usize>k << 2);
+  // What is not there repeats the first.
+  const second = someOuts > 1 ? plane : 0;
+  const table1 = someTaps > 1 ? table + 4 : table;
+  const table2 = someTaps > 2 ? table + 8 : table;
+  const table3 = someTaps > 3 ? table + 12 : table;
   const skip = ends ? width & ~15 : 0;
   const length: usize = ends ? 16 : width & ~15;
   let z = r / grid.height;
@@ -70,11 +79,11 @@ export function addDots(d: Dots, from: i32, to: i32): void {
   let s00 = f32x4.splat(0), s01 = s00, s02 = s00, s03 = s00, s10 = s00, s11 = s00, s12 = s00, s13 = s00;
   for (let left = n; left > 0; left--) {
     let g0 = dy;
-    let g1 = dy + plane;
+    let g1 = dy + second;
     let x0 = image + load<usize>(table);
-    let x1 = taps > 1 ? image + load<usize>(table, 4) : 0;
-    let x2 = taps > 1 ? image + load<usize>(table, 8) : 0;
-    let x3 = taps > 1 ? image + load<usize>(table, 12) : 0;
+    let x1 = taps > 1 ? image + load<usize>(table1) : 0;
+    let x2 = taps > 1 ? image + load<usize>(table2) : 0;
+    let x3 = taps > 1 ? image + load<usize>(table3) : 0;
     const end = g0 + length;
     while (g0 < end) {
       const v0 = part(ends, v128.load(g0), lanes);
@@ -110,11 +119,11 @@ export function addDots(d: Dots, from: i32, to: i32): void {
   const to = d.sums + (<usize>(o * d.tapCount + k) << 2);
   const row = <usize>d.tapCount << 2;
   if (taps > 1) {
-    v128.store(to, f32x4.add(v128.load(to), fourSums(s00, s01, s02, s03)));
-    if (outs > 1) v128.store(to + row, f32x4.add(v128.load(to + row), fourSums(s10, s11, s12, s13)));
+    put(to, f32x4.add(v128.load(to), fourSums(s00, s01, s02, s03)), someTaps);
+    if (outs > 1 && someOuts > 1) put(to + row, f32x4.add(v128.load(to + row), fourSums(s10, s11, s12, s13)), someTaps);
   } else {
     store<f32>(to, load<f32>(to) + sumLanes(s00));
-    if (outs > 1) store<f32>(to + row, load<f32>(to + row) + sumLanes(s10));
+    if (outs > 1 && someOuts > 1) store<f32>(to + row, load<f32>(to + row) + sumLanes(s10));
   }
 }
 

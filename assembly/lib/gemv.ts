@@ -7,6 +7,7 @@
 // Strides ending in Down or Right are bytes from a row or a column to the next. start is one of gemm.ts's START_….
 
 import { START_C, START_COLUMN, START_ROW, START_ZERO } from "./gemm";
+import { storeLanes } from "./loops";
 import { madd } from "./simd";
 
 /** Columns of C that stay in the first-level cache while Y streams by. */
@@ -112,7 +113,7 @@ function axpyStrip(c: usize, x: usize, y: usize, m: i32, n: i32, k: i32, cDown: 
   const whole = bytes & ~15;
   let j: usize = 0;
   // Four vectors a turn share their address sums; the offsets 16, 32, 48 become part of the instructions.
-  for (const unrolled = bytes & ~63; j < unrolled; j += 64) {
+  if (rows * depth > 1) for (const unrolled = bytes & ~63; j < unrolled; j += 64) {
     const p0 = y + j, p1 = y1 + j, p2 = y2 + j, p3 = y3 + j;
     const q0 = c + j, q1 = c1 + j, q2 = c2 + j, q3 = c3 + j;
     axpyVector(rows, depth, 4, q0, q1, q2, q3, x0, x1, x2, x3, x4, x5, x6, x7, p0, p1, p2, p3);
@@ -164,12 +165,11 @@ function axpyStrip(c: usize, x: usize, y: usize, m: i32, n: i32, k: i32, cDown: 
 @inline function addLanes(c: usize, v: v128, count: i32): void {
   const sum = f32x4.add(v128.load(c), v);
   if (count == 4) v128.store(c, sum);
-  else if (count == 1) v128.store32_lane(c, sum, 0);
-  else {
-    v128.store64_lane(c, sum, 0);
-    if (count == 3) v128.store32_lane(c, sum, 2, 8);
-  }
+  else storeSome(c, sum, count);
 }
+
+/** One copy in the binary for all the tails. */
+function storeSome(c: usize, v: v128, count: i32): void { storeLanes(c, v, count); }
 
 /** The index-th value of X [rows, depth] in all lanes; `none` beyond the last. */
 @inline function splatAt(index: i32, rows: i32, depth: i32, x: usize, xDown: usize, xRight: usize, none: v128): v128 {

@@ -19,11 +19,6 @@ const LN2_LOW: f32 = -2.12194440e-4;
   return f32x4.splat(v);
 }
 
-/** Lane 0. */
-@inline function first(v: v128): f32 {
-  return f32x4.extract_lane(v, 0);
-}
-
 /** a where the mask is set, b elsewhere. */
 @inline function select(a: v128, b: v128, mask: v128): v128 {
   return v128.bitselect(a, b, mask);
@@ -61,11 +56,6 @@ const LN2_LOW: f32 = -2.12194440e-4;
   const r = madd(n, splat(-LN2_LOW), madd(n, splat(-LN2_HIGH), x));
   const y = f32x4.add(madd(expPolynomial(r), f32x4.mul(r, r), r), splat(1));
   return scale(y, t);
-}
-
-/** e^x for one value. */
-@inline export function expScalar(x: f32): f32 {
-  return first(exp(splat(x)));
 }
 
 /** e^x − 1 for x ≥ −20, but +0 at −0: 2ⁿ·(r + r²·p(r)) + (2ⁿ − 1). */
@@ -108,11 +98,6 @@ const LN2_LOW: f32 = -2.12194440e-4;
   const regular = v128.and(f32x4.gt(x, splat(0)), f32x4.lt(x, splat(Infinity)));
   const other = select(splat(-Infinity), select(x, splat(NaN), f32x4.gt(x, splat(0))), zero);
   return select(y, other, regular);
-}
-
-/** ln x for one value. */
-@inline export function logScalar(x: f32): f32 {
-  return first(log(splat(x)));
 }
 
 /**
@@ -170,11 +155,6 @@ const LN2_LOW: f32 = -2.12194440e-4;
   return v128.or(y, v128.and(x, i32x4.splat(0x80000000)));
 }
 
-/** tanh x for one value. */
-@inline export function tanhScalar(x: f32): f32 {
-  return first(tanh(splat(x)));
-}
-
 /**
  * 1/(1 + e^−x) = 2ⁿ/(2ⁿ + e^r) with −x = r − n·ln 2, so that nothing overflows. Range: all of it; y in [0, 1]. Error ≤ 3 ULP.
  */
@@ -187,11 +167,6 @@ const LN2_LOW: f32 = -2.12194440e-4;
   const p = f32x4.add(madd(expPolynomial(r), f32x4.mul(r, r), r), splat(1));
   const s = scale(splat(1), t);
   return f32x4.div(s, f32x4.add(s, p));
-}
-
-/** 1/(1 + e^−x) for one value. */
-@inline export function sigmoidScalar(x: f32): f32 {
-  return first(sigmoid(splat(x)));
 }
 
 /** (erf a)/a − 1 of a² for a < 0.75; even a function of a, so that the sign need not be known. */

@@ -58,8 +58,8 @@ const ROUNDER: f64 = 6755399441055744;
   return f64x2.mul(madd(p, r, 1), scale);
 }
 
-/** a^y for a ≥ 0; 1^y is 1, whatever y is. */
-@inline function powPositive(a: v128, y: v128): v128 {
+/** a^y for a ≥ 0; 1^y is 1, whatever y is. Not inlined: one copy serves both pairs. */
+function powPositive(a: v128, y: v128): v128 {
   const l = log2(a);
   return exp2(v128.andnot(f64x2.mul(l, y), f64x2.eq(l, f64x2.splat(0))));
 }
@@ -127,8 +127,11 @@ function reduceLarge(x: f32): f64 {
   return x < 0 ? -angle : angle;
 }
 
-/** sin(x + turn·π/2): π/2 is taken off in float64, then a polynomial on [−π/4, π/4]. */
-@inline function sinTurned(x: v128, turn: i32): v128 {
+/**
+ * sin(x + turn·π/2), turn being 0 or 1: π/2 is taken off in float64, then a polynomial on [−π/4, π/4]. sin x is −0 at −0. Range: all of
+ * it; infinity gives NaN. Error ≤ 2 ULP.
+ */
+@inline export function sinTurned(x: v128, turn: i32): v128 {
   let x0 = low(x);
   let x1 = high(x);
   const a = f32x4.abs(x);
@@ -156,15 +159,6 @@ function reduceLarge(x: f32): f64 {
   const cosine = f32x4.add(f32x4.mul(f32x4.mul(c, z), z), f32x4.sub(f32x4.splat(1), f32x4.mul(z, f32x4.splat(0.5))));
   const even = i32x4.eq(v128.and(quadrant, i32x4.splat(1)), i32x4.splat(0));
   const y = v128.bitselect(sine, cosine, even);
-  return v128.xor(y, i32x4.shl(v128.and(quadrant, i32x4.splat(2)), 30));
-}
-
-/** sin x, −0 at −0. Range: all of it; infinity gives NaN. Error ≤ 2 ULP. */
-@inline export function sin(x: v128): v128 {
-  return v128.bitselect(x, sinTurned(x, 0), f32x4.eq(x, f32x4.splat(0)));
-}
-
-/** cos x. Range: all of it; infinity gives NaN. Error ≤ 2 ULP. */
-@inline export function cos(x: v128): v128 {
-  return sinTurned(x, 1);
+  const signed = v128.xor(y, i32x4.shl(v128.and(quadrant, i32x4.splat(2)), 30));
+  return v128.bitselect(x, signed, v128.and(f32x4.eq(x, f32x4.splat(0)), i32x4.splat(turn - 1)));
 }

@@ -1,15 +1,16 @@
 // Windows of pooling along one axis of n elements with on outputs: k taps, stride s, padding p, dilation d.
+// `first` and `last` are not inlined: they serve the borders of many loops.
 // A stride of 0 stands for the windows of adaptive pooling, from ⌊i·n/on⌋ to ⌈(i + 1)·n/on⌉.
 
 /** The first tap of output i that is inside. */
-@inline export function first(i: i32, n: i32, on: i32, s: i32, p: i32, d: i32): i32 {
+export function first(i: i32, n: i32, on: i32, s: i32, p: i32, d: i32): i32 {
   if (s == 0) return i32((<i64>i * n) / on);
   const at = i * s - p;
   return at >= 0 ? at : at + (d - 1 - at) / d * d;
 }
 
 /** One past the last tap of output i that is inside. */
-@inline export function last(i: i32, n: i32, on: i32, k: i32, s: i32, p: i32, d: i32): i32 {
+export function last(i: i32, n: i32, on: i32, k: i32, s: i32, p: i32, d: i32): i32 {
   if (s == 0) return i32((<i64>(i + 1) * n + on - 1) / on);
   return min(i * s - p + (k - 1) * d + 1, n);
 }

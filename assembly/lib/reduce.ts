@@ -1,6 +1,6 @@
 // Loops over x [outer, n, inner] that reduce the middle dimension to y [outer, inner], written once over a stateless op class.
 
-import { map, put, zip } from "./loops";
+import { mapWith, put, zipWith } from "./loops";
 
 /** Partial sums of so many elements (rows) are kept in float32 before they go to float64: the error does not grow with n. */
 const ROW_BLOCK: i32 = 1024;
@@ -21,56 +21,79 @@ export const COLUMNS: i32 = 1024;
   return v128.shuffle<i64>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 2);
 }
 
-/** Folds n elements of four bytes with op.v, associative and commutative, neutral element op.init(); the result is in every lane. */
-@inline export function foldRow<Op>(x: usize, n: i32): v128 {
+// A fold has an associative and commutative op.v and its neutral element `init`. op.turn is applied to elements and to `init`, op.back to
+// results, so that a largest element serves as the smallest of turned ones; turn(back(v)) is v. p and q are parameters of both.
+
+/** Folds n elements of four bytes; the result is in every lane, still turned. */
+@inline export function foldRow<Op>(x: usize, n: i32, init: v128, p: v128, q: v128): v128 {
   const op = changetype<Op>(0);
-  let a = op.init();
+  let a = op.turn(init, p, q);
   let b = a;
   let c = a;
   let d = a;
   for (; n >= 16; n -= 16) {
-    a = op.v(a, v128.load(x));
-    b = op.v(b, v128.load(x, 16));
-    c = op.v(c, v128.load(x, 32));
-    d = op.v(d, v128.load(x, 48));
+    a = op.v(a, op.turn(v128.load(x), p, q));
+    b = op.v(b, op.turn(v128.load(x, 16), p, q));
+    c = op.v(c, op.turn(v128.load(x, 32), p, q));
+    d = op.v(d, op.turn(v128.load(x, 48), p, q));
     x += 64;
   }
   a = op.v(op.v(a, b), op.v(c, d));
   for (; n >= 4; n -= 4) {
-    a = op.v(a, v128.load(x));
+    a = op.v(a, op.turn(v128.load(x), p, q));
     x += 16;
   }
   a = op.v(a, v128.shuffle<i32>(a, a, 2, 3, 0, 1));
   a = op.v(a, v128.shuffle<i32>(a, a, 1, 0, 3, 2));
   for (; n > 0; n--) {
-    a = op.v(a, v128.load32_splat(x));
+    a = op.v(a, op.turn(v128.load32_splat(x), p, q));
     x += 4;
   }
   return a;
 }
 
-@unmanaged class Init<Op> {
-  @inline v(_x: v128): v128 { return changetype<Op>(0).init(); }
+@unmanaged class Fill {
+  @inline v(_x: v128, value: v128, _q: v128): v128 { return value; }
+}
+@unmanaged class Into<Op> {
+  @inline v(a: v128, x: v128, p: v128, q: v128): v128 {
+    const op = changetype<Op>(0);
+    return op.back(op.v(op.turn(a, p, q), op.turn(x, p, q)), p, q);
+  }
 }
 
 /** y = the fold over n: of each row, or row by row into all columns of a chunk, so that memory is read in order. */
-@inline export function fold<Op>(y: usize, x: usize, outer: i32, n: i32, inner: i32): void {
+@inline export function fold<Op>(y: usize, x: usize, outer: i32, n: i32, inner: i32, init: v128, p: v128, q: v128): void {
   assert(outer >= 0 && n >= 0 && inner >= 0);
   const step = <usize>inner << 2;
   for (let o = 0; o < outer; o++) {
     if (inner == 1) {
-      v128.store32_lane(y, foldRow<Op>(x, n), 0);
+      v128.store32_lane(y, changetype<Op>(0).back(foldRow<Op>(x, n, init, p, q), p, q), 0);
     } else {
       for (let j = 0; j < inner; j += COLUMNS) {
         const width = min(inner - j, COLUMNS);
         const to = y + (<usize>j << 2);
-        map<Init<Op>>(to, x, width);
-        for (let i = 0; i < n; i++) zip<Op>(to, to, x + (<usize>j << 2) + step * <usize>i, width);
+        mapWith<Fill>(to, x, width, init, init);
+        for (let i = 0; i < n; i++) zipWith<Into<Op>>(to, to, x + (<usize>j << 2) + step * <usize>i, width, p, q);
       }
     }
     y += step;
     x += step * <usize>n;
   }
+}
+
+@unmanaged export class Largest {
+  @inline turn(x: v128, keep: v128, flip: v128): v128 { return v128.xor(v128.and(x, keep), flip); }
+  @inline back(v: v128, _keep: v128, flip: v128): v128 { return v128.xor(v, flip); }
+  @inline v(a: v128, x: v128): v128 { return f32x4.max(a, x); }
+}
+
+/**
+ * y = the largest of the elements, of which the bits in `keep` count, and those in `flip` are inverted before and after: with both the
+ * sign bit's affair this is the largest or smallest, of the elements or their magnitudes. One copy in the binary.
+ */
+export function extreme(y: usize, x: usize, outer: i32, n: i32, inner: i32, init: f32, keep: i32, flip: i32): void {
+  fold<Largest>(y, x, outer, n, inner, f32x4.splat(init), i32x4.splat(keep), i32x4.splat(flip));
 }
 
 @unmanaged export class Itself {

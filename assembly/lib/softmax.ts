@@ -2,8 +2,9 @@
 // float64 block by block. Across rows (the classes lie `inner` elements apart) all columns of a chunk are worked on together, row by
 // row, so that memory is read in order. These are ordinary functions: one copy each in the binary.
 
+import { expOnce, logScalar, logs } from "./logs";
 import { storeLanes, zip } from "./loops";
-import { exp, log } from "./math";
+import { exp } from "./math";
 import { COLUMNS } from "./reduce";
 
 /** Elements whose exponentials are summed in float32 before they go to float64. */
@@ -74,7 +75,7 @@ export function rowMax(x: usize, n: i32): f32 {
     n -= block;
   }
   if (n > 0) {
-    const e = exp(f32x4.sub(v128.load(x), vm));
+    const e = expOnce(f32x4.sub(v128.load(x), vm));
     out.putLanes(y, e, n);
     sum = f64x2.add(sum, widen(firstLanes(e, n)));
   }
@@ -130,9 +131,6 @@ export function rowSum(x: usize, n: i32): f64 {
 
 @unmanaged class Larger {
   @inline v(a: v128, b: v128): v128 { return f32x4.pmax(a, b); }
-}
-@unmanaged class Log {
-  @inline v(x: v128, _y: v128): v128 { return log(x); }
 }
 
 /** max = the largest of n rows of `width` elements, `step` bytes apart, column by column; NaN may be passed over. */
@@ -198,7 +196,7 @@ export function maxAndLogSum(maximum: usize, logsum: usize, x: usize, outer: i32
       let m = rowMax(x, n);
       if (finite && abs<f32>(m) == Infinity) m = 0;
       store<f32>(maximum, m);
-      store<f32>(logsum, f32x4.extract_lane(log(f32x4.splat(<f32>rowSumExp(x, n, m))), 0));
+      store<f32>(logsum, logScalar(<f32>rowSumExp(x, n, m)));
     } else {
       for (let j = 0; j < inner; j += COLUMNS) {
         const width = min(inner - j, COLUMNS);
@@ -206,7 +204,7 @@ export function maxAndLogSum(maximum: usize, logsum: usize, x: usize, outer: i32
         columnsMax(maximum + at, x + at, n, width, step);
         if (finite) zip<Finite>(maximum + at, maximum + at, maximum + at, width);
         columnsSumExp(logsum + at, x + at, maximum + at, n, width, step);
-        zip<Log>(logsum + at, logsum + at, logsum + at, width);
+        logs(logsum + at, logsum + at, width);
       }
     }
     maximum += step;
