@@ -102,7 +102,7 @@ function bytesMoved<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, 
  * Order: inputs alive, checks, allocation, kernels, tape, scope. If a check throws, nothing has happened.
  */
 function run<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, inputs: I, attrs: A): O {
-  for (const t of inputs) t?.assertAlive(op.name);
+  for (let i = 0; i < inputs.length; i++) inputs[i]?.assertAlive(op.name);
   const specs = op.infer(inputs as SpecsOf<I>, attrs);
   const outs = op.view === undefined ? compute(op, specs, inputs, attrs) : viewOf(op, inputs, attrs);
   if (isGradEnabled() && typeof op.backward === "function" && anyRequiresGrad(inputs)) {
@@ -112,12 +112,12 @@ function run<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, 
     const rule: BackwardRule = (grads, saved, made) => backward(grads as GradsOf<O>, saved as I, made as O, attrs);
     record(op.name, rule, inputs, outs, { inputs: saves?.inputs ?? "all", outs: saves?.outs ?? [] });
   }
-  for (const out of outs) adopt(out);
+  for (let i = 0; i < outs.length; i++) adopt(outs[i]!);
   return outs;
 }
 
 function anyRequiresGrad(inputs: Inputs): boolean {
-  for (const t of inputs) if (t?.requiresGrad) return true;
+  for (let i = 0; i < inputs.length; i++) if (inputs[i]?.requiresGrad) return true;
   return false;
 }
 
@@ -131,7 +131,7 @@ function compute<I extends Inputs, O extends readonly Tensor[], A>(
   // The inputs with copies in place of those that do not lie in order; null while there is none.
   let ordered: (Tensor | null)[] | null = null;
   try {
-    for (const { shape, dtype } of specs) made.push(Tensor.allocate(shape, dtype, op.name));
+    for (let i = 0; i < specs.length; i++) made.push(Tensor.allocate(specs[i]!.shape, specs[i]!.dtype, op.name));
     for (let i = 0; i < inputs.length && !op.strided; i++) {
       const t = inputs[i] ?? null;
       if (t === null || t.isContiguous) continue;
