@@ -49,7 +49,8 @@ function rowsOf({ shape, strides }: Operand): Rows | null {
 /** c = act(a · b + bias), c contiguous. An operand is copied only if neither of its directions is contiguous, or both are transposed. */
 function product(c: Operand, a: Operand, b: Operand, epilogue: Epilogue): void {
   if (numel(c.shape) === 0) return;
-  const [rowsA, rowsB] = [rowsOf(a), rowsOf(b)];
+  const rowsA = rowsOf(a);
+  const rowsB = rowsOf(b);
   if (rowsA !== null && rowsB !== null && !(rowsA.transposed && rowsB.transposed)) {
     inPlaceProduct(c, a, b, rowsA, rowsB, epilogue);
     return;
@@ -209,7 +210,8 @@ export const linearOp = defineOp<LinearInputs, One, LinearAttrs>({
     checkDType("Linear", "input", x, "float32");
     checkDType("Linear", "weight", w, "float32");
     checkRank("Linear", "weight", w.shape, 2);
-    const [out, features] = w.shape as [number, number];
+    const out = w.shape[0]!;
+    const features = w.shape[1]!;
     const got = x.shape[x.shape.length - 1];
     if (got !== features) {
       throw new ShapeError(
@@ -229,18 +231,20 @@ export const linearOp = defineOp<LinearInputs, One, LinearAttrs>({
   },
   strided: true,
   forward: ([y], [x, w, b], { activation }) => {
-    const [n, k] = w.shape as [number, number];
-    const flat = x.ndim === 2 ? x.shape : [numel(x.shape.slice(0, -1)), k];
-    const strides = x.ndim === 2 ? x.strides : viewStrides(x, flat);
-    const input = strides === null ? materialize(x) : x;
+    const n = w.shape[0]!;
+    const k = w.shape[1]!;
+    const transposed = { ptr: w.ptr, shape: [k, n], strides: [w.strides[1]!, w.strides[0]!] };
     const bias = b === null || b.isContiguous ? b : materialize(b);
-    product(
-      { ptr: y.ptr, shape: [flat[0]!, n], strides: [n, 1] },
-      { ptr: input.ptr, shape: flat, strides: strides ?? contiguousStrides(flat) },
-      { ptr: w.ptr, shape: [k, n], strides: [w.strides[1]!, w.strides[0]!] },
-      { bias: bias?.ptr ?? NULL, relu: activation === "relu" },
-    );
-    if (input !== x) input.dispose();
+    const epilogue = { bias: bias?.ptr ?? NULL, relu: activation === "relu" };
+    if (x.ndim === 2) product(y, x, transposed, epilogue);
+    else {
+      const flat = [numel(x.shape.slice(0, -1)), k];
+      const strides = viewStrides(x, flat);
+      const input = strides === null ? materialize(x) : x;
+      const rows = { ptr: input.ptr, shape: flat, strides: strides ?? contiguousStrides(flat) };
+      product({ ptr: y.ptr, shape: [flat[0]!, n], strides: [n, 1] }, rows, transposed, epilogue);
+      if (input !== x) input.dispose();
+    }
     if (bias !== b) bias?.dispose();
   },
   flops: ([, w], [y]) => 2 * y.numel * w.shape[1]!,

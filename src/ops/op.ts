@@ -54,11 +54,27 @@ export interface Op<I extends Inputs, O extends readonly Tensor[], A> extends Op
   readonly kind: "op";
 }
 
+/** Every property of an op, in one order. */
+const LAYOUT = {
+  kind: "op",
+  name: undefined,
+  infer: undefined,
+  forward: undefined,
+  view: undefined,
+  strided: undefined,
+  flops: undefined,
+  saves: undefined,
+  backward: undefined,
+} as const;
+
+const NOTHING: Pick<typeof LAYOUT, "kind"> = LAYOUT;
+
 /** Declares an op: one object with its checks, shapes, forward and gradient. See `apply` for how it is run. */
 export function defineOp<I extends Inputs, O extends readonly Tensor[], A = void>(
   definition: OpDefinition<I, O, A>,
 ): Op<I, O, A> {
-  return { kind: "op", ...definition };
+  // One layout of properties for all ops: where they are run, V8 then knows at once where to look.
+  return { ...NOTHING, ...definition };
 }
 
 /** Marks an op as having no gradient; the reason is for readers and for the test that walks all ops. */
