@@ -121,8 +121,10 @@ export function contextOf(x: Shape, weight: Shape, { groups }: ConvAttrs): strin
   return `weight ${formatShape(weight)}, groups ${groups}, input ${formatShape(x)}`;
 }
 
+const NAMES = ["", "Conv1d", "Conv2d", "Conv3d"];
+
 function nameOf({ stride }: ConvAttrs): string {
-  return `Conv${stride.length}d`;
+  return NAMES[stride.length]!;
 }
 
 /** By the shapes of the input and the weight. */

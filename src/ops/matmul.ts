@@ -75,51 +75,40 @@ function product(c: Operand, a: Operand, b: Operand, epilogue: Epilogue): void {
   }
 }
 
-/** In as few kernel calls as the layouts of the leading dimensions allow. */
-function inPlaceProduct(c: Operand, a: Operand, b: Operand, left: Rows, right: Rows, { bias, relu }: Epilogue): void {
+function inPlaceProduct(c: Operand, a: Operand, b: Operand, left: Rows, right: Rows, epilogue: Epilogue): void {
   const rank = c.shape.length;
   const m = c.shape[rank - 2]!;
   const n = c.shape[rank - 1]!;
   const k = a.shape[a.shape.length - 1]!;
   const kernel = left.transposed ? K.gemm_tn_f32 : right.transposed ? K.gemm_nt_f32 : K.gemm_nn_f32;
   const scratch = arena.scratch(K.gemm_scratch_bytes(m, n, k));
+  const { bias } = epilogue;
   const start = bias === NULL ? START.zero : START.column;
-  const low = relu ? 0 : -Infinity;
+  const low = epilogue.relu ? 0 : -Infinity;
   if (rank === 2) {
     kernel(c.ptr, a.ptr, b.ptr, bias, scratch, 1, m, n, k, 0, 0, 0, n, left.ld, right.ld, start, low, Infinity);
     return;
   }
+  eachBatch(c, a, b, (pc, pa, pb, count, sc, sa, sb) => {
+    kernel(pc, pa, pb, bias, scratch, count, m, n, k, sc, sa, sb, n, left.ld, right.ld, start, low, Infinity);
+  });
+}
+
+type Batch = (c: Ptr, a: Ptr, b: Ptr, count: number, cStep: number, aStep: number, bStep: number) => void;
+
+/** Visits the matrices of three operands in as few evenly spaced batches as the layouts of the leading dimensions allow. */
+function eachBatch(c: Operand, a: Operand, b: Operand, visit: Batch): void {
   const lead = c.shape.slice(0, -2);
   const steps = (x: Operand): number[] => broadcastStrides(x.shape.slice(0, -2), x.strides.slice(0, -2), lead);
   const { shape, strides } = collapse(lead, [steps(c), steps(a), steps(b)]);
   const inner = shape.length - 1;
-  const [cBatch, aBatch, bBatch] = strides.map((s) => s[inner]!) as [number, number, number];
+  const [cStep, aStep, bStep] = strides.map((s) => s[inner]!) as [number, number, number];
   forLeading(
     shape,
     strides,
     (offsets) => {
       const [pc, pa, pb] = [c, a, b].map((x, i) => (x.ptr + 4 * offsets[i]!) as Ptr) as [Ptr, Ptr, Ptr];
-      const count = shape[inner]!;
-      kernel(
-        pc,
-        pa,
-        pb,
-        bias,
-        scratch,
-        count,
-        m,
-        n,
-        k,
-        cBatch,
-        aBatch,
-        bBatch,
-        n,
-        left.ld,
-        right.ld,
-        start,
-        low,
-        Infinity,
-      );
+      visit(pc, pa, pb, shape[inner]!, cStep, aStep, bStep);
     },
     1,
   );

@@ -121,15 +121,18 @@ function run<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, 
   for (let i = 0; i < inputs.length; i++) inputs[i]?.assertAlive(op.name);
   const specs = op.infer(inputs as SpecsOf<I>, attrs);
   const outs = op.view === undefined ? compute(op, specs, inputs, attrs) : viewOf(op, inputs, attrs);
-  if (isGradEnabled() && typeof op.backward === "function" && anyRequiresGrad(inputs)) {
-    const { backward } = op;
-    const saves = typeof op.saves === "function" ? op.saves(attrs) : op.saves;
-    // The tape hands back what it was given, in the same order; the op's own types describe it again.
-    const rule: BackwardRule = (grads, saved, made) => backward(grads as GradsOf<O>, saved as I, made as O, attrs);
-    record(op.name, rule, inputs, outs, { inputs: saves?.inputs ?? "all", outs: saves?.outs ?? [] });
-  }
+  if (isGradEnabled() && anyRequiresGrad(inputs)) tape(op, inputs, outs, attrs);
   for (let i = 0; i < outs.length; i++) adopt(outs[i]!);
   return outs;
+}
+
+function tape<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, inputs: I, outs: O, attrs: A): void {
+  const { backward } = op;
+  if (typeof backward !== "function") return;
+  const saves = typeof op.saves === "function" ? op.saves(attrs) : op.saves;
+  // The tape hands back what it was given, in the same order; the op's own types describe it again.
+  const rule: BackwardRule = (grads, saved, made) => backward(grads as GradsOf<O>, saved as I, made as O, attrs);
+  record(op.name, rule, inputs, outs, { inputs: saves?.inputs ?? "all", outs: saves?.outs ?? [] });
 }
 
 function anyRequiresGrad(inputs: Inputs): boolean {
