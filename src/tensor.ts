@@ -51,18 +51,19 @@ export class Tensor implements Owned, Spec {
     layout: Layout,
     /** Name of the op that made it; used in messages. */
     readonly origin: string,
+    contiguous = isContiguous(layout.shape, layout.strides),
   ) {
     this.shape = layout.shape;
     this.strides = layout.strides;
     this.offset = layout.offset;
     this.numel = numel(layout.shape);
-    this.isContiguous = isContiguous(layout.shape, layout.strides);
+    this.isContiguous = contiguous;
   }
 
   /** A new tensor with its own, uninitialised block. It belongs to nobody yet: see `adopt`. */
   static allocate(shape: Shape, dtype: DType, origin: string): Tensor {
     const storage = new Storage(numel(shape) * bytesOf(dtype));
-    return new Tensor(storage, dtype, { shape, strides: contiguousStrides(shape), offset: 0 }, origin);
+    return new Tensor(storage, dtype, { shape, strides: contiguousStrides(shape), offset: 0 }, origin, true);
   }
 
   /** Another handle on the same storage, owned by nobody and unknown to the tape. */

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { prepare } from "../src/backend/convolution.js";
+import { prepare, spatialSizes } from "../src/backend/convolution.js";
 import { K } from "../src/backend/index.js";
 import { functional as F, scope, setBackend, type Tensor, tensor } from "../src/node.js";
 import { convAttrs } from "../src/ops/conv.js";
@@ -65,8 +65,9 @@ test.each(SELECTION)("%s: the output goes by %s, the gradient of the input by %s
     const [before, after] = attrs.padding[d]!;
     return Math.floor((x[2 + d]! + before + after - attrs.dilation[d]! * (k - 1) - 1) / attrs.stride[d]!) + 1;
   });
-  const { geometry, counts } = prepare(x, w, [x[0]!, w[0]!, ...size], attrs, () => 0);
-  const [n, , cg, og] = counts;
+  const sizes = spatialSizes(x, w, [x[0]!, w[0]!, ...size], attrs);
+  const geometry = prepare(sizes, 0);
+  const [n, , cg, og] = sizes.counts;
   expect([WAYS[K.conv_algorithm(geometry, cg, og)], WAYS[K.conv_input_grad_algorithm(geometry, n, cg, og)]]).toEqual([
     forward,
     inputGrad,

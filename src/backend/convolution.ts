@@ -1,6 +1,8 @@
 import { arena } from "../runtime/arena.js";
+import type { PackedForm } from "../runtime/packed.js";
 import { numel } from "../shape.js";
 import type { Ptr, Shape } from "../types.js";
+import { generation, K } from "./index.js";
 
 // What the kernels of convolutions are told beside their operands: the geometry, and how much work space they get.
 
@@ -16,56 +18,55 @@ export interface ConvAttrs {
 type Triple = readonly [depth: number, height: number, width: number];
 
 /** A convolution as the kernels see it: always three spatial dimensions. */
-interface SpatialSizes {
+export interface SpatialSizes {
   readonly input: Triple;
   readonly kernel: Triple;
   readonly output: Triple;
   readonly stride: Triple;
-  readonly padding: Triple;
   readonly dilation: Triple;
   readonly counts: readonly [n: number, groups: number, groupInputs: number, groupOutputs: number];
+  /** What Geometry in assembly/lib/window.ts describes. */
+  readonly geometry: Int32Array;
 }
 
-/** The block that Geometry in assembly/lib/window.ts describes, rounded up to a cache line. */
+/** The block of the geometry, rounded up to a cache line. */
 const GEOMETRY_BYTES = 128;
 
-interface Call {
-  readonly geometry: Ptr;
-  readonly scratch: Ptr;
-  readonly counts: SpatialSizes["counts"];
-}
-
-/** Takes the work space of one call and writes its geometry at the front. Of the shapes only sizes and, of the weight, channels count. */
-export function prepare(
-  input: Shape,
-  weight: Shape,
-  output: Shape,
-  attrs: ConvAttrs,
-  floats: (sizes: SpatialSizes) => number,
-): Call {
+/** Of the shapes only sizes and, of the weight, channels count. */
+export function spatialSizes(input: Shape, weight: Shape, output: Shape, attrs: ConvAttrs): SpatialSizes {
   const rank = attrs.stride.length;
-  const sizes: SpatialSizes = {
+  const before = attrs.padding.map((p) => p[0]);
+  const sizes = {
     input: triple(input, rank, 1),
     kernel: triple(weight, rank, 1),
     output: triple(output, rank, 1),
     stride: triple(attrs.stride, rank, 1),
-    padding: triple(
-      attrs.padding.map((p) => p[0]),
-      rank,
-      0,
-    ),
     dilation: triple(attrs.dilation, rank, 1),
-    counts: [input.length === rank + 1 ? 1 : input[0]!, attrs.groups, weight[1]!, weight[0]! / attrs.groups],
   };
-  const geometry = arena.scratch(GEOMETRY_BYTES + 4 * floats(sizes));
-  const to = arena.i32;
-  let at = geometry >>> 2;
-  for (const part of [sizes.input, sizes.kernel, sizes.output, sizes.stride, sizes.padding, sizes.dilation]) {
-    to[at++] = part[0];
-    to[at++] = part[1];
-    to[at++] = part[2];
-  }
-  return { geometry, scratch: (geometry + GEOMETRY_BYTES) as Ptr, counts: sizes.counts };
+  return {
+    ...sizes,
+    counts: [input.length === rank + 1 ? 1 : input[0]!, attrs.groups, weight[1]!, weight[0]! / attrs.groups],
+    geometry: Int32Array.of(
+      ...sizes.input,
+      ...sizes.kernel,
+      ...sizes.output,
+      ...sizes.stride,
+      ...triple(before, rank, 0),
+      ...sizes.dilation,
+    ),
+  };
+}
+
+/** Takes the work space of one call and writes the geometry at its front. */
+export function prepare(sizes: SpatialSizes, floats: number): Ptr {
+  const geometry = arena.scratch(GEOMETRY_BYTES + 4 * floats);
+  arena.i32.set(sizes.geometry, geometry >>> 2);
+  return geometry;
+}
+
+/** The work space behind the geometry. */
+export function behind(geometry: Ptr): Ptr {
+  return (geometry + GEOMETRY_BYTES) as Ptr;
 }
 
 /** The last `rank` values, as of three dimensions. */
@@ -107,7 +108,7 @@ function inputFloats({ kernel, output, stride, dilation, counts }: SpatialSizes)
   return counts[2] * depth * rows * Math.min(stride[2], (kernel[2] - 1) * dilation[2] + 1) * columns;
 }
 
-export function forwardFloats(sizes: SpatialSizes): number {
+function forwardFloats(sizes: SpatialSizes): number {
   const taps = sizes.counts[2] * numel(sizes.kernel);
   const direct = taps + placesFloats(sizes.output) + inputFloats(sizes) + panelFloats(numel(sizes.output));
   return FIXED_FLOATS + Math.max(direct, winogradFloats(sizes.output, sizes));
@@ -125,7 +126,7 @@ function winogradFloats([, height, width]: Triple, { kernel, counts }: SpatialSi
 }
 
 /** Enough for any way of assembly/conv_input_grad.ts. */
-export function inputGradFloats(sizes: SpatialSizes): number {
+function inputGradFloats(sizes: SpatialSizes): number {
   const { input, kernel, output, dilation, counts } = sizes;
   const [, groups, cg, og] = counts;
   const around = input.map((n, d) => n + (kernel[d]! - 1) * dilation[d]!);
@@ -137,10 +138,100 @@ export function inputGradFloats(sizes: SpatialSizes): number {
   return FIXED_FLOATS + Math.max(mirrored, columns, winogradFloats(input, sizes));
 }
 
-export function weightGradFloats(sizes: SpatialSizes): number {
+function weightGradFloats(sizes: SpatialSizes): number {
   const [, , cg, og] = sizes.counts;
   const taps = cg * numel(sizes.kernel);
   // The outputs of several small images, side by side, and what is written between panels.
   const gathered = og * DEPTH + 3 * (COLUMNS + PANEL);
   return FIXED_FLOATS + taps + placesFloats(sizes.output) + inputFloats(sizes) + gathered + panelFloats(taps);
+}
+
+/** One of the three kernels on a convolution of certain shapes: how much work space it gets, and what the kernels in use say of it. */
+abstract class Pass {
+  /** Independent units of output. */
+  units = 0;
+  /** The form in which the kernel reads the weight faster; null if there is none. */
+  form: PackedForm | null = null;
+  private floats = 0;
+  private asked = -1;
+
+  constructor(protected readonly sizes: SpatialSizes) {}
+
+  /** Takes the work space of one call, with the geometry at its front; `units` and `form` then are those of the kernels in use. */
+  prepare(): Ptr {
+    if (this.asked === generation) return prepare(this.sizes, this.floats);
+    this.floats = this.floatsOf(this.sizes);
+    const geometry = prepare(this.sizes, this.floats);
+    this.ask(geometry, this.sizes);
+    this.asked = generation;
+    return geometry;
+  }
+
+  protected abstract floatsOf(sizes: SpatialSizes): number;
+  protected abstract ask(geometry: Ptr, sizes: SpatialSizes): void;
+}
+
+class Forward extends Pass {
+  protected override floatsOf = forwardFloats;
+
+  protected override ask(geometry: Ptr, { counts }: SpatialSizes): void {
+    const [n, groups, cg, og] = counts;
+    this.units = K.conv_units(geometry, n, groups, cg, og);
+    const bytes = K.conv_packed_bytes(geometry, groups, cg, og);
+    const panels = K.conv_pack_units(groups, og);
+    this.form =
+      bytes === 0
+        ? null
+        : {
+            name: `conv ${groups} ${cg} ${og} ${panels} ${bytes}`,
+            bytes,
+            needed: K.conv_needs_packed(geometry, n, cg, og) !== 0,
+            fill: (to, from) => K.conv_pack_f32(to, from, cg, og, 0, panels),
+          };
+  }
+}
+
+class InputGrad extends Pass {
+  protected override floatsOf = inputGradFloats;
+
+  protected override ask(geometry: Ptr, { counts }: SpatialSizes): void {
+    const [n, groups, cg, og] = counts;
+    this.units = K.conv_input_grad_units(geometry, n, groups, cg, og);
+    const bytes = K.conv_input_grad_packed_bytes(geometry, groups, cg, og);
+    const panels = K.conv_pack_units(groups, cg);
+    this.form =
+      bytes === 0
+        ? null
+        : {
+            name: `conv_input_grad ${groups} ${cg} ${og} ${panels} ${bytes}`,
+            bytes,
+            needed: K.conv_input_grad_needs_packed(geometry, n, cg, og) !== 0,
+            fill: (to, from) => K.conv_input_grad_pack_f32(to, from, cg, og, 0, panels),
+          };
+  }
+}
+
+class WeightGrad extends Pass {
+  protected override floatsOf = weightGradFloats;
+
+  protected override ask(geometry: Ptr, { counts }: SpatialSizes): void {
+    const [n, groups, cg, og] = counts;
+    this.units = K.conv_weight_grad_units(geometry, n, groups, cg, og);
+  }
+}
+
+/** A convolution of certain shapes and its two gradients, worked out. */
+export class ConvPlan {
+  readonly forward: Pass;
+  readonly inputGrad: Pass;
+  readonly weightGrad: Pass;
+
+  constructor(
+    readonly sizes: SpatialSizes,
+    readonly outputShape: Shape,
+  ) {
+    this.forward = new Forward(sizes);
+    this.inputGrad = new InputGrad(sizes);
+    this.weightGrad = new WeightGrad(sizes);
+  }
 }

@@ -8,6 +8,9 @@ export type Backend = "js" | "wasm";
 /** The live kernel table. Read it at each call, never keep it: `setBackend` replaces it. */
 export let K: Kernels = js;
 
+/** Counts the replacements of the live table: what was asked of one (sizes of blocks, units) holds for as long as this stays. */
+export let generation = 0;
+
 let active: Backend = "js";
 let wasm: Kernels | null = null;
 
@@ -20,12 +23,12 @@ export function installWasm(kernels: Kernels): void {
 /** Puts other WebAssembly kernels in the place of those there are; which back end is in use stays as it is. */
 export function replaceWasm(kernels: Kernels): void {
   wasm = kernels;
-  if (active === "wasm") K = kernels;
+  if (active === "wasm") use(kernels);
 }
 
 /** Switches the kernels from the next operation on; both back ends work on the same memory. Errors: "wasm" before `init`. */
 export function setBackend(backend: Backend): void {
-  if (backend === "js") K = js;
+  if (backend === "js") use(js);
   else if (backend !== "wasm") {
     throw new RuntimeError("setBackend", `back end is "${String(backend)}"; expected "js" or "wasm"`);
   } else if (wasm === null) {
@@ -33,8 +36,13 @@ export function setBackend(backend: Backend): void {
       "setBackend",
       "the WebAssembly kernels are not loaded; call init() first, runtime() tells why it failed",
     );
-  } else K = wasm;
+  } else use(wasm);
   active = backend;
+}
+
+function use(kernels: Kernels): void {
+  K = kernels;
+  generation++;
 }
 
 /** The back end in use. */

@@ -5,41 +5,33 @@ import { numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape, Sizes } from "../types.js";
 
-export type { OutputSize, WindowOptions } from "../ops/maxpool.js";
+export type { OutputSize, Pooled, WindowOptions } from "../ops/maxpool.js";
 
 export interface MaxPoolOptions<R extends boolean = false> extends ops.WindowOptions {
   /** Give [output, indices]: int32 places of the maxima in their plane of the input. Default false. */
   readonly returnIndices?: R;
 }
 
-/** What max pooling returns: the output, or with `returnIndices` output and indices. */
-export type Pooled<R extends boolean> = R extends true ? [Tensor, Tensor] : Tensor;
-
 const MAX_OPTIONS = ["kernelSize", "stride", "padding", "dilation", "ceilMode", "returnIndices"];
 
 /** Maximum over windows of [N, C, L] or [C, L]; padding counts as −∞. The gradient goes to the maximum, the first of equals. */
-export function maxPool1d<R extends boolean = false>(x: Tensor, options: MaxPoolOptions<R>): Pooled<R> {
+export function maxPool1d<R extends boolean = false>(x: Tensor, options: MaxPoolOptions<R>): ops.Pooled<R> {
   return maxPool("MaxPool1d", 1, x, options);
 }
 
 /** Maximum over windows of [N, C, H, W] or [C, H, W]; padding counts as −∞. The gradient goes to the maximum, the first of equals. */
-export function maxPool2d<R extends boolean = false>(x: Tensor, options: MaxPoolOptions<R>): Pooled<R> {
+export function maxPool2d<R extends boolean = false>(x: Tensor, options: MaxPoolOptions<R>): ops.Pooled<R> {
   return maxPool("MaxPool2d", 2, x, options);
 }
 
 /** Maximum over windows of [N, C, D, H, W] or [C, D, H, W]; padding counts as −∞. The gradient goes to the maximum, the first of equals. */
-export function maxPool3d<R extends boolean = false>(x: Tensor, options: MaxPoolOptions<R>): Pooled<R> {
+export function maxPool3d<R extends boolean = false>(x: Tensor, options: MaxPoolOptions<R>): ops.Pooled<R> {
   return maxPool("MaxPool3d", 3, x, options);
 }
 
-function maxPool<R extends boolean>(op: string, n: number, x: Tensor, options: MaxPoolOptions<R>): Pooled<R> {
+function maxPool<R extends boolean>(op: string, n: number, x: Tensor, options: MaxPoolOptions<R>): ops.Pooled<R> {
   checkOptions(op, options, MAX_OPTIONS);
-  return pooled(x, ops.checkWindows(op, n, options), options.returnIndices);
-}
-
-function pooled<R extends boolean>(x: Tensor, windows: ops.Windows, returnIndices: R | undefined): Pooled<R> {
-  const y = ops.maxPool(x, windows);
-  return (returnIndices ? [y, ops.maxPoolIndex(x, y, windows)] : y) as Pooled<R>;
+  return ops.pooled(x, ops.checkWindows(op, n, options), options.returnIndices);
 }
 
 export interface AdaptiveMaxPoolOptions<R extends boolean = false> {
@@ -49,17 +41,26 @@ export interface AdaptiveMaxPoolOptions<R extends boolean = false> {
 }
 
 /** Maximum over windows that give an output of a wanted size, from [N, C, L] or [C, L]. */
-export function adaptiveMaxPool1d<R extends boolean = false>(x: Tensor, options: AdaptiveMaxPoolOptions<R>): Pooled<R> {
+export function adaptiveMaxPool1d<R extends boolean = false>(
+  x: Tensor,
+  options: AdaptiveMaxPoolOptions<R>,
+): ops.Pooled<R> {
   return adaptiveMaxPool("AdaptiveMaxPool1d", 1, x, options);
 }
 
 /** Maximum over windows that give an output of a wanted size, from [N, C, H, W] or [C, H, W]. */
-export function adaptiveMaxPool2d<R extends boolean = false>(x: Tensor, options: AdaptiveMaxPoolOptions<R>): Pooled<R> {
+export function adaptiveMaxPool2d<R extends boolean = false>(
+  x: Tensor,
+  options: AdaptiveMaxPoolOptions<R>,
+): ops.Pooled<R> {
   return adaptiveMaxPool("AdaptiveMaxPool2d", 2, x, options);
 }
 
 /** Maximum over windows that give an output of a wanted size, from [N, C, D, H, W] or [C, D, H, W]. */
-export function adaptiveMaxPool3d<R extends boolean = false>(x: Tensor, options: AdaptiveMaxPoolOptions<R>): Pooled<R> {
+export function adaptiveMaxPool3d<R extends boolean = false>(
+  x: Tensor,
+  options: AdaptiveMaxPoolOptions<R>,
+): ops.Pooled<R> {
   return adaptiveMaxPool("AdaptiveMaxPool3d", 3, x, options);
 }
 
@@ -68,9 +69,9 @@ function adaptiveMaxPool<R extends boolean>(
   n: number,
   x: Tensor,
   options: AdaptiveMaxPoolOptions<R>,
-): Pooled<R> {
+): ops.Pooled<R> {
   checkOptions(op, options, ["outputSize", "returnIndices"]);
-  return pooled(x, ops.checkOutputSize(op, n, options.outputSize), options.returnIndices);
+  return ops.pooled(x, ops.checkOutputSize(op, n, options.outputSize), options.returnIndices);
 }
 
 export interface MaxUnpoolOptions {

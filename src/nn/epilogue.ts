@@ -48,7 +48,8 @@ function activationOf(module: Module | undefined): ConvActivation | null {
 
 /** The activation that `next` would apply to what `module` gives, if `module` can apply it itself; null if not. */
 export function fusedActivation(module: Module, next: Module | undefined): ConvActivation | null {
-  return isFusing(module) ? activationOf(next) : null;
+  const activation = activationOf(next);
+  return activation !== null && isFusing(module) ? activation : null;
 }
 
 /** act(y + residual), in passes of their own. */
@@ -60,6 +61,7 @@ export function finish(y: Tensor, { activation = "none", residual = null }: Epil
 
 /** A module's result and the epilogue, in one pass if the module can. */
 export function forwardWith(module: Module, x: unknown, epilogue: Epilogue): unknown {
+  if (epilogue === NO_EPILOGUE) return module.forward(x);
   // A layer that takes an epilogue maps a tensor to a tensor; whatever else x is, it refuses itself.
   return isFusing(module) ? module.forward(x as Tensor, epilogue) : finished(module.forward(x), epilogue);
 }

@@ -2,7 +2,7 @@ import { checkOptions, type NoOptions } from "../check.js";
 import * as A from "../functional/avgpool.js";
 import * as M from "../functional/maxpool.js";
 import { checkNorm } from "../ops/avgpool.js";
-import { checkOutputSize, checkWindows, type OutputSize } from "../ops/maxpool.js";
+import { checkOutputSize, checkWindows, type FixedWindows, type OutputSize, pooled } from "../ops/maxpool.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape, Sizes } from "../types.js";
 import { Module } from "./module.js";
@@ -17,11 +17,17 @@ const AVERAGE_OPTIONS = ["stride", "padding", "ceilMode", "countIncludePad"];
 
 abstract class MaxPool<R extends boolean> extends Module {
   readonly options: M.MaxPoolOptions<R>;
+  private readonly windows: FixedWindows;
+
   constructor(op: string, n: number, kernelSize: Sizes, options: MaxPoolModuleOptions<R>) {
     super();
     checkOptions(op, options, MAX_OPTIONS);
     this.options = { ...options, kernelSize };
-    checkWindows(op, n, this.options);
+    this.windows = checkWindows(op, n, this.options);
+  }
+
+  forward(x: Tensor): M.Pooled<R> {
+    return pooled(x, this.windows, this.options.returnIndices);
   }
 
   get kernelSize(): Sizes {
@@ -42,10 +48,6 @@ export class MaxPool1d<R extends boolean = false> extends MaxPool<R> {
   constructor(kernelSize: Sizes, options: MaxPoolModuleOptions<R> = {}) {
     super("MaxPool1d", 1, kernelSize, options);
   }
-
-  forward(x: Tensor): M.Pooled<R> {
-    return M.maxPool1d(x, this.options);
-  }
 }
 
 /** Maximum over windows of [N, C, H, W] or [C, H, W]; see `functional.maxPool2d`. With `returnIndices` it gives [output, indices]. */
@@ -53,20 +55,12 @@ export class MaxPool2d<R extends boolean = false> extends MaxPool<R> {
   constructor(kernelSize: Sizes, options: MaxPoolModuleOptions<R> = {}) {
     super("MaxPool2d", 2, kernelSize, options);
   }
-
-  forward(x: Tensor): M.Pooled<R> {
-    return M.maxPool2d(x, this.options);
-  }
 }
 
 /** Maximum over windows of [N, C, D, H, W] or [C, D, H, W]; see `functional.maxPool3d`. With `returnIndices` it gives [output, indices]. */
 export class MaxPool3d<R extends boolean = false> extends MaxPool<R> {
   constructor(kernelSize: Sizes, options: MaxPoolModuleOptions<R> = {}) {
     super("MaxPool3d", 3, kernelSize, options);
-  }
-
-  forward(x: Tensor): M.Pooled<R> {
-    return M.maxPool3d(x, this.options);
   }
 }
 

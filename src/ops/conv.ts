@@ -1,8 +1,9 @@
-import { type ConvAttrs, forwardFloats, inputGradFloats, prepare, weightGradFloats } from "../backend/convolution.js";
+import { behind, type ConvAttrs, ConvPlan, spatialSizes } from "../backend/convolution.js";
 import { K } from "../backend/index.js";
 import { checkDType, checkInteger, checkOneOf, checkOperand, checkRank, checkTuple } from "../check.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { NULL } from "../runtime/arena.js";
+import { Plans } from "../runtime/plans.js";
 import { formatShape, numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Ptr, Shape, Sizes, Spec } from "../types.js";
@@ -74,114 +75,131 @@ function paddingOf(
 }
 
 /**
- * Checks dtypes, ranks, channels and bias. The channels of x are those of the weight's dimension 1 in every group, for a transposed
- * convolution all of its dimension 0; the outputs are the other one. Returns the outputs' number, and `context` for further messages.
+ * Checks ranks and channels. The channels of x are those of the weight's dimension 1 in every group, for a transposed convolution all of its
+ * dimension 0; the outputs are the other one. Returns the outputs' number.
  */
-export function checkConvOperands(
-  op: string,
-  x: Spec,
-  weight: Spec,
-  bias: Spec | null,
-  { stride, groups }: ConvAttrs,
-  transposed: boolean,
-): { outChannels: number; context: () => string } {
-  const rank = stride.length;
-  checkDType(op, "input", x, "float32");
-  checkDType(op, "weight", weight, "float32");
-  checkRank(op, "input", x.shape, rank + 1, rank + 2);
-  checkRank(op, "weight", weight.shape, rank + 2);
-  const [all, perGroup] = weight.shape as readonly [number, number, ...number[]];
+export function checkChannels(op: string, x: Shape, weight: Shape, attrs: ConvAttrs, transposed: boolean): number {
+  const { groups } = attrs;
+  const rank = attrs.stride.length;
+  checkRank(op, "input", x, rank + 1, rank + 2);
+  checkRank(op, "weight", weight, rank + 2);
+  const [all, perGroup] = weight as readonly [number, number, ...number[]];
   const [inChannels, outChannels] = transposed ? [all, perGroup * groups] : [perGroup * groups, all];
-  const channels = x.shape[x.shape.length - rank - 1]!;
-  const context = (): string => `weight ${formatShape(weight.shape)}, groups ${groups}, input ${formatShape(x.shape)}`;
+  const channels = x[x.length - rank - 1]!;
   if (channels !== inChannels) {
-    throw new ShapeError(op, `input has ${channels} channels; expected ${inChannels} (${context()})`);
+    const context = contextOf(x, weight, attrs);
+    throw new ShapeError(op, `input has ${channels} channels; expected ${inChannels} (${context})`);
   }
   if (all % groups !== 0) {
     const what = transposed ? "input" : "output";
+    const context = contextOf(x, weight, attrs);
     throw new ShapeError(
       op,
-      `weight has ${all} ${what} channels; expected a multiple of groups ${groups} (${context()})`,
+      `weight has ${all} ${what} channels; expected a multiple of groups ${groups} (${context})`,
     );
   }
-  if (bias !== null) {
-    checkDType(op, "bias", bias, "float32");
-    if (bias.shape.length !== 1 || bias.shape[0] !== outChannels) {
-      throw new ShapeError(op, `bias has shape ${formatShape(bias.shape)}; expected [${outChannels}] (${context()})`);
-    }
-  }
-  return { outChannels, context };
+  return outChannels;
 }
 
-function inferConv(x: Spec, weight: Spec, bias: Spec | null, residual: Spec | null, attrs: ConvAttrs): Spec[] {
+export function checkBias(
+  op: string,
+  x: Shape,
+  weight: Shape,
+  bias: Spec,
+  attrs: ConvAttrs,
+  outChannels: number,
+): void {
+  checkDType(op, "bias", bias, "float32");
+  if (bias.shape.length !== 1 || bias.shape[0] !== outChannels) {
+    const context = contextOf(x, weight, attrs);
+    throw new ShapeError(op, `bias has shape ${formatShape(bias.shape)}; expected [${outChannels}] (${context})`);
+  }
+}
+
+/** For messages. */
+export function contextOf(x: Shape, weight: Shape, { groups }: ConvAttrs): string {
+  return `weight ${formatShape(weight)}, groups ${groups}, input ${formatShape(x)}`;
+}
+
+const NAMES = ["", "Conv1d", "Conv2d", "Conv3d"];
+
+function nameOf({ stride }: ConvAttrs): string {
+  return NAMES[stride.length]!;
+}
+
+/** By the shapes of the input and the weight. */
+const plans = new Plans<ConvAttrs, ConvPlan>((attrs, x, weight) => {
   const { stride, padding, dilation } = attrs;
   const rank = stride.length;
-  const op = `Conv${rank}d`;
-  const { outChannels, context } = checkConvOperands(op, x, weight, bias, attrs, false);
-  const shape = x.shape.slice();
+  const op = nameOf(attrs);
+  const outChannels = checkChannels(op, x, weight, attrs, false);
+  const shape = x.slice();
   const lead = shape.length - rank;
   shape[lead - 1] = outChannels;
   for (let d = 0; d < rank; d++) {
-    const kernel = weight.shape[d + 2]!;
+    const kernel = weight[d + 2]!;
     const reach = dilation[d]! * (kernel - 1) + 1;
-    const padded = x.shape[lead + d]! + padding[d]![0] + padding[d]![1];
-    if (kernel === 0 || reach > padded) throw misfit(op, x, weight, attrs, context());
+    const padded = x[lead + d]! + padding[d]![0] + padding[d]![1];
+    if (kernel === 0 || reach > padded) throw misfit(op, x, weight, attrs);
     shape[lead + d] = Math.floor((padded - reach) / stride[d]!) + 1;
   }
-  if (residual !== null) checkOperand(op, "residual", residual, shape, context());
+  return new ConvPlan(spatialSizes(x, weight, shape, attrs), shape);
+});
+
+function inferConv(x: Spec, weight: Spec, bias: Spec | null, residual: Spec | null, window: ConvAttrs): Spec[] {
+  const op = nameOf(window);
+  checkDType(op, "input", x, "float32");
+  checkDType(op, "weight", weight, "float32");
+  const shape = plans.of(window, x.shape, weight.shape).outputShape;
+  const lead = shape.length - window.stride.length;
+  if (bias !== null) checkBias(op, x.shape, weight.shape, bias, window, shape[lead - 1]!);
+  if (residual !== null) checkOperand(op, "residual", residual, shape, contextOf(x.shape, weight.shape, window));
   return [{ shape, dtype: "float32" }];
 }
 
 /** A kernel of no size, or larger than the input with its padding. */
-function misfit(op: string, x: Spec, weight: Spec, { padding, dilation }: ConvAttrs, context: string): ShapeError {
-  const kernel = weight.shape.slice(2);
-  const padded = x.shape.slice(-kernel.length).map((n, d) => n + padding[d]![0] + padding[d]![1]);
+function misfit(op: string, x: Shape, weight: Shape, attrs: ConvAttrs): ShapeError {
+  const { padding, dilation } = attrs;
+  const kernel = weight.slice(2);
+  const padded = x.slice(-kernel.length).map((n, d) => n + padding[d]![0] + padding[d]![1]);
   const reach = kernel.map((k, d) => dilation[d]! * (k - 1) + 1);
   const spans = dilation.some((d) => d !== 1) ? ` (dilation ${formatShape(dilation)}: ${formatShape(reach)})` : "";
   return new ShapeError(
     op,
     `kernel ${formatShape(kernel)}${spans} does not fit into the padded input ${formatShape(padded)}; ` +
-      `expected sizes from 1 to the input's (${context})`,
+      `expected sizes from 1 to the input's (${contextOf(x, weight, attrs)})`,
   );
 }
 
 /**
  * y = act(conv(x, w) + b + r). x [N, C, I…] or [C, I…], w [O, C/G, K…], b [O] or null, r as y or null → y [N, O, Q…] or [O, Q…].
  */
-export const convOp = defineOp<Operands, One, ConvAttrs & { activation: ConvActivation }>({
+export const convOp = defineOp<Operands, One, { window: ConvAttrs; activation: ConvActivation }>({
   name: "conv",
-  infer: ([x, weight, bias, residual], attrs) => inferConv(x, weight, bias, residual, attrs),
-  forward: ([y], [x, weight, bias, residual], attrs) => {
-    const { geometry, scratch, counts } = prepare(x.shape, weight.shape, y.shape, attrs, forwardFloats);
-    const [n, groups, cg, og] = counts;
-    const [low, high] = CONV_ACTIVATIONS[attrs.activation];
-    const added = [bias?.ptr ?? NULL, residual?.ptr ?? NULL] as const;
-    const units = K.conv_units(geometry, ...counts);
+  infer: ([x, weight, bias, residual], { window }) => inferConv(x, weight, bias, residual, window),
+  forward: ([y], [x, weight, bias, residual], { window, activation }) => {
+    const { sizes, forward } = plans.of(window, x.shape, weight.shape);
+    const geometry = forward.prepare();
+    const [n, groups, cg, og] = sizes.counts;
+    const [low, high] = CONV_ACTIVATIONS[activation];
+    const b = bias?.ptr ?? NULL;
+    const r = residual?.ptr ?? NULL;
+    const scratch = behind(geometry);
+    const { units, form } = forward;
     const run = (packed: Ptr): void =>
-      K.conv_f32(y.ptr, x.ptr, weight.ptr, packed, ...added, geometry, scratch, ...counts, low, high, 0, units);
-    const bytes = K.conv_packed_bytes(geometry, groups, cg, og);
-    if (bytes === 0) {
-      run(NULL);
-      return;
-    }
-    const panels = K.conv_pack_units(groups, og);
-    const form = {
-      name: `conv ${groups} ${cg} ${og} ${panels} ${bytes}`,
-      bytes,
-      needed: K.conv_needs_packed(geometry, n, cg, og) !== 0,
-      fill: (to: Ptr) => K.conv_pack_f32(to, weight.ptr, cg, og, 0, panels),
-    };
-    weight.storage.withPacked(4 * weight.offset, form, run);
+      K.conv_f32(y.ptr, x.ptr, weight.ptr, packed, b, r, geometry, scratch, n, groups, cg, og, low, high, 0, units);
+    if (form === null) run(NULL);
+    else weight.storage.withPacked(4 * weight.offset, form, run);
   },
   flops: ([, weight], [y]) => convFlops(weight, y),
   saves: ({ activation }) => ({ inputs: [0, 1], outs: activation === "none" ? [] : [0] }),
-  backward: ([g], [x, weight, bias, residual], [y], { activation, ...attrs }) => {
+  backward: ([g], [x, weight, bias, residual], [y], { window, activation }) => {
     // Shared by the thunks, made by the first of them.
     const beforeActivation = once(() => activationGrad(g, y, activation));
     return [
-      () => convInputGrad(beforeActivation(), weight, x.shape, attrs),
-      () => convWeightGrad(beforeActivation(), x, weight.shape, attrs),
-      bias && (() => channelSum(beforeActivation(), attrs.stride.length)),
+      () => convInputGrad(beforeActivation(), weight, x.shape, window),
+      () => convWeightGrad(beforeActivation(), x, weight.shape, window),
+      bias && (() => channelSum(beforeActivation(), window.stride.length)),
       residual && beforeActivation,
     ];
   },
@@ -208,70 +226,65 @@ export function channelSum(g: Tensor, rank: number): Tensor {
 }
 
 /** dx, the adjoint of conv in x: every output's gradient spread over the inputs it read. It is a transposed convolution of g. */
-export const convInputGradOp = defineOp<readonly [Tensor, Tensor], One, ConvAttrs & { inputShape: Shape }>({
+export const convInputGradOp = defineOp<readonly [Tensor, Tensor], One, { window: ConvAttrs; inputShape: Shape }>({
   name: "conv_input_grad",
   infer: (_, { inputShape }) => [{ shape: inputShape, dtype: "float32" }],
-  forward: ([dx], [g, weight], attrs) => {
-    runInputGrad(dx, g, weight, attrs);
+  forward: ([dx], [g, weight], { window }) => {
+    runInputGrad(dx, g, weight, window);
   },
   flops: ([g, weight]) => convFlops(weight, g),
-  backward: ([gg], [g, weight], _, attrs) => [
-    () => conv(gg, weight, null, attrs),
-    () => convWeightGrad(g, gg, weight.shape, attrs),
+  backward: ([gg], [g, weight], _, { window }) => [
+    () => conv(gg, weight, null, window),
+    () => convWeightGrad(g, gg, weight.shape, window),
   ],
 });
 
 /** The kernel call of `convInputGradOp`. */
-export function runInputGrad(dx: Tensor, g: Tensor, weight: Tensor, attrs: ConvAttrs): void {
-  const { geometry, scratch, counts } = prepare(dx.shape, weight.shape, g.shape, attrs, inputGradFloats);
-  const [n, groups, cg, og] = counts;
-  const units = K.conv_input_grad_units(geometry, ...counts);
+export function runInputGrad(dx: Tensor, g: Tensor, weight: Tensor, window: ConvAttrs): void {
+  const { sizes, inputGrad } = plans.of(window, dx.shape, weight.shape);
+  const geometry = inputGrad.prepare();
+  const [n, groups, cg, og] = sizes.counts;
+  const scratch = behind(geometry);
+  const { units, form } = inputGrad;
   const run = (packed: Ptr): void =>
-    K.conv_input_grad_f32(dx.ptr, g.ptr, weight.ptr, packed, geometry, scratch, ...counts, 0, units);
-  const bytes = K.conv_input_grad_packed_bytes(geometry, groups, cg, og);
-  if (bytes === 0) {
-    run(NULL);
-    return;
-  }
-  const panels = K.conv_pack_units(groups, cg);
-  const form = {
-    name: `conv_input_grad ${groups} ${cg} ${og} ${panels} ${bytes}`,
-    bytes,
-    needed: K.conv_input_grad_needs_packed(geometry, n, cg, og) !== 0,
-    fill: (to: Ptr) => K.conv_input_grad_pack_f32(to, weight.ptr, cg, og, 0, panels),
-  };
-  weight.storage.withPacked(4 * weight.offset, form, run);
+    K.conv_input_grad_f32(dx.ptr, g.ptr, weight.ptr, packed, geometry, scratch, n, groups, cg, og, 0, units);
+  if (form === null) run(NULL);
+  else weight.storage.withPacked(4 * weight.offset, form, run);
 }
 
 /** dw, the adjoint of conv in w: dw[o, c, k] = Σ over images and outputs of g[o, q] · x[c, q·stride − padding + k·dilation]. */
-export const convWeightGradOp = defineOp<readonly [Tensor, Tensor], One, ConvAttrs & { weightShape: Shape }>({
+export const convWeightGradOp = defineOp<readonly [Tensor, Tensor], One, { window: ConvAttrs; weightShape: Shape }>({
   name: "conv_weight_grad",
   infer: (_, { weightShape }) => [{ shape: weightShape, dtype: "float32" }],
-  forward: ([dw], [g, x], attrs) => {
-    const { geometry, scratch, counts } = prepare(x.shape, dw.shape, g.shape, attrs, weightGradFloats);
-    const units = K.conv_weight_grad_units(geometry, ...counts);
-    K.conv_weight_grad_f32(dw.ptr, g.ptr, x.ptr, geometry, scratch, ...counts, 0, units);
+  forward: ([dw], [g, x], { window }) => {
+    const { sizes, weightGrad } = plans.of(window, x.shape, dw.shape);
+    const geometry = weightGrad.prepare();
+    const [n, groups, cg, og] = sizes.counts;
+    const scratch = behind(geometry);
+    K.conv_weight_grad_f32(dw.ptr, g.ptr, x.ptr, geometry, scratch, n, groups, cg, og, 0, weightGrad.units);
   },
   flops: ([g], [dw]) => convFlops(dw, g),
-  backward: ([gg], [g, x], _, attrs) => [() => conv(x, gg, null, attrs), () => convInputGrad(g, gg, x.shape, attrs)],
+  backward: ([gg], [g, x], _, { window }) => [
+    () => conv(x, gg, null, window),
+    () => convInputGrad(g, gg, x.shape, window),
+  ],
 });
 
 export function conv(
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null,
-  attrs: ConvAttrs,
+  window: ConvAttrs,
   activation: ConvActivation = "none",
   residual: Tensor | null = null,
 ): Tensor {
-  const { stride, padding, dilation, groups } = attrs;
-  return apply(convOp, [x, weight, bias, residual], { stride, padding, dilation, groups, activation })[0];
+  return apply(convOp, [x, weight, bias, residual], { window, activation })[0];
 }
 
-function convInputGrad(g: Tensor, weight: Tensor, inputShape: Shape, attrs: ConvAttrs): Tensor {
-  return apply(convInputGradOp, [g, weight], { ...attrs, inputShape })[0];
+function convInputGrad(g: Tensor, weight: Tensor, inputShape: Shape, window: ConvAttrs): Tensor {
+  return apply(convInputGradOp, [g, weight], { window, inputShape })[0];
 }
 
-export function convWeightGrad(g: Tensor, x: Tensor, weightShape: Shape, attrs: ConvAttrs): Tensor {
-  return apply(convWeightGradOp, [g, x], { ...attrs, weightShape })[0];
+export function convWeightGrad(g: Tensor, x: Tensor, weightShape: Shape, window: ConvAttrs): Tensor {
+  return apply(convWeightGradOp, [g, x], { window, weightShape })[0];
 }

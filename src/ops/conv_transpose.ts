@@ -1,5 +1,5 @@
 import { K } from "../backend/index.js";
-import { checkRank, checkTuple } from "../check.js";
+import { checkDType, checkRank, checkTuple } from "../check.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { formatShape, numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
@@ -8,7 +8,9 @@ import {
   type ConvAttrs,
   type ConvOptions,
   channelSum,
-  checkConvOperands,
+  checkBias,
+  checkChannels,
+  contextOf,
   conv,
   convAttrs,
   convFlops,
@@ -82,11 +84,15 @@ function sizesOf(x: Shape, kernel: Shape, { stride, padding, dilation }: ConvAtt
 function inferTransposed(x: Spec, weight: Spec, bias: Spec | null, attrs: ConvAttrs): Spec[] {
   const rank = attrs.stride.length;
   const op = `ConvTranspose${rank}d`;
-  const { outChannels, context } = checkConvOperands(op, x, weight, bias, attrs, true);
+  checkDType(op, "input", x, "float32");
+  checkDType(op, "weight", weight, "float32");
+  const outChannels = checkChannels(op, x.shape, weight.shape, attrs, true);
+  if (bias !== null) checkBias(op, x.shape, weight.shape, bias, attrs, outChannels);
   const kernel = weight.shape.slice(2);
   const out = sizesOf(x.shape, kernel, attrs);
   if ([...kernel, ...x.shape.slice(-rank)].includes(0) || out.some((n) => n < 1)) {
-    throw new ShapeError(op, `output would be ${formatShape(out)}; expected sizes ≥ 1 (${context()})`);
+    const context = contextOf(x.shape, weight.shape, attrs);
+    throw new ShapeError(op, `output would be ${formatShape(out)}; expected sizes ≥ 1 (${context})`);
   }
   return [{ shape: [...x.shape.slice(0, -rank - 1), outChannels, ...out], dtype: "float32" }];
 }

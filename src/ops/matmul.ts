@@ -49,7 +49,8 @@ function rowsOf({ shape, strides }: Operand): Rows | null {
 /** c = act(a · b + bias), c contiguous. An operand is copied only if neither of its directions is contiguous, or both are transposed. */
 function product(c: Operand, a: Operand, b: Operand, epilogue: Epilogue): void {
   if (numel(c.shape) === 0) return;
-  const [rowsA, rowsB] = [rowsOf(a), rowsOf(b)];
+  const rowsA = rowsOf(a);
+  const rowsB = rowsOf(b);
   if (rowsA !== null && rowsB !== null && !(rowsA.transposed && rowsB.transposed)) {
     inPlaceProduct(c, a, b, rowsA, rowsB, epilogue);
     return;
@@ -74,51 +75,40 @@ function product(c: Operand, a: Operand, b: Operand, epilogue: Epilogue): void {
   }
 }
 
-/** In as few kernel calls as the layouts of the leading dimensions allow. */
-function inPlaceProduct(c: Operand, a: Operand, b: Operand, left: Rows, right: Rows, { bias, relu }: Epilogue): void {
+function inPlaceProduct(c: Operand, a: Operand, b: Operand, left: Rows, right: Rows, epilogue: Epilogue): void {
   const rank = c.shape.length;
   const m = c.shape[rank - 2]!;
   const n = c.shape[rank - 1]!;
   const k = a.shape[a.shape.length - 1]!;
   const kernel = left.transposed ? K.gemm_tn_f32 : right.transposed ? K.gemm_nt_f32 : K.gemm_nn_f32;
   const scratch = arena.scratch(K.gemm_scratch_bytes(m, n, k));
+  const { bias } = epilogue;
   const start = bias === NULL ? START.zero : START.column;
-  const low = relu ? 0 : -Infinity;
+  const low = epilogue.relu ? 0 : -Infinity;
   if (rank === 2) {
     kernel(c.ptr, a.ptr, b.ptr, bias, scratch, 1, m, n, k, 0, 0, 0, n, left.ld, right.ld, start, low, Infinity);
     return;
   }
+  eachBatch(c, a, b, (pc, pa, pb, count, sc, sa, sb) => {
+    kernel(pc, pa, pb, bias, scratch, count, m, n, k, sc, sa, sb, n, left.ld, right.ld, start, low, Infinity);
+  });
+}
+
+type Batch = (c: Ptr, a: Ptr, b: Ptr, count: number, cStep: number, aStep: number, bStep: number) => void;
+
+/** Visits the matrices of three operands in as few evenly spaced batches as the layouts of the leading dimensions allow. */
+function eachBatch(c: Operand, a: Operand, b: Operand, visit: Batch): void {
   const lead = c.shape.slice(0, -2);
   const steps = (x: Operand): number[] => broadcastStrides(x.shape.slice(0, -2), x.strides.slice(0, -2), lead);
   const { shape, strides } = collapse(lead, [steps(c), steps(a), steps(b)]);
   const inner = shape.length - 1;
-  const [cBatch, aBatch, bBatch] = strides.map((s) => s[inner]!) as [number, number, number];
+  const [cStep, aStep, bStep] = strides.map((s) => s[inner]!) as [number, number, number];
   forLeading(
     shape,
     strides,
     (offsets) => {
       const [pc, pa, pb] = [c, a, b].map((x, i) => (x.ptr + 4 * offsets[i]!) as Ptr) as [Ptr, Ptr, Ptr];
-      const count = shape[inner]!;
-      kernel(
-        pc,
-        pa,
-        pb,
-        bias,
-        scratch,
-        count,
-        m,
-        n,
-        k,
-        cBatch,
-        aBatch,
-        bBatch,
-        n,
-        left.ld,
-        right.ld,
-        start,
-        low,
-        Infinity,
-      );
+      visit(pc, pa, pb, shape[inner]!, cStep, aStep, bStep);
     },
     1,
   );
@@ -209,7 +199,8 @@ export const linearOp = defineOp<LinearInputs, One, LinearAttrs>({
     checkDType("Linear", "input", x, "float32");
     checkDType("Linear", "weight", w, "float32");
     checkRank("Linear", "weight", w.shape, 2);
-    const [out, features] = w.shape as [number, number];
+    const out = w.shape[0]!;
+    const features = w.shape[1]!;
     const got = x.shape[x.shape.length - 1];
     if (got !== features) {
       throw new ShapeError(
@@ -229,18 +220,20 @@ export const linearOp = defineOp<LinearInputs, One, LinearAttrs>({
   },
   strided: true,
   forward: ([y], [x, w, b], { activation }) => {
-    const [n, k] = w.shape as [number, number];
-    const flat = x.ndim === 2 ? x.shape : [numel(x.shape.slice(0, -1)), k];
-    const strides = x.ndim === 2 ? x.strides : viewStrides(x, flat);
-    const input = strides === null ? materialize(x) : x;
+    const n = w.shape[0]!;
+    const k = w.shape[1]!;
+    const transposed = { ptr: w.ptr, shape: [k, n], strides: [w.strides[1]!, w.strides[0]!] };
     const bias = b === null || b.isContiguous ? b : materialize(b);
-    product(
-      { ptr: y.ptr, shape: [flat[0]!, n], strides: [n, 1] },
-      { ptr: input.ptr, shape: flat, strides: strides ?? contiguousStrides(flat) },
-      { ptr: w.ptr, shape: [k, n], strides: [w.strides[1]!, w.strides[0]!] },
-      { bias: bias?.ptr ?? NULL, relu: activation === "relu" },
-    );
-    if (input !== x) input.dispose();
+    const epilogue = { bias: bias?.ptr ?? NULL, relu: activation === "relu" };
+    if (x.ndim === 2) product(y, x, transposed, epilogue);
+    else {
+      const flat = [numel(x.shape.slice(0, -1)), k];
+      const strides = viewStrides(x, flat);
+      const input = strides === null ? materialize(x) : x;
+      const rows = { ptr: input.ptr, shape: flat, strides: strides ?? contiguousStrides(flat) };
+      product({ ptr: y.ptr, shape: [flat[0]!, n], strides: [n, 1] }, rows, transposed, epilogue);
+      if (input !== x) input.dispose();
+    }
     if (bias !== b) bias?.dispose();
   },
   flops: ([, w], [y]) => 2 * y.numel * w.shape[1]!,

@@ -2,6 +2,7 @@ import { K } from "../backend/index.js";
 import type { DilatedGeometry } from "../backend/js/lib/pool.js";
 import { checkDType, checkInteger, checkRank, checkTuple } from "../check.js";
 import { ArgumentError, ShapeError } from "../errors.js";
+import { Plans } from "../runtime/plans.js";
 import { formatShape, numel, sameShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape, Sizes, Spec } from "../types.js";
@@ -137,14 +138,13 @@ function nameOf(windows: Windows): string {
   return `${"kernel" in windows ? "" : "Adaptive"}MaxPool${spatialRank(windows)}d`;
 }
 
-/** What `lay` worked out last: an op asks twice, for the shape of its output and for its kernel. */
-let last: { readonly shape: Shape; readonly windows: Windows; readonly pooling: Pooling } | null = null;
+const plans = new Plans<Windows, Pooling>((windows, shape) =>
+  layWindows(nameOf(windows), { shape, dtype: "float32" }, windows),
+);
 
 function lay(x: Spec, windows: Windows): Pooling {
-  if (last?.windows === windows && last.shape === x.shape && x.dtype === "float32") return last.pooling;
-  const pooling = layWindows(nameOf(windows), x, windows);
-  last = { shape: x.shape, windows, pooling };
-  return pooling;
+  if (x.dtype !== "float32") checkDType(nameOf(windows), "input", x, "float32");
+  return plans.of(windows, x.shape);
 }
 
 /** y = max over each window; padding counts as −∞, and NaN is above everything. */
@@ -207,6 +207,14 @@ function maxPoolGather(v: Tensor, x: Tensor, y: Tensor, windows: Windows): Tenso
 
 export function maxPoolIndex(x: Tensor, y: Tensor, windows: Windows): Tensor {
   return apply(maxPoolIndexOp, [x, y], windows)[0];
+}
+
+/** What max pooling returns: the output, or with `returnIndices` output and indices. */
+export type Pooled<R extends boolean> = R extends true ? [Tensor, Tensor] : Tensor;
+
+export function pooled<R extends boolean>(x: Tensor, windows: Windows, returnIndices: R | undefined): Pooled<R> {
+  const y = maxPool(x, windows);
+  return (returnIndices ? [y, maxPoolIndex(x, y, windows)] : y) as Pooled<R>;
 }
 
 /** The spatial part of the output's shape. */

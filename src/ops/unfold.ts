@@ -1,4 +1,4 @@
-import { type ConvAttrs, prepare } from "../backend/convolution.js";
+import { type ConvAttrs, prepare, spatialSizes } from "../backend/convolution.js";
 import { K } from "../backend/index.js";
 import { checkDType, checkRank, checkTuple } from "../check.js";
 import { ShapeError } from "../errors.js";
@@ -58,7 +58,7 @@ function windowsOf(op: string, { kernel, stride, padding, dilation, size }: Unfo
 
 function geometryOf(attrs: UnfoldAttrs): Ptr {
   const windows = windowsOf("Unfold", attrs);
-  return prepare(attrs.size, [1, 1, ...attrs.kernel], windows, attrs, () => 0).geometry;
+  return prepare(spatialSizes(attrs.size, [1, 1, ...attrs.kernel], windows, attrs), 0);
 }
 
 function unfolded(x: Spec, attrs: UnfoldAttrs): Spec {

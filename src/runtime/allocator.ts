@@ -40,25 +40,28 @@ export class Allocator {
     const size = blockSize(bytes);
     const block = this.find(size);
     if (block === null) return null;
+    if (block.size - size >= ALIGN) return this.cut(block, size);
     this.unlink(block);
     block.free = false;
-    if (block.size - size >= ALIGN) this.split(block, size);
     return block;
   }
 
   /** Gives a block back and merges it with its free neighbours. */
   release(block: Block): void {
-    block.free = true;
     const { before, after } = block;
-    if (after?.free) {
-      this.unlink(after);
-      this.absorb(block, after);
-    }
     if (before?.free) {
-      this.unlink(before);
-      this.absorb(before, block);
-      this.link(before);
+      if (after?.free) {
+        this.unlink(after);
+        this.skip(after);
+        block.size += after.size;
+      }
+      this.skip(block);
+      this.resize(before, before.start, before.size + block.size);
+    } else if (after?.free) {
+      this.skip(block);
+      this.resize(after, block.start, block.size + after.size);
     } else {
+      block.free = true;
       this.link(block);
     }
   }
@@ -103,28 +106,30 @@ export class Allocator {
     return this.heads[(level << STEPS_LOG2) + lowestBit(bits)] ?? null;
   }
 
-  private split(block: Block, size: number): void {
-    const rest: Block = {
-      start: block.start + size,
-      size: block.size - size,
-      free: true,
-      before: block,
-      after: block.after,
-      prev: null,
-      next: null,
-    };
-    if (block.after !== null) block.after.before = rest;
-    else this.last = rest;
-    block.after = rest;
-    block.size = size;
-    this.link(rest);
+  /** Takes the front of a free block. */
+  private cut(block: Block, size: number): Block {
+    const { start, before } = block;
+    const taken: Block = { start, size, free: false, before, after: block, prev: null, next: null };
+    if (before !== null) before.after = taken;
+    block.before = taken;
+    this.resize(block, start + size, block.size - size);
+    return taken;
   }
 
-  private absorb(block: Block, after: Block): void {
-    block.size += after.size;
-    block.after = after.after;
-    if (after.after !== null) after.after.before = block;
-    else this.last = block;
+  /** Moves the bounds of a free block; it changes its list only with its class, which for a large block is seldom. */
+  private resize(block: Block, start: number, size: number): void {
+    const stays = classOf(block.size / ALIGN) === classOf(size / ALIGN);
+    if (!stays) this.unlink(block);
+    block.start = start;
+    block.size = size;
+    if (!stays) this.link(block);
+  }
+
+  /** Takes a block out of the row of neighbours. */
+  private skip({ before, after }: Block): void {
+    if (before !== null) before.after = after;
+    if (after !== null) after.before = before;
+    else this.last = before;
   }
 
   private link(block: Block): void {

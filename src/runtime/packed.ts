@@ -9,7 +9,7 @@ export interface PackedForm {
   readonly bytes: number;
   /** Whether the kernel cannot do without; otherwise it pays only if it is used again. */
   readonly needed: boolean;
-  fill(to: Ptr): void;
+  fill(to: Ptr, from: Ptr): void;
 }
 
 /** What a storage knows of one form. */
@@ -28,11 +28,11 @@ interface Known {
 export class PackedForms {
   private readonly forms: Known[] = [];
 
-  /** The address of a form of the bytes from byteOffset on, if it is kept, or is now. Null at the first use at this version. */
-  find({ name, bytes, fill }: PackedForm, byteOffset: number, version: number): Ptr | null {
-    const known = this.forms.find((f) => f.byteOffset === byteOffset && f.name === name);
-    if (known === undefined) {
-      this.forms.push({ name, byteOffset, version, block: null });
+  /** The address of a form of the bytes from byteOffset on, which lie at `from`, if it is kept, or is now. Null at the first use at this version. */
+  find(form: PackedForm, from: Ptr, byteOffset: number, version: number): Ptr | null {
+    const known = this.known(form.name, byteOffset);
+    if (known === null) {
+      this.forms.push({ name: form.name, byteOffset, version, block: null });
       return null;
     }
     if (known.version !== version) {
@@ -41,11 +41,19 @@ export class PackedForms {
       return null;
     }
     if (known.block === null) {
-      const block = arena.alloc(bytes);
-      fill(arena.at(block, 0));
+      const block = arena.alloc(form.bytes);
+      form.fill(arena.at(block, 0), from);
       known.block = block;
     }
     return arena.at(known.block, 0);
+  }
+
+  private known(name: string, byteOffset: number): Known | null {
+    for (let i = 0; i < this.forms.length; i++) {
+      const form = this.forms[i]!;
+      if (form.byteOffset === byteOffset && form.name === name) return form;
+    }
+    return null;
   }
 
   free(): void {
@@ -59,7 +67,7 @@ export class PackedForms {
 }
 
 /** Calls `use` with a form that is gone afterwards, or with NULL if it is not needed. */
-export function packedForOnce({ bytes, needed, fill }: PackedForm, use: (packed: Ptr) => void): void {
+export function packedForOnce({ bytes, needed, fill }: PackedForm, from: Ptr, use: (packed: Ptr) => void): void {
   if (!needed) {
     use(NULL);
     return;
@@ -67,7 +75,7 @@ export function packedForOnce({ bytes, needed, fill }: PackedForm, use: (packed:
   const block = arena.alloc(bytes);
   try {
     const at = arena.at(block, 0);
-    fill(at);
+    fill(at, from);
     use(at);
   } finally {
     arena.free(block);

@@ -32,8 +32,9 @@ export class Storage {
   /** Calls `use` with the address of a form of the bytes from byteOffset on, or with NULL while it does not pay to have it. */
   withPacked(byteOffset: number, form: PackedForm, use: (packed: Ptr) => void): void {
     this.forms ??= new PackedForms();
-    const kept = this.forms.find(form, byteOffset, this.version);
-    if (kept === null) packedForOnce(form, use);
+    const from = this.at(byteOffset);
+    const kept = this.forms.find(form, from, byteOffset, this.version);
+    if (kept === null) packedForOnce(form, from, use);
     else use(kept);
   }
 

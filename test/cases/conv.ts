@@ -299,7 +299,7 @@ export const cases = [
     name: "conv_input_grad",
     ops: ["conv_input_grad"],
     run: ([g, w], sizes) =>
-      apply(convInputGradOp, [g as Tensor, w as Tensor], { ...attrsOf(sizes), inputShape: sizes.x })[0],
+      apply(convInputGradOp, [g as Tensor, w as Tensor], { window: attrsOf(sizes), inputShape: sizes.x })[0],
     oracle: ([g, w], sizes) => {
       const x = new Nd(sizes.x);
       eachProduct(x, w!, g!, attrsOf(sizes), (xAt, wAt, yAt) => {
@@ -313,7 +313,7 @@ export const cases = [
     name: "conv_weight_grad",
     ops: ["conv_weight_grad"],
     run: ([g, x], sizes) =>
-      apply(convWeightGradOp, [g as Tensor, x as Tensor], { ...attrsOf(sizes), weightShape: sizes.w })[0],
+      apply(convWeightGradOp, [g as Tensor, x as Tensor], { window: attrsOf(sizes), weightShape: sizes.w })[0],
     oracle: ([g, x], sizes) => {
       const w = new Nd(sizes.w);
       eachProduct(x!, w, g!, attrsOf(sizes), (xAt, wAt, yAt) => {
