@@ -191,7 +191,8 @@ function folded(a: Tensor, b: Tensor): Tensor {
 function project(y: Operand, x: Operand, w: Tensor, epilogue: Epilogue): void {
   const [n, k] = w.shape as [number, number];
   const m = y.shape[0]!;
-  const run = (): void => product(y, x, { ptr: w.ptr, shape: [k, n], strides: [w.strides[1]!, w.strides[0]!] }, epilogue);
+  const run = (): void =>
+    product(y, x, { ptr: w.ptr, shape: [k, n], strides: [w.strides[1]!, w.strides[0]!] }, epilogue);
   const panel = w.isContiguous ? K.gemm_panel(m, n, k) : 0;
   const rows = panel === 0 ? null : rowsOf(x);
   if (rows === null || rows.transposed) {
