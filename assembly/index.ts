@@ -31,6 +31,7 @@ export * from "./optim_sgd";
 export * from "./pad";
 export * from "./random";
 export * from "./rearrange";
+export * from "./recurrent";
 export * from "./recurrent_gru";
 export * from "./recurrent_gru_classic";
 export * from "./recurrent_lstm";

@@ -8,7 +8,8 @@
 // all of the batch. The result is clamped into [low, high]: (0, ∞) is relu, (−∞, ∞) leaves it; NaN stays.
 // scratch has gemm_scratch_bytes(m, n, k) bytes.
 
-import { product, productBytes } from "./lib/product";
+import { PANEL } from "./lib/gemm";
+import { blocks, packPanels, product, productBytes, suitsPacked } from "./lib/product";
 
 /** Bytes of work space for one product of these sizes. */
 export function gemm_scratch_bytes(m: i32, n: i32, k: i32): i32 {
@@ -40,4 +41,22 @@ export function gemm_tn_f32(c: usize, a: usize, b: usize, bias: usize, scratch: 
     a += aBatch << 2;
     b += bBatch << 2;
   }
+}
+
+/**
+ * Columns of a panel, if gemm_nt_f32 packs b for a product of these sizes and it pays to keep the panels, else 0. They take k floats for
+ * each column, and their number is rounded up to whole panels.
+ */
+export function gemm_panel(m: i32, n: i32, k: i32): i32 {
+  return suitsPacked(m, n, k) ? PANEL : 0;
+}
+
+/** packed ← the panels of b [N, K]. */
+export function gemm_pack_f32(packed: usize, b: usize, n: i32, k: i32): void {
+  packPanels(packed, b, true, n, k);
+}
+
+/** gemm_nt_f32 with a packed b, for the columns [begin, end) of c: the same bits. begin is a multiple of 16. */
+export function gemm_packed_f32(c: usize, a: usize, packed: usize, bias: usize, scratch: usize, m: i32, n: i32, k: i32, ldc: i32, lda: i32, start: i32, low: f32, high: f32, begin: i32, end: i32): void {
+  blocks(c, a, 0, packed, bias, scratch, m, n, k, ldc, lda, 1, 0, true, start, low, high, begin, end);
 }

@@ -16,13 +16,14 @@ export function gru_scratch_bytes(steps: i32, n: i32, hidden: i32): i32 {
 
 /**
  * y [R, H] the states of all steps, h [N, H] the last one of each row. gates [R, 3H] holds x and gets r, z, n. For the gradient, or 0:
- * candidate [R, H] u_n; before [R, H] the state each step began with. weight [3H, H], bias [3H] or 0, h0 [N, H] or 0 for zeros.
+ * candidate [R, H] u_n; before [R, H] the state each step began with. weight [3H, H], and packed the same from `recurrent_pack_f32`, or
+ * 0; bias [3H] or 0, h0 [N, H] or 0 for zeros.
  */
-export function gru_f32(y: usize, h: usize, gates: usize, candidate: usize, before: usize, weight: usize, bias: usize, h0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32, begin: i32, end: i32): void {
+export function gru_f32(y: usize, h: usize, gates: usize, candidate: usize, before: usize, weight: usize, packed: usize, bias: usize, h0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32, begin: i32, end: i32): void {
   const width = 3 * hidden;
   end = endOf(begin, end, steps, n);
   if (begin >= end) return;
-  const weights = prepare(scratch, weight, true, steps, n, width, hidden);
+  const weights = prepare(scratch, weight, packed, true, steps, n, width, hidden);
   const u = scratch + weightsBytes(steps, n, width, hidden);
   h = begins(h, h0, begin, end, hidden);
   let row = reverse ? rows : 0;
@@ -90,7 +91,7 @@ export function gru_grad_f32(dx: usize, du: usize, dh: usize, dy: usize, dhn: us
   const width = 3 * hidden;
   end = endOf(begin, end, steps, n);
   if (begin >= end) return;
-  const weights = prepare(scratch, weight, false, steps, n, hidden, width);
+  const weights = prepare(scratch, weight, 0, false, steps, n, hidden, width);
   dh = begins(dh, dhn, begin, end, hidden);
   let row = reverse ? 0 : rows;
   for (let s = 0; s < steps; s++) {

@@ -24,9 +24,9 @@ export function gru_classic_f32(y: usize, h: usize, gates: usize, before: usize,
   const two = 2 * hidden;
   end = endOf(begin, end, steps, n);
   if (begin >= end) return;
-  const both = prepare(scratch, weight, true, steps, n, two, hidden);
+  const both = prepare(scratch, weight, 0, true, steps, n, two, hidden);
   scratch += weightsBytes(steps, n, two, hidden);
-  const candidate = prepare(scratch, at(weight, two * hidden), true, steps, n, hidden, hidden);
+  const candidate = prepare(scratch, at(weight, two * hidden), 0, true, steps, n, hidden, hidden);
   const reset = scratch + weightsBytes(steps, n, hidden, hidden);
   h = begins(h, h0, begin, end, hidden);
   let row = reverse ? rows : 0;
@@ -93,9 +93,9 @@ export function gru_classic_grad_f32(dx: usize, dh: usize, dy: usize, dhn: usize
   const two = 2 * hidden;
   end = endOf(begin, end, steps, n);
   if (begin >= end) return;
-  const both = prepare(scratch, weight, false, steps, n, hidden, two);
+  const both = prepare(scratch, weight, 0, false, steps, n, hidden, two);
   scratch += weightsBytes(steps, n, hidden, two);
-  const candidate = prepare(scratch, at(weight, two * hidden), false, steps, n, hidden, hidden);
+  const candidate = prepare(scratch, at(weight, two * hidden), 0, false, steps, n, hidden, hidden);
   const dreset = scratch + weightsBytes(steps, n, hidden, hidden);
   dh = begins(dh, dhn, begin, end, hidden);
   let row = reverse ? 0 : rows;

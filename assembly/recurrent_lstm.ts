@@ -20,18 +20,19 @@ export function lstm_scratch_bytes(steps: i32, n: i32, hidden: i32, proj: i32): 
 /**
  * y [R, P] the outputs h of all steps; h [N, P] and c [N, H] the last states of each row. gates [R, 4H] holds x and gets σ(i), σ(f),
  * tanh(g), σ(o). For the gradient, or 0: hBefore [R, P] and cBefore [R, H] the states each step began with; full [R, H] σ(o) tanh(c')
- * before a projection. weight [4H, P], projection [P, H] or 0, h0 [N, P] and c0 [N, H] or 0 for zeros.
+ * before a projection. weight [4H, P], and packed the same from `recurrent_pack_f32`, or 0; projection [P, H] or 0, h0 [N, P] and c0 [N, H]
+ * or 0 for zeros.
  */
-export function lstm_f32(y: usize, h: usize, c: usize, gates: usize, hBefore: usize, cBefore: usize, full: usize, weight: usize, projection: usize, h0: usize, c0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, proj: i32, reverse: i32, begin: i32, end: i32): void {
+export function lstm_f32(y: usize, h: usize, c: usize, gates: usize, hBefore: usize, cBefore: usize, full: usize, weight: usize, packed: usize, projection: usize, h0: usize, c0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, proj: i32, reverse: i32, begin: i32, end: i32): void {
   const width = hidden << 2;
   const size = projection == 0 ? hidden : proj;
   end = endOf(begin, end, steps, n);
   if (begin >= end) return;
-  const weights = prepare(scratch, weight, true, steps, n, width, size);
+  const weights = prepare(scratch, weight, packed, true, steps, n, width, size);
   scratch += weightsBytes(steps, n, width, size);
   let projections = weights;
   if (projection != 0) {
-    projections = prepare(scratch, projection, true, steps, n, size, hidden);
+    projections = prepare(scratch, projection, 0, true, steps, n, size, hidden);
     scratch += weightsBytes(steps, n, size, hidden);
   }
   h = begins(h, h0, begin, end, size);
@@ -111,11 +112,11 @@ export function lstm_grad_f32(dx: usize, dh: usize, dc: usize, dproj: usize, dy:
   const size = projection == 0 ? hidden : proj;
   end = endOf(begin, end, steps, n);
   if (begin >= end) return;
-  const weights = prepare(scratch, weight, false, steps, n, size, width);
+  const weights = prepare(scratch, weight, 0, false, steps, n, size, width);
   scratch += weightsBytes(steps, n, size, width);
   let projections = weights;
   if (projection != 0) {
-    projections = prepare(scratch, projection, false, steps, n, hidden, size);
+    projections = prepare(scratch, projection, 0, false, steps, n, hidden, size);
     scratch += weightsBytes(steps, n, hidden, size);
   }
   dh = begins(dh, dhn, begin, end, size);

@@ -12,12 +12,12 @@ export function rnn_scratch_bytes(steps: i32, n: i32, hidden: i32): i32 {
 
 /**
  * y [R, H] holds x and gets the states of all steps, h [N, H] the last one of each row; before [R, H], if it is not 0, the state each
- * step began with. weight [H, H], h0 [N, H] or 0 for zeros.
+ * step began with. weight [H, H], and packed the same from `recurrent_pack_f32`, or 0; h0 [N, H] or 0 for zeros.
  */
-export function rnn_f32(y: usize, h: usize, before: usize, weight: usize, h0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32, relu: i32, begin: i32, end: i32): void {
+export function rnn_f32(y: usize, h: usize, before: usize, weight: usize, packed: usize, h0: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32, relu: i32, begin: i32, end: i32): void {
   end = endOf(begin, end, steps, n);
   if (begin >= end) return;
-  const weights = prepare(scratch, weight, true, steps, n, hidden, hidden);
+  const weights = prepare(scratch, weight, packed, true, steps, n, hidden, hidden);
   h = begins(h, h0, begin, end, hidden);
   let row = reverse ? rows : 0;
   for (let s = 0; s < steps; s++) {
@@ -37,7 +37,7 @@ export function rnn_f32(y: usize, h: usize, before: usize, weight: usize, h0: us
 export function rnn_grad_f32(dx: usize, dh: usize, dy: usize, dhn: usize, y: usize, weight: usize, sizes: usize, scratch: usize, rows: i32, steps: i32, n: i32, hidden: i32, reverse: i32, relu: i32, begin: i32, end: i32): void {
   end = endOf(begin, end, steps, n);
   if (begin >= end) return;
-  const weights = prepare(scratch, weight, false, steps, n, hidden, hidden);
+  const weights = prepare(scratch, weight, 0, false, steps, n, hidden, hidden);
   dh = begins(dh, dhn, begin, end, hidden);
   let row = reverse ? 0 : rows;
   for (let s = 0; s < steps; s++) {

@@ -28,16 +28,27 @@ interface Job {
 
 type Prepare = (take: Take, walk: Walk, rows: number, sizes: Ptr) => Job;
 
+/** The hidden weights as the kernels read them, or none: then they pack them themselves. */
+function packed(ahead: boolean, take: Take, { steps, n }: Walk, weight: Ptr, width: number, size: number): Ptr {
+  const form = ahead ? K.recurrent_form(steps, n) : 0;
+  if (form === 0) return 0 as Ptr;
+  const to = take(K.recurrent_packed_bytes(form, width, size) / 4);
+  K.recurrent_pack_f32(to, weight, form, width, size);
+  return to;
+}
+
 const lstm =
-  (proj: number): Prepare =>
-  (take, { steps, n, reverse }, rows, sizes) => {
+  (proj: number, ahead: boolean): Prepare =>
+  (take, walk, rows, sizes) => {
+    const { steps, n, reverse } = walk;
     const size = proj || HIDDEN;
     const counts = { y: rows * size, h: n * size, c: n * HIDDEN, gates: rows * 4 * HIDDEN, full: rows * HIDDEN };
     const [y, h, c, gates] = [take(counts.y), take(counts.h), take(counts.c), take(counts.gates)];
     const [hBefore, cBefore, full] = [take(counts.y), take(counts.full), take(counts.full)];
     const [weight, projection] = [take(4 * HIDDEN * size), take(proj * HIDDEN)];
     const [h0, c0] = [take(counts.h), take(counts.c)];
-    const given = [weight, proj === 0 ? (0 as Ptr) : projection, h0, c0] as const;
+    const panels = packed(ahead, take, walk, weight, 4 * HIDDEN, size);
+    const given = [weight, panels, proj === 0 ? (0 as Ptr) : projection, h0, c0] as const;
     return {
       scratchBytes: K.lstm_scratch_bytes(steps, n, HIDDEN, proj),
       written: [
@@ -79,25 +90,29 @@ const lstmGrad =
     };
   };
 
-const gru: Prepare = (take, { steps, n, reverse }, rows, sizes) => {
-  const [y, h, gates] = [take(rows * HIDDEN), take(n * HIDDEN), take(rows * 3 * HIDDEN)];
-  const [candidate, before] = [take(rows * HIDDEN), take(rows * HIDDEN)];
-  const given = [take(3 * HIDDEN * HIDDEN), take(3 * HIDDEN), take(n * HIDDEN)] as const;
-  return {
-    scratchBytes: K.gru_scratch_bytes(steps, n, HIDDEN),
-    written: [
-      [y, rows * HIDDEN],
-      [h, n * HIDDEN],
-      [gates, rows * 3 * HIDDEN],
-      [candidate, rows * HIDDEN],
-      [before, rows * HIDDEN],
-    ],
-    run: (scratch, ...range) => {
-      const work = [sizes, scratch, rows, steps, n, HIDDEN, reverse, ...range] as const;
-      K.gru_f32(y, h, gates, candidate, before, ...given, ...work);
-    },
+const gru =
+  (ahead: boolean): Prepare =>
+  (take, walk, rows, sizes) => {
+    const { steps, n, reverse } = walk;
+    const [y, h, gates] = [take(rows * HIDDEN), take(n * HIDDEN), take(rows * 3 * HIDDEN)];
+    const [candidate, before] = [take(rows * HIDDEN), take(rows * HIDDEN)];
+    const [weight, bias, h0] = [take(3 * HIDDEN * HIDDEN), take(3 * HIDDEN), take(n * HIDDEN)];
+    const given = [weight, packed(ahead, take, walk, weight, 3 * HIDDEN, HIDDEN), bias, h0] as const;
+    return {
+      scratchBytes: K.gru_scratch_bytes(steps, n, HIDDEN),
+      written: [
+        [y, rows * HIDDEN],
+        [h, n * HIDDEN],
+        [gates, rows * 3 * HIDDEN],
+        [candidate, rows * HIDDEN],
+        [before, rows * HIDDEN],
+      ],
+      run: (scratch, ...range) => {
+        const work = [sizes, scratch, rows, steps, n, HIDDEN, reverse, ...range] as const;
+        K.gru_f32(y, h, gates, candidate, before, ...given, ...work);
+      },
+    };
   };
-};
 
 const gruGrad: Prepare = (take, { steps, n, reverse }, rows, sizes) => {
   const [dx, du, dh] = [take(rows * 3 * HIDDEN), take(rows * 3 * HIDDEN), take(n * HIDDEN)];
@@ -152,21 +167,25 @@ const gruClassicGrad: Prepare = (take, { steps, n, reverse }, rows, sizes) => {
   };
 };
 
-const rnn: Prepare = (take, { steps, n, reverse }, rows, sizes) => {
-  const [y, h, before] = [take(rows * HIDDEN), take(n * HIDDEN), take(rows * HIDDEN)];
-  const given = [take(HIDDEN * HIDDEN), take(n * HIDDEN)] as const;
-  return {
-    scratchBytes: K.rnn_scratch_bytes(steps, n, HIDDEN),
-    written: [
-      [y, rows * HIDDEN],
-      [h, n * HIDDEN],
-      [before, rows * HIDDEN],
-    ],
-    run: (scratch, ...range) => {
-      K.rnn_f32(y, h, before, ...given, sizes, scratch, rows, steps, n, HIDDEN, reverse, 0, ...range);
-    },
+const rnn =
+  (ahead: boolean): Prepare =>
+  (take, walk, rows, sizes) => {
+    const { steps, n, reverse } = walk;
+    const [y, h, before] = [take(rows * HIDDEN), take(n * HIDDEN), take(rows * HIDDEN)];
+    const [weight, h0] = [take(HIDDEN * HIDDEN), take(n * HIDDEN)];
+    const given = [weight, packed(ahead, take, walk, weight, HIDDEN, HIDDEN), h0] as const;
+    return {
+      scratchBytes: K.rnn_scratch_bytes(steps, n, HIDDEN),
+      written: [
+        [y, rows * HIDDEN],
+        [h, n * HIDDEN],
+        [before, rows * HIDDEN],
+      ],
+      run: (scratch, ...range) => {
+        K.rnn_f32(y, h, before, ...given, sizes, scratch, rows, steps, n, HIDDEN, reverse, 0, ...range);
+      },
+    };
   };
-};
 
 const rnnGrad: Prepare = (take, { steps, n, reverse }, rows, sizes) => {
   const [dx, dh] = [take(rows * HIDDEN), take(n * HIDDEN)];
@@ -184,15 +203,19 @@ const rnnGrad: Prepare = (take, { steps, n, reverse }, rows, sizes) => {
 };
 
 const KERNELS: [string, Prepare][] = [
-  ["lstm", lstm(0)],
-  ["lstm with a projection", lstm(PROJ)],
+  ["lstm", lstm(0, false)],
+  ["lstm with packed weights", lstm(0, true)],
+  ["lstm with a projection", lstm(PROJ, false)],
+  ["lstm with a projection and packed weights", lstm(PROJ, true)],
   ["lstm_grad", lstmGrad(0)],
   ["lstm_grad with a projection", lstmGrad(PROJ)],
-  ["gru", gru],
+  ["gru", gru(false)],
+  ["gru with packed weights", gru(true)],
   ["gru_grad", gruGrad],
   ["gru_classic", gruClassic],
   ["gru_classic_grad", gruClassicGrad],
-  ["rnn", rnn],
+  ["rnn", rnn(false)],
+  ["rnn with packed weights", rnn(true)],
   ["rnn_grad", rnnGrad],
 ];
 
@@ -250,12 +273,13 @@ describe.each(["wasm", "js"] as const)("on %s", (backend) => {
   test("a range of rows leaves all other rows alone", () => {
     setBackend(backend);
     const walk = { steps: 4, n: 6, sizes: null, reverse: 0 };
+    const plain = rnn(false);
     const partial: Prepare = (take, w, rows, sizes) => {
-      const job = rnn(take, w, rows, sizes);
+      const job = plain(take, w, rows, sizes);
       return { ...job, run: (scratch, begin) => begin === 2 && job.run(scratch, 2, 4) };
     };
-    const untouched: Prepare = (take, w, rows, sizes) => ({ ...rnn(take, w, rows, sizes), run: () => undefined });
-    const [got, was, whole] = [partial, untouched, rnn].map((p) => bitsOf(p, walk, [2, 4])[0]!);
+    const untouched: Prepare = (take, w, rows, sizes) => ({ ...plain(take, w, rows, sizes), run: () => undefined });
+    const [got, was, whole] = [partial, untouched, plain].map((p) => bitsOf(p, walk, [2, 4])[0]!);
     got!.forEach((v, i) => {
       const row = Math.floor(i / HIDDEN) % walk.n;
       expect(v).toBe((row === 2 || row === 3 ? whole! : was!)[i]);

@@ -7,6 +7,8 @@ import {
   functional as F,
   Generator,
   manualSeed,
+  nn,
+  noGrad,
   optim,
   randn,
   scope,
@@ -93,6 +95,28 @@ function runConvolution(results: Map<string, DataArray>): void {
   w.dispose();
 }
 
+/** So are those of linear layers, whose products are cut by rows or by columns, and of recurrent ones. */
+function runPacked(results: Map<string, DataArray>): void {
+  const generator = new Generator(1);
+  const shapes = [
+    [70, 300, 24],
+    [20, 300, 300],
+  ] as const;
+  const [lstm, gru, x] = [new nn.LSTM(8, 24), new nn.GRU(8, 24), randn([5, 6, 8], { generator })];
+  for (const p of [...lstm.parameters(), ...gru.parameters()]) {
+    scope(() => noGrad(() => void p.copy_(randn(p.shape, { generator }))));
+  }
+  const products = shapes.map(([m, k, n]) => [randn([m, k], { generator }), randn([n, k], { generator })] as const);
+  for (let use = 0; use < 3; use++) {
+    scope(() => {
+      for (const [a, w] of products) results.set(`linear ${w.shape} ${use}`, F.linear(a, w).data());
+      const ys = noGrad(() => [lstm.forward(x)[0], gru.forward(x)[0]]);
+      for (const [i, y] of ys.entries()) results.set(`recurrent ${i} ${use}`, y.data());
+    });
+  }
+  for (const t of [x, ...products.flat(), lstm, gru]) t.dispose();
+}
+
 test("every op and optimizer gives the same bits on two, three and four threads as on one, gradients too", async () => {
   const run = vi.spyOn(Pool.prototype, "run");
   const work = (): Map<string, DataArray> => {
@@ -100,6 +124,7 @@ test("every op and optimizer gives the same bits on two, three and four threads 
     for (const row of rows) for (const sample of row.samples) runSample(row, sample, results);
     for (const make of optimizers) runOptimizer(make, results);
     runConvolution(results);
+    runPacked(results);
     return results;
   };
   await expectSameBits([2, 3, 4], work, true);

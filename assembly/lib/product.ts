@@ -1,6 +1,6 @@
 // One product of two matrices in memory, by the kernel that suits its shape: what matmul and attention share above gemm.ts and gemv.ts.
 
-import { KC, multiply, NC, packColumns, packTransposed, panelBytes, panelsBytes, START_C, START_COLUMN, START_ROW, STEP, workBytes } from "./gemm";
+import { KC, multiply, NC, packColumns, packTransposed, PANEL, panelBytes, panelsBytes, START_C, START_COLUMN, START_ROW, STEP, workBytes } from "./gemm";
 import { axpyRows, dotRows, FEW_ROWS } from "./gemv";
 
 /** Up to so many rows it is faster to read the rows of a transposed B where they lie, a few rows of A at a time, than to pack them. */
@@ -9,6 +9,9 @@ import { axpyRows, dotRows, FEW_ROWS } from "./gemv";
 @inline const STAY: i32 = 32;
 /** Elements of a row that are summed in one go: four lanes share them. */
 @inline const LONG: i32 = 4 * KC;
+
+/** Up to so many rows of A packing takes more than a few hundredths of the time. */
+@inline const KEEP_ROWS: i32 = 128;
 
 /** Bytes that `dotRows` works in. */
 @inline const DOTS_BYTES: usize = 64;
@@ -53,7 +56,7 @@ export function product(c: usize, a: usize, b: usize, bias: usize, scratch: usiz
     const flipped = start == START_COLUMN ? START_ROW : start == START_ROW ? START_COLUMN : start;
     axpyRows(c, b, a, bias, 1, m, k, 0, 0, transposed ? 4 : bDown, aRight, flipped, low, high);
   } else {
-    blocks(c, a, b, bias, scratch, m, n, k, ldc, aRow, aCol, ldb, transposed, start, low, high);
+    blocks(c, a, b, 0, bias, scratch, m, n, k, ldc, aRow, aCol, ldb, transposed, start, low, high, 0, n);
   }
 }
 
@@ -92,11 +95,29 @@ function gatherColumns(to: usize, b: usize, n: i32, k: i32, bDown: usize): void 
   }
 }
 
-/** Blocks of B are packed, and multiplied by all rows of A. */
-function blocks(c: usize, a: usize, b: usize, bias: usize, scratch: usize, m: i32, n: i32, k: i32, ldc: i32, aRow: i32, aCol: i32, ldb: i32, transposed: bool, start: i32, low: f32, high: f32): void {
-  const panels = scratch + workBytes(min(k, KC));
-  for (let j = 0; j < n; j += NC) {
-    const width = min(n - j, NC);
+/** Whether a product of m rows with a transposed B packs it, which takes so long that the panels are worth keeping. */
+export function suitsPacked(m: i32, n: i32, k: i32): bool {
+  return m > UNPACKED_ROWS && m <= KEEP_ROWS && n > FEW_ROWS && k > 0;
+}
+
+/** panels ← all of B [k, n], or of the transpose of b [n, k]: for every KC rows of B the panels of a block. */
+export function packPanels(panels: usize, b: usize, transposed: bool, n: i32, k: i32): void {
+  for (let p = 0; p < k; p += KC) {
+    const depth = min(k - p, KC);
+    if (transposed) packTransposed(panels, b + (<usize>p << 2), depth, n, k);
+    else packColumns(panels, b + (<usize>(p * n) << 2), depth, n, n);
+    panels += panelsBytes(depth, n);
+  }
+}
+
+/**
+ * Blocks of B are packed, or all of it is, by `packPanels`, if `packed` is not 0; they are multiplied by all rows of A, for the columns
+ * [begin, end) of C; begin is a multiple of PANEL.
+ */
+export function blocks(c: usize, a: usize, b: usize, packed: usize, bias: usize, scratch: usize, m: i32, n: i32, k: i32, ldc: i32, aRow: i32, aCol: i32, ldb: i32, transposed: bool, start: i32, low: f32, high: f32, begin: i32, end: i32): void {
+  assert(begin >= 0 && begin % PANEL == 0 && end <= n);
+  for (let j = begin; j < end; j += NC) {
+    const width = min(end - j, NC);
     const pc = c + (<usize>j << 2);
     const shift: usize = start == START_COLUMN ? <usize>j << 2 : 0;
     let p = 0;
@@ -104,7 +125,9 @@ function blocks(c: usize, a: usize, b: usize, bias: usize, scratch: usize, m: i3
     do {
       const depth = min(k - p, KC);
       const last = p + depth == k;
-      if (transposed) packTransposed(panels, b + (<usize>(j * ldb + p) << 2), depth, width, ldb);
+      let panels = scratch + workBytes(min(k, KC));
+      if (packed) panels = packed + panelsBytes(p, n) + panelsBytes(depth, j);
+      else if (transposed) packTransposed(panels, b + (<usize>(j * ldb + p) << 2), depth, width, ldb);
       else packColumns(panels, b + (<usize>(p * ldb + j) << 2), depth, width, ldb);
       multiply(
         pc, a + (<usize>(p * aCol) << 2), panels, bias + shift, scratch, m, width, depth, ldc, aRow, aCol,

@@ -6,10 +6,11 @@
 // Rows of a step do not know each other. Every kernel ends with a range [begin, end) of the N rows: it walks all steps for these, and
 // touches no other. A row gets the same bits however the rows are cut; each part needs work space of its own.
 
-import { KC, multiply, packColumns, packTransposed, panelBytes, panelsBytes, START_C, START_ZERO, STEP, workBytes } from "./gemm";
+import { KC, PANEL, panelsBytes, START_C, START_ZERO, workBytes } from "./gemm";
 import { axpyRows, dotRows, FEW_ROWS } from "./gemv";
 import { interleaveColumns, interleavedBytes, interleaveRows, multiplyRows, rowsBytes } from "./interleave";
 import { put } from "./loops";
+import { blocks, packPanels } from "./product";
 
 /** The address of element i. */
 @inline export function at(p: usize, i: i32): usize { return p + (<usize>i << 2); }
@@ -88,12 +89,31 @@ function workFor(form: i32, rows: i32, k: i32): usize {
 /** Bytes of work space for the weights [k, n] of `steps` products with up to `rows` rows; a multiple of 64. */
 export function weightsBytes(steps: i32, rows: i32, n: i32, k: i32): usize {
   const form = formFor(steps, rows);
-  const packed = form == INTERLEAVED ? interleavedBytes(k, n) : form == PANELS ? panelsBytes(k, n) : 0;
-  return HEAD_BYTES + workFor(form, rows, k) + ((packed + 63) & ~63);
+  return HEAD_BYTES + workFor(form, rows, k) + ((packedBytes(form, n, k) + 63) & ~63);
 }
 
-/** Makes the weights ready for `steps` products with up to `rows` rows. */
-export function prepare(space: usize, w: usize, transposed: bool, steps: i32, rows: i32, n: i32, k: i32): Weights {
+/** Tells how the weights of so many products are packed best: 0 not at all, 1 interleaved, else in panels of so many columns. */
+export function packedForm(steps: i32, rows: i32): i32 {
+  const form = formFor(steps, rows);
+  return form == PANELS ? PANEL : form;
+}
+
+/** Bytes of the packed weights. */
+export function packedBytes(form: i32, n: i32, k: i32): usize {
+  return form == INTERLEAVED ? interleavedBytes(k, n) : form == AS_IT_IS ? 0 : panelsBytes(k, n);
+}
+
+/** packed ← w in the form that `packedForm` tells. */
+export function pack(form: i32, packed: usize, w: usize, transposed: bool, n: i32, k: i32): void {
+  if (form >= PANELS) packPanels(packed, w, transposed, n, k);
+  else if (form == INTERLEAVED) {
+    if (transposed) interleaveRows(packed, w, k, n);
+    else interleaveColumns(packed, w, k, n);
+  }
+}
+
+/** Makes the weights ready for `steps` products with up to `rows` rows; packed: they are already, or 0. */
+export function prepare(space: usize, w: usize, packed: usize, transposed: bool, steps: i32, rows: i32, n: i32, k: i32): Weights {
   assert(steps >= 0 && rows >= 0 && n >= 0 && k >= 0 && w != 0);
   const weights = changetype<Weights>(space);
   const form = formFor(steps, rows);
@@ -103,26 +123,12 @@ export function prepare(space: usize, w: usize, transposed: bool, steps: i32, ro
   weights.transposed = transposed;
   weights.form = form;
   weights.work = space + HEAD_BYTES;
-  weights.packed = weights.work + workFor(form, rows, k);
-  if (form == INTERLEAVED) {
-    if (transposed) interleaveRows(weights.packed, w, k, n);
-    else interleaveColumns(weights.packed, w, k, n);
-  } else if (form == PANELS) {
-    packPanels(weights);
+  if (packed == 0) {
+    packed = weights.work + workFor(form, rows, k);
+    pack(form, packed, w, transposed, n, k);
   }
+  weights.packed = packed;
   return weights;
-}
-
-function packPanels(weights: Weights): void {
-  const n = weights.n;
-  const k = weights.k;
-  let panels = weights.packed;
-  for (let p = 0; p < k; p += KC) {
-    const depth = min(k - p, KC);
-    if (weights.transposed) packTransposed(panels, at(weights.w, p), depth, n, k);
-    else packColumns(panels, at(weights.w, p * n), depth, n, n);
-    panels += panelsBytes(depth, n);
-  }
 }
 
 /**
@@ -135,12 +141,7 @@ export function multiplyBy(weights: Weights, c: usize, ldc: i32, a: usize, lda: 
   const form = weights.form;
   const start = adds ? START_C : START_ZERO;
   if (form == PANELS) {
-    let panels = weights.packed;
-    for (let p = 0; p < k; p += KC) {
-      const depth = min(k - p, KC);
-      multiply(c, at(a, p), panels, 0, weights.work, m, n, depth, ldc, lda, 1, STEP, panelBytes(depth), p == 0 ? start : START_C, -Infinity, Infinity);
-      panels += panelsBytes(depth, n);
-    }
+    blocks(c, a, 0, weights.packed, 0, weights.work, m, n, k, ldc, lda, 1, 0, false, start, -Infinity, Infinity, 0, n);
   } else if (form == INTERLEAVED) {
     multiplyRows(c, ldc, a, lda, m, weights.packed, weights.work, n, k, adds);
   } else if (weights.transposed) {

@@ -50,6 +50,18 @@ function gemm(down: "4" | "4a", right: "4" | "4b"): Cutter<Gemm> {
   };
 }
 
+type Packed = Kernels["gemm_packed_f32"];
+
+/** Rows of C, as many as a tile has or more. */
+const packedRows: Way<Packed> = {
+  roles: ["4c", "4a", "=", "=", "scratch", "N", "=", "=", "c", "a", "=", "=", "=", "=", "="],
+  grain: 8,
+};
+const packedColumns: Way<Packed> = {
+  roles: ["=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "=", "=", "=", "begin", "end"],
+  grain: COLUMNS,
+};
+
 /** From so many matrices on they can be shared out evenly enough. */
 const EVEN = 8;
 
@@ -57,4 +69,8 @@ export const products: Splits = {
   gemm_nn_f32: gemm("4a", "4"),
   gemm_nt_f32: gemm("4a", "4b"),
   gemm_tn_f32: gemm("4", "4"),
+  gemm_packed_f32: {
+    work: (_c, _a, _packed, _bias, _scratch, m, n, k) => MADD * m * n * k,
+    choose: (_c, _a, _packed, _bias, _scratch, m, n) => (m >= n ? packedRows : packedColumns),
+  },
 };

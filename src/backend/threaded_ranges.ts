@@ -96,8 +96,8 @@ export const ranges: Splits = {
 
   rnn_f32: range<"rnn_f32">(
     1,
-    ["=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "=", "begin", "end"],
-    (_y, _h, _before, _weight, _h0, _sizes, _scratch, rows, _steps, _n, hidden) => MADD * rows * hidden * hidden,
+    ["=", "=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "=", "begin", "end"],
+    (_y, _h, _before, _weight, _packed, _h0, _sizes, _scratch, rows, _steps, _n, hidden) => MADD * rows * hidden * hidden,
   ),
   rnn_grad_f32: range<"rnn_grad_f32">(
     1,
@@ -106,8 +106,8 @@ export const ranges: Splits = {
   ),
   gru_f32: range<"gru_f32">(
     1,
-    ["=", "=", "=", "=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "begin", "end"],
-    (_y, _h, _gates, _candidate, _before, _weight, _bias, _h0, _sizes, _scratch, rows, _steps, _n, hidden) =>
+    ["=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "begin", "end"],
+    (_y, _h, _gates, _candidate, _before, _weight, _packed, _bias, _h0, _sizes, _scratch, rows, _steps, _n, hidden) =>
       3 * MADD * rows * hidden * hidden,
   ),
   gru_grad_f32: range<"gru_grad_f32">(
@@ -130,8 +130,8 @@ export const ranges: Splits = {
   ),
   lstm_f32: range<"lstm_f32">(
     1,
-    ["=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "=", "begin", "end"],
-    (_y, _h, _c, _gates, _hBefore, _cBefore, _full, _weight, _projection, _h0, _c0, _sizes, _scratch,
+    ["=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "=", "scratch", "=", "=", "=", "=", "=", "=", "begin", "end"],
+    (_y, _h, _c, _gates, _hBefore, _cBefore, _full, _weight, _packed, _projection, _h0, _c0, _sizes, _scratch,
      rows, _steps, _n, hidden, proj) => 4 * MADD * rows * hidden * (proj || hidden),
   ),
   lstm_grad_f32: range<"lstm_grad_f32">(

@@ -177,10 +177,40 @@ function folded(a: Tensor, b: Tensor): Tensor {
   return reshape(apply(matmulOp, [flat, b], undefined)[0], [...lead, b.shape[1]!]);
 }
 
+/** y = act(x Wᵀ + bias), all of two dimensions. The panels of a W that stays the same are kept. */
+function project(y: Operand, x: Operand, w: Tensor, epilogue: Epilogue): void {
+  const [n, k] = w.shape as [number, number];
+  const m = y.shape[0]!;
+  const run = (): void =>
+    product(y, x, { ptr: w.ptr, shape: [k, n], strides: [w.strides[1]!, w.strides[0]!] }, epilogue);
+  const panel = w.isContiguous ? K.gemm_panel(m, n, k) : 0;
+  const rows = panel === 0 ? null : rowsOf(x);
+  if (rows === null || rows.transposed) {
+    run();
+    return;
+  }
+  const form = {
+    name: `gemm ${n} ${k} ${panel}`,
+    bytes: 4 * k * panel * Math.ceil(n / panel),
+    needed: false,
+    fill: (to: Ptr) => K.gemm_pack_f32(to, w.ptr, n, k),
+  };
+  w.storage.withPacked(4 * w.offset, form, (packed) => {
+    if (packed === NULL) {
+      run();
+      return;
+    }
+    const { bias, relu } = epilogue;
+    const scratch = arena.scratch(K.gemm_scratch_bytes(m, n, k));
+    const start = bias === NULL ? START.zero : START.column;
+    const low = relu ? 0 : -Infinity;
+    K.gemm_packed_f32(y.ptr, x.ptr, packed, bias, scratch, m, n, k, n, rows.ld, start, low, Infinity, 0, n);
+  });
+}
+
 /** y [m, n] = x Wᵀ + b, into an operand of the caller's. x [m, k], w [n, k] and b [n] are contiguous. */
 export function projectInto(y: Tensor, x: Tensor, w: Tensor, b: Tensor | null): void {
-  const [n, k] = w.shape as [number, number];
-  product(y, x, { ptr: w.ptr, shape: [k, n], strides: [1, k] }, { bias: b?.ptr ?? NULL, relu: false });
+  project(y, x, w, { bias: b?.ptr ?? NULL, relu: false });
 }
 
 /** Activations that `linear` applies in the same pass. */
@@ -222,16 +252,15 @@ export const linearOp = defineOp<LinearInputs, One, LinearAttrs>({
   forward: ([y], [x, w, b], { activation }) => {
     const n = w.shape[0]!;
     const k = w.shape[1]!;
-    const transposed = { ptr: w.ptr, shape: [k, n], strides: [w.strides[1]!, w.strides[0]!] };
     const bias = b === null || b.isContiguous ? b : materialize(b);
     const epilogue = { bias: bias?.ptr ?? NULL, relu: activation === "relu" };
-    if (x.ndim === 2) product(y, x, transposed, epilogue);
+    if (x.ndim === 2) project(y, x, w, epilogue);
     else {
       const flat = [numel(x.shape.slice(0, -1)), k];
       const strides = viewStrides(x, flat);
       const input = strides === null ? materialize(x) : x;
       const rows = { ptr: input.ptr, shape: flat, strides: strides ?? contiguousStrides(flat) };
-      product({ ptr: y.ptr, shape: [flat[0]!, n], strides: [n, 1] }, rows, transposed, epilogue);
+      product({ ptr: y.ptr, shape: [flat[0]!, n], strides: [n, 1] }, rows, w, epilogue);
       if (input !== x) input.dispose();
     }
     if (bias !== b) bias?.dispose();

@@ -1,3 +1,4 @@
+import { K } from "../backend/index.js";
 import { checkOperand } from "../check.js";
 import { arena, NULL } from "../runtime/arena.js";
 import { formatShape } from "../shape.js";
@@ -102,6 +103,23 @@ export function withShare(kept: Tensor, [x, weight, , bias]: Operands, use: (gat
   } finally {
     if (!own) gates.dispose();
   }
+}
+
+/** Calls `use` with the packed hidden weights [G·H, P], or with NULL if they are not kept: they are, if they stay the same. */
+export function withPacked(weight: Tensor, { steps, batch }: OpAttrs, use: (packed: Ptr) => void): void {
+  const kind = K.recurrent_form(steps, batch);
+  if (kind === 0) {
+    use(NULL);
+    return;
+  }
+  const [width, size] = weight.shape as [number, number];
+  const form = {
+    name: `recurrent ${width} ${size} ${kind}`,
+    bytes: K.recurrent_packed_bytes(kind, width, size),
+    needed: false,
+    fill: (to: Ptr) => K.recurrent_pack_f32(to, weight.ptr, kind, width, size),
+  };
+  weight.storage.withPacked(4 * weight.offset, form, use);
 }
 
 export type Operands = readonly [x: Tensor, weightIh: Tensor, weightHh: Tensor, bias: Maybe, ...others: Maybe[]];

@@ -20,6 +20,7 @@ import {
   sizesOf,
   sumOfBiases,
   sumOfRows,
+  withPacked,
   withShare,
   workspace,
 } from "./recurrent.js";
@@ -43,10 +44,12 @@ export const gruOp = defineOp<
     const [, , weightHh, , biasHh, h0] = inputs;
     const [rows, hidden] = y.shape as [number, number];
     withShare(kept, inputs, (gates) => {
-      const work = workspace(K.gru_scratch_bytes(steps, batch, hidden), attrs);
-      const saved = [gates.ptr, ptr(candidate), ptr(before)] as const;
-      const given = [weightHh.ptr, ptr(biasHh), ptr(h0)] as const;
-      K.gru_f32(y.ptr, h.ptr, ...saved, ...given, ...work, rows, steps, batch, hidden, +reverse, 0, batch);
+      withPacked(weightHh, attrs, (packed) => {
+        const work = workspace(K.gru_scratch_bytes(steps, batch, hidden), attrs);
+        const saved = [gates.ptr, ptr(candidate), ptr(before)] as const;
+        const given = [weightHh.ptr, packed, ptr(biasHh), ptr(h0)] as const;
+        K.gru_f32(y.ptr, h.ptr, ...saved, ...given, ...work, rows, steps, batch, hidden, +reverse, 0, batch);
+      });
     });
   },
   flops: ([x, weightIh, weightHh]) => productFlops(x, weightIh, weightHh),

@@ -17,6 +17,7 @@ import {
   shareGrads,
   sizesOf,
   sumOfBiases,
+  withPacked,
   withShare,
   workspace,
 } from "./recurrent.js";
@@ -44,11 +45,13 @@ export const lstmOp = defineOp<
     const hidden = c.size(1);
     const proj = projection === null ? 0 : h.size(1);
     withShare(kept, inputs, (gates) => {
-      const work = workspace(K.lstm_scratch_bytes(steps, batch, hidden, proj), attrs);
-      const saved = [gates.ptr, ptr(hBefore), ptr(cBefore), ptr(full)] as const;
-      const given = [weightHh.ptr, ptr(projection), ptr(h0), ptr(c0)] as const;
-      const counts = [y.size(0), steps, batch, hidden, proj, +reverse, 0, batch] as const;
-      K.lstm_f32(y.ptr, h.ptr, c.ptr, ...saved, ...given, ...work, ...counts);
+      withPacked(weightHh, attrs, (packed) => {
+        const work = workspace(K.lstm_scratch_bytes(steps, batch, hidden, proj), attrs);
+        const saved = [gates.ptr, ptr(hBefore), ptr(cBefore), ptr(full)] as const;
+        const given = [weightHh.ptr, packed, ptr(projection), ptr(h0), ptr(c0)] as const;
+        const counts = [y.size(0), steps, batch, hidden, proj, +reverse, 0, batch] as const;
+        K.lstm_f32(y.ptr, h.ptr, c.ptr, ...saved, ...given, ...work, ...counts);
+      });
     });
   },
   flops: ([x, weightIh, weightHh, , projection]) => productFlops(x, weightIh, weightHh, projection),

@@ -17,6 +17,7 @@ import {
   shareGrads,
   sizesOf,
   sumOfBiases,
+  withPacked,
   workspace,
 } from "./recurrent.js";
 
@@ -37,9 +38,11 @@ export const rnnOp = defineOp<
     const { steps, batch, reverse, relu } = attrs;
     const [rows, hidden] = y.shape as [number, number];
     projectInto(y, x, weightIh, bias);
-    const work = workspace(K.rnn_scratch_bytes(steps, batch, hidden), attrs);
-    const given = [weightHh.ptr, ptr(h0)] as const;
-    K.rnn_f32(y.ptr, h.ptr, ptr(before), ...given, ...work, rows, steps, batch, hidden, +reverse, +relu, 0, batch);
+    withPacked(weightHh, attrs, (packed) => {
+      const work = workspace(K.rnn_scratch_bytes(steps, batch, hidden), attrs);
+      const given = [weightHh.ptr, packed, ptr(h0)] as const;
+      K.rnn_f32(y.ptr, h.ptr, ptr(before), ...given, ...work, rows, steps, batch, hidden, +reverse, +relu, 0, batch);
+    });
   },
   flops: ([x, weightIh, weightHh]) => productFlops(x, weightIh, weightHh),
   saves: { inputs: [0, 1, 2], outs: [0, 2] },

@@ -30,6 +30,7 @@ export * from "./optim_sgd.js";
 export * from "./pad.js";
 export * from "./random.js";
 export * from "./rearrange.js";
+export * from "./recurrent.js";
 export * from "./recurrent_gru.js";
 export * from "./recurrent_gru_classic.js";
 export * from "./recurrent_lstm.js";

@@ -131,3 +131,29 @@ export const gemm_tn_f32 = gemm((f, sums, i, n, k, a, lda, b, ldb) => {
 export function gemm_scratch_bytes(_m: number, _n: number, _k: number): number {
   return 0;
 }
+
+/** b is read as it is. */
+export function gemm_panel(_m: number, _n: number, _k: number): number {
+  return 0;
+}
+
+export function gemm_pack_f32(_packed: Ptr, _b: Ptr, _n: number, _k: number): void {}
+
+/** Never called, for there are no panels. */
+export function gemm_packed_f32(
+  _c: Ptr,
+  _a: Ptr,
+  _packed: Ptr,
+  _bias: Ptr,
+  _scratch: Ptr,
+  _m: number,
+  _n: number,
+  _k: number,
+  _ldc: number,
+  _lda: number,
+  _start: number,
+  _low: number,
+  _high: number,
+  _begin: number,
+  _end: number,
+): void {}

@@ -17,6 +17,7 @@ export function gru_f32(
   candidate: Ptr,
   before: Ptr,
   weight: Ptr,
+  _packed: Ptr,
   bias: Ptr,
   h0: Ptr,
   sizes: Ptr,

@@ -19,6 +19,7 @@ export function lstm_f32(
   cBefore: Ptr,
   full: Ptr,
   weight: Ptr,
+  _packed: Ptr,
   projection: Ptr,
   h0: Ptr,
   c0: Ptr,

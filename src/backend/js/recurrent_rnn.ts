@@ -14,6 +14,7 @@ export function rnn_f32(
   h: Ptr,
   before: Ptr,
   weight: Ptr,
+  _packed: Ptr,
   h0: Ptr,
   sizes: Ptr,
   _scratch: Ptr,
