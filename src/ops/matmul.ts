@@ -260,7 +260,7 @@ export const linearOp = defineOp<LinearInputs, One, LinearAttrs>({
       const strides = viewStrides(x, flat);
       const input = strides === null ? materialize(x) : x;
       const rows = { ptr: input.ptr, shape: flat, strides: strides ?? contiguousStrides(flat) };
-      product({ ptr: y.ptr, shape: [flat[0]!, n], strides: [n, 1] }, rows, w, epilogue);
+      project({ ptr: y.ptr, shape: [flat[0]!, n], strides: [n, 1] }, rows, w, epilogue);
       if (input !== x) input.dispose();
     }
     if (bias !== b) bias?.dispose();
