@@ -9,6 +9,8 @@ export interface PackedForm {
   readonly bytes: number;
   /** Whether the kernel cannot do without; otherwise it pays only if it is used again. */
   readonly needed: boolean;
+  /** The bytes are being trained and will change soon: what is kept is used, but nothing new is kept. */
+  readonly learning?: boolean;
   fill(to: Ptr): void;
 }
 
@@ -29,7 +31,7 @@ export class PackedForms {
   private readonly forms: Known[] = [];
 
   /** The address of a form of the bytes from byteOffset on, if it is kept, or is now. Null at the first use at this version. */
-  find({ name, bytes, fill }: PackedForm, byteOffset: number, version: number): Ptr | null {
+  find({ name, bytes, learning, fill }: PackedForm, byteOffset: number, version: number): Ptr | null {
     const known = this.forms.find((f) => f.byteOffset === byteOffset && f.name === name);
     if (known === undefined) {
       this.forms.push({ name, byteOffset, version, block: null });
@@ -41,6 +43,7 @@ export class PackedForms {
       return null;
     }
     if (known.block === null) {
+      if (learning) return null;
       const block = arena.alloc(bytes);
       fill(arena.at(block, 0));
       known.block = block;
