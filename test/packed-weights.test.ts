@@ -165,6 +165,21 @@ describe("packed weights", () => {
     for (const t of [lstm, head, x]) t.dispose();
   });
 
+  test("are not kept for a weight whose gradient is being recorded, but used if they are there", () => {
+    const [x, w] = [random("x", [16, 8]), random("w", [24, 8]).requiresGrad_()];
+    const blocks = memory().liveBlocks;
+    const run = (): Float32Array => scope(() => F.linear(x, w).data() as Float32Array);
+    for (let i = 0; i < 3; i++) run();
+    expect(memory().liveBlocks).toBe(blocks);
+    const want = noGrad(run);
+    expect(memory().liveBlocks).toBe(blocks + 1);
+    expect(run()).toEqual(want);
+    noGrad(() => void w.zero_());
+    expect(run().every((v) => v === 0)).toBe(true);
+    expect(memory().liveBlocks).toBe(blocks);
+    for (const t of [x, w]) t.dispose();
+  });
+
   test("are not there on the JavaScript back end, which reads the weights as they are", () => {
     setBackend("js");
     const use = linear(16, 8, 24);

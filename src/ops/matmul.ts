@@ -4,6 +4,7 @@ import { ShapeError } from "../errors.js";
 import { copyStrided, forLeading, materialize } from "../layout.js";
 import { arena, NULL } from "../runtime/arena.js";
 import { broadcastShapes, broadcastStrides, collapse, contiguousStrides, formatShape, numel } from "../shape.js";
+import { isGradEnabled } from "../tape.js";
 import { Tensor } from "../tensor.js";
 import type { Ptr, Shape, Spec } from "../types.js";
 import { reshape, transpose, viewStrides } from "./copy.js";
@@ -177,7 +178,7 @@ function folded(a: Tensor, b: Tensor): Tensor {
   return reshape(apply(matmulOp, [flat, b], undefined)[0], [...lead, b.shape[1]!]);
 }
 
-/** y = act(x Wᵀ + bias), all of two dimensions. The panels of a W that stays the same are kept. */
+/** y = act(x Wᵀ + bias), all of two dimensions. The panels of a W that stays the same are kept, unless it is being trained. */
 function project(y: Operand, x: Operand, w: Tensor, epilogue: Epilogue): void {
   const [n, k] = w.shape as [number, number];
   const m = y.shape[0]!;
@@ -193,6 +194,7 @@ function project(y: Operand, x: Operand, w: Tensor, epilogue: Epilogue): void {
     name: `gemm ${n} ${k} ${panel}`,
     bytes: 4 * k * panel * Math.ceil(n / panel),
     needed: false,
+    learning: isGradEnabled() && w.requiresGrad,
     fill: (to: Ptr) => K.gemm_pack_f32(to, w.ptr, n, k),
   };
   w.storage.withPacked(4 * w.offset, form, (packed) => {

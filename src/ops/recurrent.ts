@@ -105,7 +105,7 @@ export function withShare(kept: Tensor, [x, weight, , bias]: Operands, use: (gat
   }
 }
 
-/** Calls `use` with the packed hidden weights [G·H, P], or with NULL if they are not kept: they are, if they stay the same. */
+/** Calls `use` with the packed hidden weights [G·H, P], or with NULL if none are kept: they are, if they stay the same and are not being trained. */
 export function withPacked(weight: Tensor, { steps, batch }: OpAttrs, use: (packed: Ptr) => void): void {
   const kind = K.recurrent_form(steps, batch);
   if (kind === 0) {
@@ -117,6 +117,7 @@ export function withPacked(weight: Tensor, { steps, batch }: OpAttrs, use: (pack
     name: `recurrent ${width} ${size} ${kind}`,
     bytes: K.recurrent_packed_bytes(kind, width, size),
     needed: false,
+    learning: isGradEnabled() && weight.requiresGrad,
     fill: (to: Ptr) => K.recurrent_pack_f32(to, weight.ptr, kind, width, size),
   };
   weight.storage.withPacked(4 * weight.offset, form, use);

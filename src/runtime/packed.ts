@@ -9,6 +9,8 @@ export interface PackedForm {
   readonly bytes: number;
   /** Whether the kernel cannot do without; otherwise it pays only if it is used again. */
   readonly needed: boolean;
+  /** The bytes are being trained and will change soon: what is kept is used, but nothing new is kept. */
+  readonly learning?: boolean;
   fill(to: Ptr, from: Ptr): void;
 }
 
@@ -41,6 +43,7 @@ export class PackedForms {
       return null;
     }
     if (known.block === null) {
+      if (form.learning) return null;
       const block = arena.alloc(form.bytes);
       form.fill(arena.at(block, 0), from);
       known.block = block;
