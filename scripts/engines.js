@@ -73,7 +73,7 @@ const settings = [
     node: process.execPath,
     env: { QUADLANE_THREADS: "3" },
     options: ["--threads", "3"],
-    tests: TESTS,
+    tests: ON_THREADS,
   },
 ];
 const node24 = values.node ?? installNode(24);
