@@ -13,7 +13,12 @@ function countRight(logits: Tensor, labels: Tensor): number {
 }
 
 /** One step of training; returns the loss before it. */
-export function trainStep(model: models.LeNet5, optimizer: optim.Adam, x: Tensor, y: Tensor): [number, Tensor] {
+export function trainStep(
+  model: models.LeNet5,
+  optimizer: optim.SGD | optim.Adam,
+  x: Tensor,
+  y: Tensor,
+): [number, Tensor] {
   const logits = model.forward(x);
   const loss = F.crossEntropy(logits, y);
   optimizer.zeroGrad();
