@@ -61,6 +61,7 @@ describe("wide vectors", () => {
     });
   });
 
+  // Skipped where wide vectors can be had: the test before this one shows them there.
   test.skipIf(WIDENS)("are refused where the engine does not have them, and nothing changes", async () => {
     const before = initSync();
     expect(() => initSync({ wideVectors: true })).toThrow(RuntimeError);
@@ -68,6 +69,7 @@ describe("wide vectors", () => {
     expect(runtime()).toEqual(before);
   });
 
+  // Skipped where the engine lacks relaxed SIMD: it is refused for that before the platform is asked.
   test.skipIf(probe().binary === "simd")("are refused with the reason that the platform gives", () => {
     const own = platform;
     setPlatform({ ...own, widen: () => "the flag was refused" });
