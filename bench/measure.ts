@@ -4,7 +4,7 @@ import { differenceOf } from "./compare.js";
 import { ceiling, type Participant, reference, subject } from "./implementations.js";
 import type { Row } from "./report.js";
 import type { Timing } from "./serve.js";
-import type { Work } from "./works.js";
+import { CEILING, type Work } from "./works.js";
 
 /** Everybody is timed so many times, one after the other: when the machine slows down for a while, it does so for all. */
 const TURNS = 5;
@@ -41,6 +41,8 @@ export class Track {
   private readonly missing = new Map<Participant, unknown>();
   /** The reference's outputs by task: works with several names have one. */
   private readonly expected = new Map<string, readonly Float32Array[]>();
+  /** Operations of the loop that sets the ceiling, once it is chosen. */
+  private limit: number | undefined;
 
   constructor(private readonly options: TrackOptions) {}
 
@@ -51,7 +53,9 @@ export class Track {
     const expected = work.kind === "ceiling" ? [] : await this.expectedOf(work);
     const contestants: (Contestant | Row)[] = [];
     for (const participant of runners) contestants.push(await this.admit(participant, work, expected));
+    const registers = work.flops === undefined ? null : await this.registers();
     for (let turn = 0; turn < TURNS; turn++) {
+      if (registers !== null) await this.takeTurn(registers, CEILING);
       for (const [i, contestant] of contestants.entries()) {
         if ("work" in contestant) continue;
         try {
@@ -61,7 +65,16 @@ export class Track {
         }
       }
     }
-    return contestants.map((c) => ("work" in c ? c : rowOf(work, c, this.options.best)));
+    const { best } = this.options;
+    const limit = registers === null ? null : rowOf(CEILING, registers, best).gflops;
+    return contestants.map((c) => ("work" in c ? c : { ...rowOf(work, c, best), ceiling: limit }));
+  }
+
+  /** The loop on registers, which takes turns with everybody else: what the processor could do at that time. */
+  private async registers(): Promise<Contestant> {
+    const child = await this.child(ceiling);
+    this.limit ??= (await child.prepare(CEILING)).flops;
+    return { participant: ceiling, child, flops: this.limit, timings: [] };
   }
 
   /** What the libraries that were started say about themselves. */

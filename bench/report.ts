@@ -9,6 +9,8 @@ export interface Row {
   readonly gflops: number | null;
   /** Of works that are bound by memory. */
   readonly gbs?: number;
+  /** GFLOP/s of multiply-adds on registers alone, in turns with this work. */
+  readonly ceiling?: number | null;
   readonly runs: number;
   /** Why there is no time. */
   readonly reason?: string;
@@ -37,7 +39,6 @@ export function summary(
   others: readonly string[],
   variants: Readonly<Record<string, string>> = {},
 ): string {
-  const ceiling = rows.find((row) => row.work === "ceiling")?.gflops ?? null;
   const measured = rows.filter((row) => row.work !== "ceiling");
   const versus = new Map<string, Row[]>();
   const plain: Row[][] = [];
@@ -47,9 +48,9 @@ export function summary(
     else versus.set(work, ofWork);
   }
   const parts = [
-    ceiling === null ? "" : `ceiling: ${ceiling.toFixed(1)} GFLOP/s, register-only multiply-adds`,
+    plain.length === 0 ? "" : `The ceiling is what multiply-adds on registers alone reached in turns with the work, in GFLOP/s.`,
     plain.length === 0 ? "" : `× is how many times as fast as the other ${subject} is.`,
-    plain.length === 0 ? "" : peerTable(plain, subject, others, ceiling),
+    plain.length === 0 ? "" : peerTable(plain, subject, others),
     ...Object.entries(variants).map(([variant, about]) => {
       const works = [...versus.values()].filter((ofWork) => ofWork.some((row) => row.impl === variant));
       return works.length === 0 ? "" : `${variant}: ${about}\n\n${variantTable(works, subject, variant)}`;
@@ -73,9 +74,8 @@ function peerTable(
   works: readonly (readonly Row[])[],
   subject: string,
   others: readonly string[],
-  ceiling: number | null,
 ): string {
-  const head = ["work", `${subject} ms`, "rate", "of ceiling", ...others.map((name) => `× ${name}`)];
+  const head = ["work", `${subject} ms`, "rate", "ceiling", "of it", ...others.map((name) => `× ${name}`)];
   const lines = works.map((rows) => {
     const own = rows.find((row) => row.impl === subject);
     const ratios = others.map((name) => {
@@ -83,10 +83,12 @@ function peerTable(
       return own?.ms && other?.ms ? (other.ms / own.ms).toFixed(2) : "–";
     });
     const rate = own?.gflops ?? null;
+    const ceiling = own?.ceiling ?? null;
     return [
       rows[0]!.work,
       own?.ms ? milliseconds(own.ms) : "–",
       own === undefined ? "–" : rateOf(own),
+      ceiling === null ? "–" : ceiling.toFixed(1),
       rate === null || ceiling === null ? "–" : `${((100 * rate) / ceiling).toFixed(0)} %`,
       ...ratios,
     ];

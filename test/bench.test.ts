@@ -202,12 +202,12 @@ test("the summary gives ratios, the share of the ceiling, and reasons in words",
   const row = { work: "gemm/64", threads: 1, runs: 10 };
   const rows: Row[] = [
     { ...row, work: "ceiling", impl: "ceiling", ms: 1, gflops: 60 },
-    { ...row, impl: "own", ms: 2, gflops: 30 },
+    { ...row, impl: "own", ms: 2, gflops: 30, ceiling: 40 },
     { ...row, impl: "fast", ms: 1, gflops: 60 },
     { ...row, impl: "broken", ms: null, gflops: null, runs: 0, reason: "no such op" },
   ];
   const text = summary(rows, "own", ["fast", "broken"]);
-  expect(text).toContain("| gemm/64 |  2.000 | 30.0 GFLOP/s |       50 % |   0.50 |        – |");
+  expect(text).toContain("| gemm/64 |  2.000 | 30.0 GFLOP/s |    40.0 |  75 % |   0.50 |        – |");
   expect(text).toContain("- broken: no such op (gemm/64)");
 });
 
