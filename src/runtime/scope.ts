@@ -74,3 +74,14 @@ export function unscoped<R>(fn: () => R): R {
     innermost = saved;
   }
 }
+
+/**
+ * Sets the open scopes aside before an await, so that they do not own what other code creates meanwhile. Returns what brings them back.
+ */
+export function setScopesAside(): () => void {
+  const saved = innermost;
+  innermost = null;
+  return () => {
+    innermost = saved;
+  };
+}
