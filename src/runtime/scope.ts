@@ -54,6 +54,11 @@ export class Scope {
     return s;
   }
 
+  /** This scope if it is open, else the nearest around it. */
+  get nearestOpen(): Scope | null {
+    return this.open ? this : this.enclosing;
+  }
+
   [disposeSymbol](): void {
     this.close();
   }
@@ -82,6 +87,6 @@ export function setScopesAside(): () => void {
   const saved = innermost;
   innermost = null;
   return () => {
-    innermost = saved;
+    innermost = saved?.nearestOpen ?? null;
   };
 }
