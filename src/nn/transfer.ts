@@ -138,8 +138,10 @@ function replaceIn(holder: object, old: Module, by: Module): boolean {
   return done;
 }
 
-/** Options for the parameters whose names match. */
-export type GroupRule<O extends object> = O & { readonly pattern: NamePattern };
+/** A pattern, and the optimizer's options for the parameters whose names match. */
+export interface GroupRule {
+  readonly pattern: NamePattern;
+}
 
 /**
  * Sorts parameters by name into groups for an optimizer: `parameterGroups(model, [{ pattern: "body", lr: 1e-4 }], { lr: 1e-2 })`. Each
@@ -147,21 +149,21 @@ export type GroupRule<O extends object> = O & { readonly pattern: NamePattern };
  * Frozen parameters are left out, and so are groups without parameters.
  * Errors: ArgumentError for a pattern that matches no parameter at all, and for parameters that match none if there are no `defaults`.
  */
-export function parameterGroups<O extends object>(
+export function parameterGroups<R extends GroupRule, D extends object = object>(
   model: Module,
-  rules: readonly GroupRule<O>[],
-  defaults?: O,
-): (O & { params: Parameter[] })[] {
+  rules: readonly R[],
+  defaults?: D,
+): ((Omit<R, "pattern"> | D) & { params: Parameter[] })[] {
   const op = "parameterGroups";
   checkModule(op, "model", model);
   if (!Array.isArray(rules)) throw new ArgumentError(op, `rules are ${String(rules)}; expected a list`);
   const all = [...model.namedParameters()];
-  const groups = rules.map((rule: GroupRule<O>) => {
+  const groups = rules.map((rule: R) => {
     const { pattern, ...options } = rule;
     const matches = matcher(op, pattern);
     const names = all.map(([name]) => name);
     if (!names.some(matches)) throw noMatch(op, pattern, names);
-    return { matches, group: { ...(options as object as O), params: [] as Parameter[] } };
+    return { matches, group: { ...options, params: [] as Parameter[] } };
   });
   const rest: [string, Parameter][] = [];
   for (const [name, parameter] of all) {

@@ -8,32 +8,10 @@ import {
   packCheckpoint,
   restoreCheckpoint,
 } from "./checkpoint.js";
+import { checkpointError } from "./file_errors.node.js";
 
 /** Checkpoints that `ModelCheckpoint` has numbered. */
 const NUMBERED = /^checkpoint-(\d+)\.safetensors$/;
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  EFBIG: "the file is larger than allowed",
-  ENOENT: "the file or its folder does not exist",
-  ENOTDIR: "its folder is no folder",
-  EISDIR: "it is a folder",
-  EACCES: "permission is denied",
-  EPERM: "permission is denied",
-  EROFS: "the disk is read-only",
-};
-
-/** A system's error as one that names the path. */
-export function checkpointError(op: string, what: string, path: string, cause: unknown): CheckpointError {
-  const code = errorCode(cause);
-  const reason = REASONS[code ?? ""] ?? (cause instanceof Error ? cause.message : String(cause));
-  return new CheckpointError(op, `cannot ${what} "${path}": ${reason}${code === null ? "" : ` (${code})`}`, {
-    path,
-    code,
-    cause,
-  });
-}
 
 /**
  * Writes everything that a training needs to continue bit for bit to one safetensors file: weights, buffers, the optimizer's state, the

@@ -1,5 +1,5 @@
 import { checkOptions } from "../check.js";
-import { ArgumentError, FormatError, QuadlaneError } from "../errors.js";
+import { ArgumentError, FileError, FormatError } from "../errors.js";
 import { parse, serialize } from "../io/safetensors.js";
 import { Module } from "../nn/module.js";
 import type { Scheduler, SchedulerState } from "../optim/lr_scheduler/index.js";
@@ -10,17 +10,10 @@ import { Tensor } from "../tensor.js";
 import type { Stateful } from "./callback.js";
 import { decode, type Encoded, encode, type Json } from "./checkpoint_codec.js";
 
-/** A checkpoint that cannot be written or found, or that lacks what is to be loaded from it. */
-export class CheckpointError extends QuadlaneError {
-  /** The file or folder; empty for bytes. */
-  readonly path: string;
-  /** The system's code, as "ENOSPC" for a full disk or "ENOENT" for a missing folder; null if the system had no part in it. */
-  readonly code: string | null;
+/** A checkpoint that cannot be written or found, or that lacks what is to be loaded from it; `path` is empty for bytes. */
+export class CheckpointError extends FileError {
   constructor(op: string, message: string, where: { path?: string; code?: string | null; cause?: unknown } = {}) {
-    super(op, message);
-    this.path = where.path ?? "";
-    this.code = where.code ?? null;
-    if (where.cause !== undefined) this.cause = where.cause;
+    super(op, message, { ...where, path: where.path ?? "" });
   }
 }
 

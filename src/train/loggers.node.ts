@@ -3,6 +3,7 @@ import { checkOneOf, checkOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import { writeAtomically } from "../io/atomic.node.js";
 import type { Callback, Logs, TrainingState } from "./callback.js";
+import { onFile } from "./file_errors.node.js";
 
 /** Which moments a logger writes down. */
 export type LogLevel = "steps" | "epochs";
@@ -16,7 +17,7 @@ abstract class FileLogger implements Callback {
   private began = 0;
 
   constructor(
-    name: string,
+    protected readonly name: string,
     readonly path: string,
   ) {
     if (typeof path !== "string" || path === "") {
@@ -29,8 +30,10 @@ abstract class FileLogger implements Callback {
       performance.now() - 1000 * (state.history.epochs.at(-1)?.time ?? state.history.steps.at(-1)?.time ?? 0);
     this.waiting.length = 0;
     // What a run has logged behind the checkpoint that is resumed will be logged again.
-    const kept = state.step > 0 && existsSync(this.path) ? this.upTo(state.step, readFileSync(this.path, "utf8")) : "";
-    writeAtomically(this.path, new TextEncoder().encode(kept));
+    onFile(this.name, "begin", this.path, () => {
+      const goesOn = state.step > 0 && existsSync(this.path);
+      this.write(goesOn ? this.upTo(state.step, readFileSync(this.path, "utf8")) : "");
+    });
   }
 
   onStepEnd(state: TrainingState, logs: Logs): void {
@@ -64,9 +67,14 @@ abstract class FileLogger implements Callback {
     if (this.waiting.length >= MOST_WAITING) this.flush();
   }
 
+  protected write(text: string): void {
+    writeAtomically(this.path, new TextEncoder().encode(text));
+  }
+
   private flush(): void {
-    if (this.waiting.length > 0) appendFileSync(this.path, `${this.waiting.join("\n")}\n`);
-    this.waiting.length = 0;
+    const lines = this.waiting.splice(0);
+    if (lines.length === 0) return;
+    onFile(this.name, "append to", this.path, () => appendFileSync(this.path, `${lines.join("\n")}\n`));
   }
 }
 
@@ -147,11 +155,13 @@ export class CsvLogger extends FileLogger {
 
   /** Adds columns: the rows that are there already get empty cells. */
   private widen(more: readonly string[]): void {
-    const rows = [...readFileSync(this.path, "utf8").split("\n").slice(1), ...this.waiting.splice(0)];
     this.columns = [...this.columns, ...more];
     const padding = ",".repeat(more.length);
-    const lines = [this.columns.map(cell).join(","), ...rows.filter((row) => row !== "").map((row) => row + padding)];
-    writeAtomically(this.path, new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")));
+    onFile(this.name, "rewrite", this.path, () => {
+      const rows = [...readFileSync(this.path, "utf8").split("\n").slice(1), ...this.waiting.splice(0)];
+      const padded = rows.filter((row) => row !== "").map((row) => row + padding);
+      this.write([this.columns.map(cell).join(","), ...padded].map((line) => `${line}\n`).join(""));
+    });
   }
 }
 

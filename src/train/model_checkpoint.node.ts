@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { checkInteger, checkOneOf, checkOptions } from "../check.js";
 import { ArgumentError, FormatError } from "../errors.js";
 import type { Callback, Logs, Stateful, TrainingState } from "./callback.js";
-import { checkpointError, checkpointName, numberedCheckpoints, saveCheckpoint } from "./checkpoint.node.js";
+import { checkpointName, numberedCheckpoints, saveCheckpoint } from "./checkpoint.node.js";
 import { improves, type Mode, monitored } from "./early_stopping.js";
+import { checkpointError } from "./file_errors.node.js";
 import { TrainerState } from "./trainer_state.js";
 
 export interface ModelCheckpointOptions {

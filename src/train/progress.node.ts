@@ -1,6 +1,7 @@
 import { Presets, SingleBar } from "cli-progress";
 import { checkInteger, checkOptions } from "../check.js";
 import type { Callback, Logs, TrainingState } from "./callback.js";
+import { TrainerState } from "./trainer_state.js";
 
 /** What is written to: `process.stdout` has all of it. */
 export interface ProgressStream {
@@ -51,18 +52,18 @@ export class ProgressBar implements Callback {
         },
         Presets.shades_classic,
       );
-      this.bar.start(Math.max(1, stepsOf(state)), 0, { count: "", numbers: "" });
+      this.bar.start(Math.max(1, batchesOf(state)), 0, { count: "", numbers: "" });
     });
   }
 
   onStepEnd(state: TrainingState, logs: Logs): void {
-    const made = state.step - this.firstStep;
-    const steps = stepsOf(state);
-    const count = steps === 0 ? `${made}` : `${made}/${steps}`;
+    const made = this.madeBy(state);
+    const batches = batchesOf(state);
+    const count = batches === 0 ? `batch ${made}` : `${made}/${batches}`;
     if (this.bar !== null) {
-      this.quietly(() => this.bar?.update(Math.min(made, Math.max(1, steps)), { count, numbers: this.text(logs) }));
+      this.quietly(() => this.bar?.update(Math.min(made, Math.max(1, batches)), { count, numbers: this.text(logs) }));
     } else if (this.lineEvery > 0 && state.step % this.lineEvery === 0) {
-      this.line(`${nameOf(state)} step ${count}: ${this.text(logs)}`);
+      this.line(`${nameOf(state)} ${count}: ${this.text(logs)}`);
     }
   }
 
@@ -71,7 +72,7 @@ export class ProgressBar implements Callback {
     else {
       this.quietly(() => {
         const total = this.bar!.getTotal();
-        this.bar!.update(total, { count: `${state.step - this.firstStep} steps`, numbers: this.text(logs) });
+        this.bar!.update(total, { count: `${total}/${total}`, numbers: this.text(logs) });
       });
     }
     this.endBar();
@@ -80,6 +81,11 @@ export class ProgressBar implements Callback {
   onTrainEnd(state: TrainingState): void {
     this.endBar();
     if (state.history.stopReason !== null) this.line(`stopped: ${state.history.stopReason}`);
+  }
+
+  /** Batches of this epoch so far; other trainings than a Trainer's tell of steps only. */
+  private madeBy(state: TrainingState): number {
+    return state instanceof TrainerState ? state.batch : state.step - this.firstStep;
   }
 
   private endBar(): void {
@@ -106,9 +112,9 @@ export class ProgressBar implements Callback {
   }
 }
 
-/** Optimizer steps that the epoch may have; 0 if unknown. With accumulation there are fewer. */
-function stepsOf(state: TrainingState): number {
-  return state.batches ?? (state.maxSteps === undefined ? 0 : state.maxSteps - state.step);
+/** Batches in the epoch; 0 if unknown. */
+function batchesOf({ batches = 0 }: TrainingState): number {
+  return batches;
 }
 
 function nameOf({ epoch, maxEpochs }: TrainingState, offset = 0): string {

@@ -70,7 +70,7 @@ export class Stepper<M extends Module, B> {
     return this.finished(norm);
   }
 
-  private addGradients(batch: B): Evaluated & { norm: number } {
+  private addGradients(batch: B): Taken {
     const { accumulate } = this.settings;
     if (this.pending === 0) {
       this.clear();
@@ -85,13 +85,13 @@ export class Stepper<M extends Module, B> {
       this.weight += weight;
       this.pending++;
       this.measure(evaluated);
-      return bare(evaluated, Number.NaN);
+      return { logs: evaluated.logs, size: evaluated.size, norm: Number.NaN };
     });
   }
 
   /** A step of an optimizer that asks for loss and gradients itself. The first answer counts as the batch's. */
-  private stepWithClosure(batch: B): Evaluated & { norm: number } {
-    let first: (Evaluated & { norm: number }) | null = null;
+  private stepWithClosure(batch: B): Taken {
+    let first: Taken | null = null;
     scope(() =>
       this.optimizer.step(() => {
         this.clear();
@@ -104,7 +104,7 @@ export class Stepper<M extends Module, B> {
         }
         const norm = this.finishGradients(batch);
         this.measure(evaluated);
-        first = bare(evaluated, norm);
+        first = { logs: evaluated.logs, size: evaluated.size, norm };
         this.state.emit("onGradients");
         return evaluated.logs.loss;
       }),
@@ -164,9 +164,10 @@ export class Stepper<M extends Module, B> {
   }
 }
 
-/** What outlives the tensors. */
-function bare({ loss, logs, size }: Evaluated, norm: number): Evaluated & { norm: number } {
-  return { loss, outputs: null, targets: null, logs, size, norm };
+/** What outlives the tensors of a batch. */
+interface Taken extends Pick<Evaluated, "logs" | "size"> {
+  /** Of the gradients; NaN if they are not complete. */
+  readonly norm: number;
 }
 
 /** The error for metrics that get nothing to compare. */

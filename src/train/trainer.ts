@@ -118,7 +118,8 @@ export class Trainer<M extends Module = Module, B = readonly [Tensor, Tensor]> {
     }
     restoreModes();
     this.running = null;
-    failure = state.end(failure) ?? failure;
+    const late = state.end(failure);
+    failure ??= late;
     if (failure !== null) throw failure.error;
     return state.history;
   }

@@ -92,7 +92,10 @@ export function checkTrainerOptions<M extends Module, B>(model: M, options: Trai
     throw new ArgumentError(op, `optimizer is ${String(optimizer)}; expected an Optimizer`);
   }
   if ((loss === undefined) === (step === undefined)) {
-    throw new ArgumentError(op, `got ${loss === undefined ? "neither" : "both"} loss and step; expected one of them`);
+    throw new ArgumentError(
+      op,
+      `got ${loss === undefined ? "neither loss nor" : "both loss and"} step; expected one of them`,
+    );
   }
   if (loss !== undefined && typeof loss !== "function" && !(loss instanceof Module)) {
     throw new ArgumentError(op, `loss is ${String(loss)}; expected a function or a loss module`);
