@@ -26,6 +26,19 @@ export class AutogradError extends QuadlaneError {}
 /** A file or byte string that does not follow its format; nothing was loaded from it. */
 export class FormatError extends QuadlaneError {}
 
+/** A file or folder that cannot be read or written: a full disk, a missing folder and the like. */
+export class FileError extends QuadlaneError {
+  readonly path: string;
+  /** The system's code, as "ENOSPC" for a full disk or "ENOENT" for a missing folder; null if the system had no part in it. */
+  readonly code: string | null;
+  constructor(op: string, message: string, where: { path: string; code?: string | null; cause?: unknown }) {
+    super(op, message);
+    this.path = where.path;
+    this.code = where.code ?? null;
+    if (where.cause !== undefined) this.cause = where.cause;
+  }
+}
+
 /** A state dict that does not fit its module or optimizer; nothing was changed. */
 export class StateDictError extends QuadlaneError {
   readonly missing: readonly string[];

@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { Tensor } from "../tensor.js";
+import { writeAtomically } from "./atomic.node.js";
 import { parse, type Safetensors, serialize } from "./safetensors.js";
 
 /**
@@ -11,21 +12,7 @@ export function saveSafetensors(
   tensors: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
-  const bytes = serialize(tensors, metadata);
-  const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}.tmp`;
-  try {
-    const file = openSync(temporary, "wx");
-    try {
-      writeFileSync(file, bytes);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
+  writeAtomically(path, serialize(tensors, metadata));
 }
 
 /** Reads a safetensors file; see `safetensors.parse`. */

@@ -32,6 +32,9 @@ export abstract class Module {
   /** True while training: dropout drops, batch norm uses the batch. */
   training = true;
 
+  /** Stays in evaluation mode, whatever `train()` says: for normalisation in frozen parts. */
+  staysInEval = false;
+
   /** What a subclass without parameters of its own is given ends here: options that nobody reads are refused. */
   constructor(...none: NoOptions) {
     checkNoOptions(new.target.name, none);
@@ -105,7 +108,19 @@ export abstract class Module {
    * listed in one StateDictError, and then nothing has been changed. `strict: false` ignores missing and unknown keys.
    */
   loadStateDict(state: StateDict | Readonly<Record<string, Tensor>>, options: { strict?: boolean } = {}): void {
-    const given: ReadonlyMap<string, Tensor> = state instanceof Map ? state : new Map(Object.entries(state));
+    this.checkStateDict(state, options);
+    withGradMode(false, () => {
+      const given = entriesOf(state);
+      for (const [key, to] of this.stateDict()) {
+        const from = given.get(key);
+        if (from !== undefined) copyInto(to, from);
+      }
+    });
+  }
+
+  /** Throws what `loadStateDict` would throw, and changes nothing. */
+  checkStateDict(state: StateDict | Readonly<Record<string, Tensor>>, options: { strict?: boolean } = {}): void {
+    const given = entriesOf(state);
     const own = this.stateDict();
     const strict = options.strict ?? true;
     const missing = strict ? [...own.keys()].filter((k) => !given.has(k)) : [];
@@ -132,17 +147,11 @@ export abstract class Module {
         mismatched,
       });
     }
-    withGradMode(false, () => {
-      for (const [key, to] of own) {
-        const from = given.get(key);
-        if (from !== undefined) copyInto(to, from);
-      }
-    });
   }
 
   /** Switches this module and all below to training mode, or out of it. */
   train(on = true): this {
-    for (const module of this.modules()) module.training = on;
+    for (const module of this.modules()) module.training = on && !module.staysInEval;
     return this;
   }
 
@@ -288,6 +297,10 @@ function unscopedCopy(t: Tensor, origin: string): Tensor {
   const copy = Tensor.allocate(t.shape, t.dtype, origin);
   copyInto(copy, t);
   return adoptUnscoped(copy);
+}
+
+function entriesOf(state: StateDict | Readonly<Record<string, Tensor>>): ReadonlyMap<string, Tensor> {
+  return state instanceof Map ? state : new Map(Object.entries(state));
 }
 
 function join(prefix: string, name: string): string {

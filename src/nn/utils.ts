@@ -4,4 +4,5 @@ export { fuse, fuseConvBnEval, fuseLinearBnEval } from "./fuse.js";
 export * from "./gradients.js";
 export * from "./parametrize.js";
 export * from "./receptive.js";
+export * from "./transfer.js";
 export * as rnn from "./utils_rnn.js";

@@ -123,13 +123,7 @@ export abstract class Optimizer<O extends LearningRate = LearningRate> {
 
   /** Takes over copies of a saved state. Errors: StateDictError, listing what does not fit; nothing has changed then. */
   loadStateDict(saved: OptimizerState): void {
-    this.checkFits(saved);
-    const groups = this.paramGroups.map((group, i) => {
-      const from = saved.paramGroups[i];
-      const keys = [...Object.keys(this.spec.defaults), "initialLr"];
-      return { ...group, ...given(Object.fromEntries(keys.map((key) => [key, from?.[key]])) as Partial<O>) };
-    });
-    for (const group of groups) this.spec.check(group);
+    const groups = this.checkStateDict(saved);
     const params = this.paramGroups.flatMap((g) => g.params);
     const copies = Object.entries(saved.state).map(([key, state]): [Tensor, ParamState] => [
       params[Number(key)]!,
@@ -138,6 +132,18 @@ export abstract class Optimizer<O extends LearningRate = LearningRate> {
     for (const [i, group] of groups.entries()) Object.assign(this.paramGroups[i]!, group);
     this.dispose();
     for (const [p, copy] of copies) this.state.set(p, copy);
+  }
+
+  /** Throws what `loadStateDict` would throw, and changes nothing; returns the groups as they would be. */
+  checkStateDict(saved: OptimizerState): readonly ParamGroup<O>[] {
+    this.checkFits(saved);
+    const groups = this.paramGroups.map((group, i) => {
+      const from = saved.paramGroups[i];
+      const keys = [...Object.keys(this.spec.defaults), "initialLr"];
+      return { ...group, ...given(Object.fromEntries(keys.map((key) => [key, from?.[key]])) as Partial<O>) };
+    });
+    for (const group of groups) this.spec.check(group);
+    return groups;
   }
 
   /** Frees the state; the next step begins anew. */

@@ -54,6 +54,11 @@ export class Scope {
     return s;
   }
 
+  /** This scope if it is open, else the nearest around it. */
+  get nearestOpen(): Scope | null {
+    return this.open ? this : this.enclosing;
+  }
+
   [disposeSymbol](): void {
     this.close();
   }
@@ -73,4 +78,15 @@ export function unscoped<R>(fn: () => R): R {
   } finally {
     innermost = saved;
   }
+}
+
+/**
+ * Sets the open scopes aside before an await, so that they do not own what other code creates meanwhile. Returns what brings them back.
+ */
+export function setScopesAside(): () => void {
+  const saved = innermost;
+  innermost = null;
+  return () => {
+    innermost = saved?.nearestOpen ?? null;
+  };
 }
