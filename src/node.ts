@@ -4,7 +4,7 @@ import { nodePlatform, readKernels } from "./backend/platform.node.js";
 import { ArgumentError } from "./errors.js";
 import { chooseBinary, type InitOptions, installBytes, type RuntimeInfo, runtime } from "./init.js";
 
-export { readIdx } from "./data/idx.node.js";
+export * as data from "./data/index.node.js";
 export * from "./index.js";
 export { loadSafetensors, saveSafetensors } from "./io/safetensors.node.js";
 
