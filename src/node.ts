@@ -1,6 +1,8 @@
 // The entry for Node: the same surface, ready on import, plus what needs a file system.
 import { setPlatform } from "./backend/platform.js";
 import { nodePlatform, readKernels } from "./backend/platform.node.js";
+import { setStartCrew } from "./data/workers.js";
+import { startNodeCrew } from "./data/workers.node.js";
 import { ArgumentError } from "./errors.js";
 import { chooseBinary, type InitOptions, installBytes, type RuntimeInfo, runtime } from "./init.js";
 
@@ -19,4 +21,5 @@ export function initSync(options: InitOptions = {}): RuntimeInfo {
 }
 
 setPlatform(nodePlatform);
+setStartCrew(startNodeCrew);
 initSync();
