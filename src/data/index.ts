@@ -9,6 +9,7 @@ export { ImageDataset, type ImageDatasetOptions, type PixelStatistics } from "./
 export { DataLoader, type DataLoaderOptions, type DataLoaderState } from "./loader.js";
 export { MapDataset, MapStream, withTransform } from "./map.js";
 export { type PairsOptions, parsePairs } from "./pairs.js";
+export { type PartitionOptions, randomBatches, sequentialBatches, TokenDataset } from "./partition.js";
 export {
   type BatchSampler,
   RandomSampler,
@@ -20,7 +21,9 @@ export {
   type WeightedRandomSamplerOptions,
 } from "./sampler.js";
 export { BucketBatchSampler, type BucketBatchSamplerOptions } from "./sampler_bucket.js";
+export { type InverseOptions, Standardizer, type StandardizerState } from "./standardizer.js";
 export type { GeneratorAt, IterableDataset } from "./stream.js";
 export { type Categories, type NumbersOptions, Table, type TableOrigin } from "./table.js";
 export type { Transform } from "./transform.js";
+export { SlidingWindows, type SlidingWindowsOptions } from "./windows.js";
 export { type DatasetFactory, WorkerDataset } from "./worker_dataset.js";
