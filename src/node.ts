@@ -1,10 +1,12 @@
 // The entry for Node: the same surface, ready on import, plus what needs a file system.
 import { setPlatform } from "./backend/platform.js";
 import { nodePlatform, readKernels } from "./backend/platform.node.js";
+import { setStartCrew } from "./data/workers.js";
+import { startNodeCrew } from "./data/workers.node.js";
 import { ArgumentError } from "./errors.js";
 import { chooseBinary, type InitOptions, installBytes, type RuntimeInfo, runtime } from "./init.js";
 
-export { readIdx } from "./data/idx.node.js";
+export * as data from "./data/index.node.js";
 export * from "./index.js";
 export { loadSafetensors, saveSafetensors } from "./io/safetensors.node.js";
 export * as train from "./train/index.node.js";
@@ -20,4 +22,5 @@ export function initSync(options: InitOptions = {}): RuntimeInfo {
 }
 
 setPlatform(nodePlatform);
+setStartCrew(startNodeCrew);
 initSync();

@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
-import { ArgumentError, data, FormatError, readIdx } from "../src/node.js";
+import { ArgumentError, data, FormatError } from "../src/node.js";
 import { idxBytes } from "./support/idx.js";
 import { generatorOf } from "./support/make.js";
+
+const { readIdx } = data;
 
 const folder = mkdtempSync(join(tmpdir(), "quadlane-idx-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,4 +1,4 @@
-import { data, FormatError, Generator, readIdx } from "quadlane";
+import { data, FormatError, Generator } from "quadlane";
 import { FILES, findFile } from "./options.js";
 
 /** Training and test images, normalised by the statistics of the training images. */
@@ -37,8 +37,8 @@ function read(folder: string): Split {
 }
 
 function readImages(folder: string, imageFile: string, labelFile: string): data.ImageDataset {
-  const images = readIdx(findFile(folder, imageFile)!);
-  const labels = readIdx(findFile(folder, labelFile)!);
+  const images = data.readIdx(findFile(folder, imageFile)!);
+  const labels = data.readIdx(findFile(folder, labelFile)!);
   const [count, height, width] = images.shape;
   if (!(images.data instanceof Uint8Array) || images.shape.length !== 3 || height !== 28 || width !== 28) {
     throw new FormatError("IDX", `${imageFile} has shape [${images.shape.join(", ")}]; expected bytes [count, 28, 28]`);

@@ -13,10 +13,13 @@ export interface Dataset<S> {
   /**
    * The sample at an index from 0 to length − 1: tensors, numbers, booleans, typed arrays and strings, in arrays and plain objects as
    * one likes. A tensor that is made here belongs to the loader's batch; one that is kept for later calls needs `keep()`.
+   * A loader gives a data set that is `random` a generator of this sample's own, from its seed, the epoch and the place in the epoch.
    */
-  get(index: number): S;
+  get(index: number, generator?: Generator): S;
   /** What the default collate would make of these samples, made at once. A DataLoader without a collate of its own prefers it. */
   getBatch?(indices: Int32Array): Collated<S>;
+  /** True if samples are drawn with the generator that `get` is given. */
+  readonly random?: boolean;
 }
 
 /** Tensors of one length, cut along their first dimension: sample i is the i-th row of each. It reads them and does not own them. */
@@ -58,12 +61,15 @@ function mapTuple<T extends readonly Tensor[]>(list: T, fn: (t: Tensor) => Tenso
 export class Subset<S> implements Dataset<S> {
   readonly length: number;
   readonly getBatch?: (indices: Int32Array) => Collated<S>;
-  private readonly indices: Int32Array;
+  readonly random: boolean;
+  /** Indices into the data set. */
+  readonly indices: Int32Array;
 
   constructor(
     readonly dataset: Dataset<S>,
     indices: ArrayLike<number>,
   ) {
+    this.random = dataset.random ?? false;
     this.indices = Int32Array.from(indices, (index, i) =>
       checkInteger("Subset", `index ${i}`, index, 0, dataset.length - 1),
     );
@@ -73,8 +79,8 @@ export class Subset<S> implements Dataset<S> {
     }
   }
 
-  get(index: number): S {
-    return this.dataset.get(this.at(index));
+  get(index: number, generator?: Generator): S {
+    return this.dataset.get(this.at(index), generator);
   }
 
   private at(index: number): number {
@@ -93,7 +99,7 @@ export function randomSplit<S>(
   options: { generator?: Generator } = {},
 ): Subset<S>[] {
   checkOptions("randomSplit", options, ["generator"]);
-  const counts = countsOf(lengths, dataset.length);
+  const counts = countsOf("randomSplit", lengths, dataset.length);
   const order = permutation(dataset.length, options.generator ?? defaultGenerator);
   let at = 0;
   return counts.map((n) => {
@@ -102,13 +108,28 @@ export function randomSplit<S>(
   });
 }
 
-function countsOf(lengths: readonly number[], total: number): number[] {
+/**
+ * Splits a data set in its order, the first part first: for time series, where a random split would let the past be predicted from the
+ * future. Lengths, fractions and errors are those of `randomSplit`.
+ */
+export function splitInOrder<S>(dataset: Dataset<S>, lengths: readonly number[]): Subset<S>[] {
+  let at = 0;
+  return countsOf("splitInOrder", lengths, dataset.length).map((n) => {
+    at += n;
+    return new Subset(
+      dataset,
+      Int32Array.from({ length: n }, (_, i) => at - n + i),
+    );
+  });
+}
+
+function countsOf(op: string, lengths: readonly number[], total: number): number[] {
   const sum = lengths.reduce((a, b) => a + b, 0);
   const whole = lengths.every((n) => Number.isInteger(n) && n >= 0);
   if (whole && sum === total) return [...lengths];
   if (Math.abs(sum - 1) > 1e-9 || lengths.some((f) => !(f >= 0))) {
     throw new ArgumentError(
-      "randomSplit",
+      op,
       `lengths [${lengths.join(", ")}] sum up to ${sum}; expected ${total}, the data set's length, or fractions of 1`,
     );
   }

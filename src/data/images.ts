@@ -1,5 +1,5 @@
 import { K } from "../backend/index.js";
-import { checkNumber, checkOptions } from "../check.js";
+import { checkInteger, checkNumber, checkOptions } from "../check.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { arena } from "../runtime/arena.js";
 import { formatShape, numel } from "../shape.js";
@@ -95,19 +95,27 @@ export class ImageDataset implements Dataset<[image: Tensor, label: Tensor]> {
     });
   }
 
-  /** Mean and standard deviation of all pixels / 255, for each channel. They should come from the training set only. */
-  statistics(): { mean: number[]; std: number[] } {
+  /**
+   * Mean and standard deviation of the pixels / 255, for each channel, of all images or of those with these indices. They should come from
+   * the training set only: of a split, `images.statistics(train.indices)`.
+   */
+  statistics(indices?: ArrayLike<number>): { mean: number[]; std: number[] } {
     const channels = this.shape[0]!;
-    const plane = numel(this.shape) / channels;
+    const size = numel(this.shape);
+    const plane = size / channels;
+    const chosen = indices ?? { length: this.length };
     const counts = Array.from({ length: channels }, () => new Float64Array(LEVELS));
-    for (let start = 0, channel = 0; start < this.images.length; start += plane, channel = (channel + 1) % channels) {
-      const histogram = counts[channel]!;
-      for (let p = start; p < start + plane; p++) histogram[this.images[p]!]!++;
+    for (let i = 0; i < chosen.length; i++) {
+      const index = indices === undefined ? i : checkInteger("statistics", "index", indices[i], 0, this.length - 1);
+      for (let c = 0, start = index * size; c < channels; c++, start += plane) {
+        const histogram = counts[c]!;
+        for (let p = start; p < start + plane; p++) histogram[this.images[p]!]!++;
+      }
     }
     const mean: number[] = [];
     const std: number[] = [];
     for (const histogram of counts) {
-      const n = this.length * plane;
+      const n = chosen.length * plane;
       const m = histogram.reduce((sum, count, level) => sum + count * level, 0) / n;
       const variance = histogram.reduce((sum, count, level) => sum + count * (level - m) ** 2, 0) / n;
       mean.push(m / 255);

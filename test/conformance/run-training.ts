@@ -1,7 +1,7 @@
 // Cases of kind `training`: a whole training against PyTorch's loss curve.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { readIdx, scope, Tensor, tensor } from "quadlane";
+import { data as datasets, scope, Tensor, tensor } from "quadlane";
 import type { Builder } from "./build.js";
 import { CaseError, type TrainingCase, type TrainingData } from "./cases.js";
 import { compareNumbers, type Finding } from "./compare.js";
@@ -45,8 +45,8 @@ function openData(data: TrainingData, batch: number, shared: string): Batches {
 }
 
 function openImages(data: Extract<TrainingData, { images: string }>, batch: number, shared: string): Batches {
-  const images = readIdx(join(shared, data.images));
-  const labels = readIdx(join(shared, data.labels));
+  const images = datasets.readIdx(join(shared, data.images));
+  const labels = datasets.readIdx(join(shared, data.labels));
   const size = data.shape.reduce((p, n) => p * n, 1);
   return (step) => {
     const pixels = Float32Array.from(

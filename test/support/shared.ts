@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { data, Generator, readIdx } from "../../src/node.js";
+import { data, Generator } from "../../src/node.js";
 
 /** A file of the data that lies beside the repository, or null where it does not. */
 export function sharedFile(path: string): string | null {
@@ -21,6 +21,6 @@ function clothing(): data.ImageDataset | null {
     sharedFile(`fashion-mnist/train-${part}-ubyte.gz`),
   );
   if (!images || !labels) return null;
-  const pixels = Uint8Array.from(readIdx(images).data.subarray(0, IMAGES * 28 * 28));
-  return new data.ImageDataset(pixels, readIdx(labels).data.subarray(0, IMAGES), { shape: [1, 28, 28] });
+  const pixels = Uint8Array.from(data.readIdx(images).data.subarray(0, IMAGES * 28 * 28));
+  return new data.ImageDataset(pixels, data.readIdx(labels).data.subarray(0, IMAGES), { shape: [1, 28, 28] });
 }
