@@ -1,3 +1,4 @@
+export { type AugmentOptions, augment, imageStatistics } from "./augment.js";
 export { type Collated, collate, type NumberArray } from "./collate.js";
 export { type Dataset, randomSplit, Subset, TensorDataset } from "./dataset.js";
 export { type DigitsOptions, drawDigits } from "./digits.js";
@@ -5,3 +6,5 @@ export { type GunzipOptions, gunzip } from "./gunzip.js";
 export { type IdxArray, type IdxData, parseIdx } from "./idx.js";
 export { ImageDataset, type ImageDatasetOptions, type PixelStatistics } from "./images.js";
 export { DataLoader, type DataLoaderOptions, type DataLoaderState } from "./loader.js";
+export type { Transform } from "./transform.js";
+export * as transforms from "./transforms/index.js";
