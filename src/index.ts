@@ -23,6 +23,7 @@ export * as functional from "./functional/index.js";
 export * as linalg from "./functional/linalg.js";
 export { type Binary, type InitOptions, init, type KernelSource, type RuntimeInfo, runtime } from "./init.js";
 export * as safetensors from "./io/safetensors.js";
+export * as metrics from "./metrics/index.js";
 export * as models from "./models/index.js";
 export * as nn from "./nn/index.js";
 export * as optim from "./optim/index.js";

@@ -1,3 +1,4 @@
+export { type AugmentOptions, augment, imageStatistics } from "./augment.js";
 export { type Collated, collate, type NumberArray } from "./collate.js";
 export { ConcatDataset } from "./concat.js";
 export { type CsvOptions, parseCsv } from "./csv.js";
@@ -25,5 +26,6 @@ export { type InverseOptions, Standardizer, type StandardizerState } from "./sta
 export type { GeneratorAt, IterableDataset } from "./stream.js";
 export { type Categories, type NumbersOptions, Table, type TableOrigin } from "./table.js";
 export type { Transform } from "./transform.js";
+export * as transforms from "./transforms/index.js";
 export { SlidingWindows, type SlidingWindowsOptions } from "./windows.js";
 export { type DatasetFactory, WorkerDataset } from "./worker_dataset.js";
