@@ -48,4 +48,5 @@ export { enableGrad, noGrad, scope } from "./scoping.js";
 export { isGradEnabled } from "./tape.js";
 export { type NestedValues, Tensor } from "./tensor.js";
 export * as train from "./train/index.js";
+export { Summary, summary } from "./train/summary.js";
 export type { DataArray, DType, NestedArray, Shape, Sizes } from "./types.js";

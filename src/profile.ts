@@ -1,4 +1,5 @@
 import { ArgumentError, RuntimeError } from "./errors.js";
+import type { Tensor } from "./tensor.js";
 
 /** What a profile tells of one op. */
 export interface ProfileRow {
@@ -63,11 +64,38 @@ interface Tally {
   bytes: number;
 }
 
-/** Gathers what `apply` reports. */
-class Profiler {
+/** The windows that an op slides over its first input, one number for each spatial dimension. */
+export interface OpWindow {
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly dilation: readonly number[];
+}
+
+/** What `apply` tells of one run of an op. */
+export interface OpReport {
+  readonly op: string;
+  readonly ms: number;
+  /** Floating-point operations, a multiply-add counts two; null for an op that is not made of products. */
+  readonly flops: number | null;
+  /** Bytes of the operands read and the results written. */
+  readonly bytes: number;
+  /** Bytes of the results alone; views write none. */
+  readonly written: number;
+  readonly inputs: readonly (Tensor | null)[];
+  readonly outs: readonly Tensor[];
+  readonly window: OpWindow | null;
+}
+
+/** Whom `apply` reports to. */
+export interface OpWatcher {
+  note(report: OpReport): void;
+}
+
+/** Adds up what `apply` reports. */
+class Profiler implements OpWatcher {
   private readonly tallies = new Map<string, Tally>();
 
-  note(op: string, ms: number, flops: number | null, bytes: number): void {
+  note({ op, ms, flops, bytes }: OpReport): void {
     let tally = this.tallies.get(op);
     if (tally === undefined) {
       tally = { calls: 0, ms: 0, flops: null, bytes: 0 };
@@ -88,8 +116,23 @@ class Profiler {
   }
 }
 
-/** Whom `apply` reports to; null, so that a check for it is all that is paid, unless a profile is being taken. */
-export let profiler: Profiler | null = null;
+/** Whom `apply` reports to; null, so that a check for it is all that is paid, unless somebody watches. */
+export let profiler: OpWatcher | null = null;
+
+/** Runs `fn` with every op reported to `watcher`, and to whoever is watching already. */
+export function watchOps<R>(watcher: OpWatcher, fn: () => R): R {
+  const outer = profiler;
+  const both = (report: OpReport): void => {
+    watcher.note(report);
+    outer?.note(report);
+  };
+  profiler = outer === null ? watcher : { note: both };
+  try {
+    return fn();
+  } finally {
+    profiler = outer;
+  }
+}
 
 /**
  * Runs `fn` and tells where its time went, op by op: `console.log(String(profile(() => model.forward(x))))`. Ops of the backward pass

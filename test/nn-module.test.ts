@@ -106,6 +106,8 @@ describe("a module", () => {
     second.remove();
     scope(() => expect(net.forward(x).tolist()).toEqual([1, 8, 27]));
     expect([...net.stateDict().keys()]).not.toContain("forward");
+    expect([...net.modules()].filter((m) => Object.hasOwn(m, "forward"))).toEqual([]);
+    net.clone().dispose();
     x.dispose();
     net.dispose();
   });

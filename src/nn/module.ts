@@ -23,6 +23,14 @@ export interface HookHandle {
   remove(): void;
 }
 
+/** One layer around a module's `forward`, and what `forward` was before. */
+interface HookLayer {
+  active: boolean;
+  readonly below: PropertyDescriptor | undefined;
+}
+
+const hookLayers = new WeakMap<object, HookLayer>();
+
 /**
  * Base class of all layers and models. Parameters, buffers and sub-modules are found as own properties: assigning them in the
  * constructor is all it takes. A property's state-dict key is its name in snake_case (`runningMean` → `running_mean`), so that
@@ -201,16 +209,21 @@ export abstract class Module {
   /**
    * Puts a layer around `forward`, which `around` is to call as `inner(...args)`: what hooks and parametrisations are made of. It
    * touches this instance only, so that modules without hooks pay nothing. Hooks run in the order of registration; each handle
-   * takes its own layer out, whatever was added since.
+   * takes its own layer out, whatever was added since, and with the last one `forward` is what it was before.
    */
   wrapForward(around: ForwardWrapper): HookHandle {
     const inner = this.forward.bind(this);
-    let active = true;
-    const wrapped = (...args: readonly unknown[]): unknown => (active ? around(inner, args) : inner(...args));
+    const layer: HookLayer = { active: true, below: Object.getOwnPropertyDescriptor(this, "forward") };
+    const wrapped = (...args: readonly unknown[]): unknown => (layer.active ? around(inner, args) : inner(...args));
+    hookLayers.set(wrapped, layer);
     Object.defineProperty(this, "forward", { value: wrapped, configurable: true, writable: true, enumerable: false });
     return {
       remove: () => {
-        active = false;
+        layer.active = false;
+        for (let top = hookLayers.get(this.forward); top?.active === false; top = hookLayers.get(this.forward)) {
+          if (top.below === undefined) Reflect.deleteProperty(this, "forward");
+          else Object.defineProperty(this, "forward", top.below);
+        }
       },
     };
   }
@@ -219,7 +232,7 @@ export abstract class Module {
    * A module of the same structure with parameters and buffers of its own: copies of the values, without gradients. What several
    * parts share, their copies share; functions, generators and whatever else is no module, tensor or list are those of the original,
    * and fields that JavaScript hides (`#name`) are not copied.
-   * Errors: ArgumentError for a module with hooks or a parametrisation, now or before: they are bound to that instance.
+   * Errors: ArgumentError for a module with hooks or a parametrisation: they are bound to that instance.
    */
   clone(): this {
     for (const [name, module] of this.namedModules()) {

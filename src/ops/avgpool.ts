@@ -35,6 +35,7 @@ export const avgPoolOp = defineOp<One, One, AveragePooling>({
     const { planes, geometry } = lay(x, attrs);
     K.avgpool_f32(y.ptr, x.ptr, planes, ...geometry);
   },
+  window: (_, { windows }) => ("kernel" in windows ? windows : null),
   saves: { inputs: [] },
   backward: ([g], [x], _, attrs) => [() => apply(avgPoolGradOp, [g], { ...attrs, shape: x.shape })[0]],
 });

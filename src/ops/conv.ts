@@ -192,6 +192,7 @@ export const convOp = defineOp<Operands, One, { window: ConvAttrs; activation: C
     else weight.storage.withPacked(4 * weight.offset, form, run);
   },
   flops: ([, weight], [y]) => convFlops(weight, y),
+  window: ([, weight], { window: { stride, dilation } }) => ({ kernel: weight.shape.slice(2), stride, dilation }),
   saves: ({ activation }) => ({ inputs: [0, 1], outs: activation === "none" ? [] : [0] }),
   backward: ([g], [x, weight, bias, residual], [y], { window, activation }) => {
     // Shared by the thunks, made by the first of them.

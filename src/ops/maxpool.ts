@@ -155,6 +155,7 @@ export const maxPoolOp = defineOp<One, One, Windows>({
     const { planes, geometry } = lay(x, windows);
     K.maxpool_f32(y.ptr, x.ptr, planes, ...geometry);
   },
+  window: (_, windows) => ("kernel" in windows ? windows : null),
   saves: { outs: [0] },
   backward: ([g], [x], [y], windows) => [() => maxPoolGrad(g, x, y, windows)],
 });

@@ -1,5 +1,5 @@
 import { materialize } from "../layout.js";
-import { profiler } from "../profile.js";
+import { type OpWindow, profiler } from "../profile.js";
 import { type BackwardRule, isGradEnabled, record, type Thunk } from "../tape.js";
 import { adopt, type Layout, Tensor } from "../tensor.js";
 import { bytesOf, type Spec } from "../types.js";
@@ -34,6 +34,8 @@ export interface OpDefinition<I extends Inputs, O extends readonly Tensor[], A> 
   readonly strided?: boolean;
   /** Floating-point operations of one run, a multiply-add counts two: for profiles, where products dominate. */
   flops?(inputs: I, outs: O, attrs: A): number;
+  /** The windows that it slides over its first input, for summaries; null if one output reads everything. */
+  window?(inputs: I, attrs: A): OpWindow | null;
   /** Which inputs and outputs the gradient reads. Default: every input, no output. */
   readonly saves?: Saves | ((attrs: A) => Saves);
   /**
@@ -63,6 +65,7 @@ const LAYOUT = {
   view: undefined,
   strided: undefined,
   flops: undefined,
+  window: undefined,
   saves: undefined,
   backward: undefined,
 } as const;
@@ -91,26 +94,32 @@ export function once<T>(compute: () => T): () => T {
   };
 }
 
-/** Runs an op: see `run`. The one place where a profile looks on. */
+/** Runs an op: see `run`. The one place where a profile or a summary looks on. */
 export function apply<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, inputs: I, attrs: A): O {
   if (profiler === null) return run(op, inputs, attrs);
   const start = performance.now();
   const outs = run(op, inputs, attrs);
-  profiler.note(
-    op.name,
-    performance.now() - start,
-    op.flops?.(inputs, outs, attrs) ?? null,
-    bytesMoved(op, inputs, outs),
-  );
+  const ms = performance.now() - start;
+  const written = op.view === undefined ? bytesOfAll(outs) : 0;
+  profiler.note({
+    op: op.name,
+    ms,
+    flops: op.flops?.(inputs, outs, attrs) ?? null,
+    bytes: op.view === undefined ? bytesOfAll(inputs) + written : 0,
+    written,
+    inputs,
+    outs,
+    window: op.window?.(inputs, attrs) ?? null,
+  });
   return outs;
 }
 
-function bytesMoved<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, inputs: I, outs: O): number {
-  if (op.view !== undefined) return 0;
-  // An expanded operand is read as often as it is repeated, but there is no more of it than its storage holds.
-  const bytesOfAll = (sum: number, t: Tensor | null): number =>
-    t === null ? sum : sum + Math.min(t.numel * bytesOf(t.dtype), t.storage.bytes);
-  return outs.reduce(bytesOfAll, inputs.reduce(bytesOfAll, 0));
+/** An expanded operand is read as often as it is repeated, but there is no more of it than its storage holds. */
+function bytesOfAll(tensors: Inputs): number {
+  return tensors.reduce(
+    (sum, t) => (t === null ? sum : sum + Math.min(t.numel * bytesOf(t.dtype), t.storage.bytes)),
+    0,
+  );
 }
 
 /**
