@@ -33,33 +33,45 @@ const decoderNet = (): nn.Sequential =>
     new nn.ConvTranspose2d(16, 1, 4, { stride: 2, padding: 1 }),
   );
 
-const classifierNet = (encoder: nn.Module): nn.Sequential => new nn.Sequential(encoder, new nn.ReLU(), new nn.Linear(CODE, 10));
+const classifierNet = (encoder: nn.Module): nn.Sequential =>
+  new nn.Sequential(encoder, new nn.ReLU(), new nn.Linear(CODE, 10));
 
 /** Trains a classifier on few labels and tells its accuracy on the test set; the encoder learns at a tenth of the head's rate. */
-async function classify(model: nn.Sequential, labelled: data.Dataset<[Tensor, Tensor]>, test: data.ImageDataset): Promise<number> {
-  const groups = train.parameterGroups(model, [{ pattern: "0.*", lr: 0.0003 }], { lr: 0.003 });
+async function classify(
+  model: nn.Sequential,
+  labelled: data.Dataset<[Tensor, Tensor]>,
+  test: data.ImageDataset,
+): Promise<number> {
+  const groups = nn.utils.parameterGroups(model, [{ pattern: "0.*", lr: 0.0003 }], { lr: 0.003 });
   const trainer = new train.Trainer(model, {
     optimizer: new optim.AdamW(groups),
     loss: F.crossEntropy,
     metrics: { accuracy: new metrics.Accuracy({ task: "multiclass" }) },
   });
   await trainer.fit(new data.DataLoader(labelled, { batchSize: 32, shuffle: true }), { epochs: 30 });
-  return trainer.validate(new data.DataLoader(test, { batchSize: 500 })).accuracy!;
+  const { valAccuracy } = await trainer.validate(new data.DataLoader(test, { batchSize: 500 }));
+  return valAccuracy!;
 }
 
 await example(USAGE, { data: null, epochs: 8, labels: 200 }, async ({ data: folder, epochs, labels, short }) => {
   manualSeed(1);
   const { train: images, test } = loadDigits(folder, short ? 2000 : 12_000);
-  const autoencoder = new nn.Sequential(encoderNet(), decoderNet());
+  const encoder = encoderNet();
+  const autoencoder = new nn.Sequential(encoder, decoderNet());
   const trainer = new train.Trainer<nn.Sequential>(autoencoder, {
     optimizer: new optim.Adam(autoencoder.parameters(), { lr: 0.001 }),
     step: (model, [x]) => F.binaryCrossEntropyWithLogits(model.forward(x), x),
   });
-  const history = await trainer.fit(new data.DataLoader(images, { batchSize: 64, shuffle: true }), { epochs: short ? 2 : epochs });
+  const history = await trainer.fit(new data.DataLoader(images, { batchSize: 64, shuffle: true }), {
+    epochs: short ? 2 : epochs,
+  });
   for (const { epoch, logs } of history.epochs) console.log(`autoencoder, epoch ${epoch}: ${logs.loss!.toFixed(4)}`);
 
-  const few = new data.Subset(images, Int32Array.from({ length: labels }, (_, i) => i));
-  const pretrained = await classify(classifierNet(autoencoder.at(0)), few, test);
+  const few = new data.Subset(
+    images,
+    Int32Array.from({ length: labels }, (_, i) => i),
+  );
+  const pretrained = await classify(classifierNet(encoder), few, test);
   const scratch = await classify(classifierNet(encoderNet()), few, test);
   console.log(`accuracy with ${labels} labels: ${percent(pretrained)} pre-trained, ${percent(scratch)} from scratch`);
   return { name: "error of the pre-trained classifier", value: 1 - pretrained, atMost: short ? 0.35 : 0.2 };

@@ -1,5 +1,18 @@
 // A language model that reads and writes character by character (Karpathy, The Unreasonable Effectiveness of RNNs, 2015).
-import { data, defaultGenerator, functional as F, init, manualSeed, multinomial, nn, noGrad, optim, type Tensor, tensor, train } from "quadlane";
+import {
+  data,
+  defaultGenerator,
+  functional as F,
+  init,
+  manualSeed,
+  multinomial,
+  nn,
+  noGrad,
+  optim,
+  type Tensor,
+  tensor,
+  train,
+} from "quadlane";
 import { example } from "./support/cli.js";
 import { type Corpus, corpus, loadText } from "./support/text.js";
 
@@ -42,7 +55,13 @@ class CharLSTM extends nn.Module {
 }
 
 /** Reads a prompt and goes on for `length` characters. */
-function write(model: CharLSTM, { vocabulary, encode }: Corpus, prompt: string, length: number, temperature: number): string {
+function write(
+  model: CharLSTM,
+  { vocabulary, encode }: Corpus,
+  prompt: string,
+  length: number,
+  temperature: number,
+): string {
   const carried = new nn.utils.CarriedState<State>();
   let [x, text] = [encode(prompt), prompt];
   model.eval();
@@ -76,8 +95,8 @@ await example(USAGE, DEFAULTS, async ({ text: file, epochs, hidden, dropout, lr,
     carried.carry(after);
     return F.crossEntropy(scores.flatten(0, 1), y.flatten());
   };
-  const loader = data.sequentialBatches(text.train, { batchSize: BATCH, numSteps: STEPS });
-  const validation = data.sequentialBatches(text.test, { batchSize: BATCH, numSteps: STEPS });
+  const loader = data.sequentialBatches(text.train, BATCH, STEPS);
+  const validation = data.sequentialBatches(text.test, BATCH, STEPS, { randomOffset: false });
   const passes = short ? 4 : epochs;
   const trainer = new train.Trainer(model, {
     optimizer,
@@ -90,7 +109,9 @@ await example(USAGE, DEFAULTS, async ({ text: file, epochs, hidden, dropout, lr,
         onEpochBegin: () => carried.reset(),
         onEpochEnd: ({ epoch }, logs) => {
           carried.reset();
-          console.log(`epoch ${epoch}: ${logs.loss!.toFixed(3)} nats a character, held-out text ${logs.valLoss!.toFixed(3)}`);
+          console.log(
+            `epoch ${epoch}: ${logs.loss!.toFixed(3)} nats a character, held-out text ${logs.valLoss!.toFixed(3)}`,
+          );
         },
       },
     ],

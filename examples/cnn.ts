@@ -1,5 +1,5 @@
 // A small convolutional network for small images, trained with the whole of the Trainer: schedule, augmentation, checkpoints, early stopping, report.
-import { data, functional as F, init, manualSeed, metrics, nn, optim, type Tensor, train } from "quadlane";
+import { data, functional as F, init, manualSeed, metrics, nn, optim, train } from "quadlane";
 import { ProgressBar } from "quadlane/progress";
 import { HtmlReport } from "quadlane/report";
 import { example } from "./support/cli.js";
@@ -43,9 +43,13 @@ await example(USAGE, DEFAULTS, async ({ data: folder, epochs, flip, threads, che
   const digits = loadDigits(folder, short ? 2000 : 12_000);
   const statistics = digits.train.statistics();
   const [images, test] = [digits.train.normalized(statistics), digits.test.normalized(statistics)];
-  const { randomCrop, randomHorizontalFlip, compose } = data.transforms;
-  const moves = flip ? compose(randomHorizontalFlip(), randomCrop(28, { padding: 2 })) : randomCrop(28, { padding: 2 });
-  const loader = new data.DataLoader(data.transforms.augment(images, moves), { batchSize: 128, shuffle: true });
+  const { compose, onImage, randomCrop, randomHorizontalFlip } = data.transforms;
+  const crop = randomCrop(28, { padding: 2 });
+  const moves = onImage(flip ? compose(randomHorizontalFlip(), crop) : crop);
+  const loader = new data.DataLoader(data.augment(images, moves, { batches: moves }), {
+    batchSize: 128,
+    shuffle: true,
+  });
 
   const model = cnn();
   const optimizer = new optim.AdamW(model.parameters(), { lr: 0.004, weightDecay: 0.01 });

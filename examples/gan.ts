@@ -52,7 +52,8 @@ await example(USAGE, { data: null, epochs: 8, samples: null }, ({ data: folder, 
   const digits = loadDigits(folder, short ? 2000 : 8000);
   const [generator, discriminator] = [generatorNet(), discriminatorNet()];
   for (const net of [generator, discriminator]) {
-    for (const [name, p] of net.namedParameters()) if (name.endsWith("weight") && p.ndim > 1) nn.init.normal_(p, { std: 0.02 });
+    for (const [name, p] of net.namedParameters())
+      if (name.endsWith("weight") && p.ndim > 1) nn.init.normal_(p, 0, 0.02);
   }
   const adam = (net: nn.Module): optim.Adam => new optim.Adam(net.parameters(), { lr: 0.0005, betas: [0.5, 0.999] });
   const [generatorAdam, discriminatorAdam] = [adam(generator), adam(discriminator)];
@@ -82,7 +83,10 @@ await example(USAGE, { data: null, epochs: 8, samples: null }, ({ data: folder, 
   generator.eval();
   const gap = noGrad(() => {
     const [pixels] = digits.test.getBatch(Int32Array.from({ length: 400 }, (_, i) => i));
-    const fake = generator.forward(randn([400, LATENT])).add(1).div(2);
+    const fake = generator
+      .forward(randn([400, LATENT]))
+      .add(1)
+      .div(2);
     if (samples !== null) writeFileSync(samples, encodePng(imageGrid(fake.narrow(0, 0, 64), { columns: 8 })));
     return statisticsGap(pixels, fake);
   });

@@ -1,5 +1,18 @@
 // Linear regression two ways: the closed form of least squares and gradient descent, which must agree.
-import { data, functional as F, linalg, manualSeed, nn, noGrad, ones, optim, randn, scope, type Tensor, tensor } from "quadlane";
+import {
+  data,
+  functional as F,
+  linalg,
+  manualSeed,
+  nn,
+  noGrad,
+  ones,
+  optim,
+  randn,
+  scope,
+  type Tensor,
+  tensor,
+} from "quadlane";
 import { example } from "./support/cli.js";
 
 const USAGE = `Fits y = X w + b by the closed form and by gradient descent, and tells how far apart they are.
@@ -19,7 +32,14 @@ interface Problem {
 function generated(): Problem {
   const weights = [2, -3.4, 1.5];
   const x = randn([1000, weights.length]);
-  const y = scope(() => x.matmul(tensor(weights)).add(4.2).add(randn([1000]).mul(0.1)).reshape([-1, 1]).keep());
+  const y = scope(() =>
+    x
+      .matmul(tensor(weights))
+      .add(4.2)
+      .add(randn([1000]).mul(0.1))
+      .reshape([-1, 1])
+      .keep(),
+  );
   return { x, y, names: weights.map((w) => `x (${w})`) };
 }
 

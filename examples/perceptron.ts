@@ -1,5 +1,5 @@
 // Rosenblatt's perceptron: learns from its mistakes alone, until there are none.
-import { data, functional as F, Generator, manualSeed, nn, noGrad, scope, type Tensor, tensor } from "quadlane";
+import { data, functional as F, Generator, manualSeed, nn, noGrad, type Tensor, tensor } from "quadlane";
 import { example } from "./support/cli.js";
 
 const USAGE = `Learns which side of a line points lie on by the perceptron rule, and XOR, which no line separates.
@@ -16,7 +16,7 @@ function separable(): [x: Tensor, y: Tensor] {
   const points: number[][] = [];
   const sides: number[][] = [];
   while (points.length < 200) {
-    const [a, b] = generator.uniform(2) as [number, number];
+    const [a, b] = Array.from(generator.words(2), (w) => w / 2 ** 31 - 1) as [number, number];
     const distance = 0.8 * a - 0.6 * b + 0.1;
     if (Math.abs(distance) < 0.1) continue;
     points.push([a, b]);
@@ -46,7 +46,17 @@ await example(USAGE, { csv: null, target: null, epochs: 200 }, ({ csv, target, e
   console.log(`mistakes in each pass: ${mistakes.join(", ")}`);
   console.log(`weights ${model.weight.tolist()}, bias ${model.bias!.tolist()}`);
 
-  const xor = learn(new nn.Perceptron(2, 1), tensor([[0, 0], [0, 1], [1, 0], [1, 1]]), tensor([[0], [1], [1], [0]]), 20);
+  const xor = learn(
+    new nn.Perceptron(2, 1),
+    tensor([
+      [0, 0],
+      [0, 1],
+      [1, 0],
+      [1, 1],
+    ]),
+    tensor([[0], [1], [1], [0]]),
+    20,
+  );
   console.log(`XOR, which it cannot learn: ${xor.join(", ")}`);
 
   const wrong = noGrad(() => F.ne(model.forward(x), y).to("float32").mean().item());

@@ -1,5 +1,18 @@
 // Translation by an encoder, a decoder and attention (Luong et al., 2015): trained with teacher forcing, tested on pairs it has not seen.
-import { data, functional as F, Generator, init, manualSeed, metrics, nn, noGrad, optim, type Tensor, tensor, train } from "quadlane";
+import {
+  data,
+  functional as F,
+  Generator,
+  init,
+  manualSeed,
+  metrics,
+  nn,
+  noGrad,
+  optim,
+  type Tensor,
+  tensor,
+  train,
+} from "quadlane";
 import { example } from "./support/cli.js";
 
 const USAGE = `Learns to translate from pairs of sentences.
@@ -19,7 +32,20 @@ const MAX_LENGTH = 40;
 
 /** "march 7 1984" → "1 9 8 4 - 0 3 - 0 7", digit by digit. */
 function dates(count: number): Pair[] {
-  const months = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
+  const months = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+  ];
   const draws = new Generator(3).words(3 * count);
   return Array.from({ length: count }, (_, i) => {
     const [month, day, year] = [draws[3 * i]! % 12, 1 + (draws[3 * i + 1]! % 28), 1900 + (draws[3 * i + 2]! % 120)];
@@ -35,7 +61,10 @@ interface Side {
 }
 
 function side(sentences: readonly (readonly string[])[], vocabulary: data.Vocabulary): Side {
-  return { vocabulary, rows: sentences.map((words) => Int32Array.of(...vocabulary.encode(words), vocabulary.index("<eos>"))) };
+  return {
+    vocabulary,
+    rows: sentences.map((words) => Int32Array.of(...vocabulary.encode(words), vocabulary.index("<eos>"))),
+  };
 }
 
 interface Sizes {
@@ -95,7 +124,11 @@ function translate(model: Translator, [source, lengths]: Batch, vocabulary: data
     const sentences = Array.from({ length: source.size(0) }, (): number[] => []);
     let [state, words] = [first, sentences.map(() => bos)];
     for (let step = 0; step < MAX_LENGTH && words.some((w) => w !== eos); step++) {
-      const [scores, after] = model.decode(tensor(Int32Array.from(words), { shape: [words.length, 1] }), [keys, state, padding]);
+      const [scores, after] = model.decode(tensor(Int32Array.from(words), { shape: [words.length, 1] }), [
+        keys,
+        state,
+        padding,
+      ]);
       const best = scores.argmax(2).data();
       words = words.map((w, i) => (w === eos ? eos : best[i]!));
       for (const [i, w] of words.entries()) if (w !== eos) sentences[i]!.push(w);
@@ -112,48 +145,72 @@ function readPairs(file: string): Pair[] {
 
 const DEFAULTS = { train: null, test: null, epochs: 10, hidden: 128, dropout: 0.2, threads: 1 };
 
-await example(USAGE, DEFAULTS, async ({ train: trainFile, test: testFile, epochs, hidden, dropout, threads, short }) => {
-  if (threads !== 1) await init({ threads });
-  manualSeed(1);
-  const all = trainFile === null ? dates(short ? 2000 : 4000) : readPairs(trainFile);
-  const test = testFile === null ? all.filter((_, i) => i % 10 === 0) : readPairs(testFile);
-  const pairs = testFile === null ? all.filter((_, i) => i % 10 !== 0) : all;
-  const minCount = trainFile === null ? 1 : 2;
-  const vocabularies = [0, 1].map((i) => new data.Vocabulary(pairs.map((pair) => pair[i]!), { minCount }));
-  const [sources, targets] = vocabularies as [data.Vocabulary, data.Vocabulary];
-  const loaderOf = (part: readonly Pair[], shuffle: boolean): data.DataLoader<readonly Int32Array[], Batch> => {
-    const [x, y] = [side(part.map(([s]) => s), sources), side(part.map(([, t]) => t), targets)];
-    const samples = { length: part.length, get: (i: number) => [x.rows[i]!, y.rows[i]!] };
-    return new data.DataLoader(samples, { batchSize: 64, shuffle, collate: data.padCollate({ padding: 0 }) });
-  };
+await example(
+  USAGE,
+  DEFAULTS,
+  async ({ train: trainFile, test: testFile, epochs, hidden, dropout, threads, short }) => {
+    if (threads !== 1) await init({ threads });
+    manualSeed(1);
+    const all = trainFile === null ? dates(short ? 2000 : 4000) : readPairs(trainFile);
+    const test = testFile === null ? all.filter((_, i) => i % 10 === 0) : readPairs(testFile);
+    const pairs = testFile === null ? all.filter((_, i) => i % 10 !== 0) : all;
+    const minCount = trainFile === null ? 1 : 2;
+    const vocabularies = [0, 1].map(
+      (i) =>
+        new data.Vocabulary(
+          pairs.map((pair) => pair[i]!),
+          { minCount },
+        ),
+    );
+    const [sources, targets] = vocabularies as [data.Vocabulary, data.Vocabulary];
+    const loaderOf = (part: readonly Pair[], shuffle: boolean): data.DataLoader<readonly Int32Array[], Batch> => {
+      const [x, y] = [
+        side(
+          part.map(([s]) => s),
+          sources,
+        ),
+        side(
+          part.map(([, t]) => t),
+          targets,
+        ),
+      ];
+      const samples = { length: part.length, get: (i: number) => [x.rows[i]!, y.rows[i]!] };
+      return new data.DataLoader(samples, { batchSize: 64, shuffle, collate: data.padCollate({ padding: 0 }) });
+    };
 
-  const model = new Translator(sources.length, targets.length, { hidden, dropout });
-  const optimizer = new optim.Adam(model.parameters(), { lr: 0.002 });
-  const loader = loaderOf(pairs, true);
-  const passes = short ? 6 : epochs;
-  const trainer = new train.Trainer<Translator, Batch>(model, {
-    optimizer,
-    // The decoder is shown the right words so far, and asked for the next.
-    step: (m, [source, lengths, target]) => {
-      const begin = tensor(new Int32Array(target.size(0)).fill(targets.index("<bos>")), { shape: [target.size(0), 1] });
-      const shown = F.cat([begin, target.narrow(1, 0, target.size(1) - 1)], { dim: 1 });
-      const [scores] = m.decode(shown, m.encode(source, lengths));
-      return F.crossEntropy(scores.flatten(0, 1), target.flatten(), { ignoreIndex: 0, labelSmoothing: 0.1 });
-    },
-    clipNorm: 1,
-    scheduler: new optim.lrScheduler.CosineAnnealingLR(optimizer, passes * loader.length),
-    schedulerInterval: "step",
-    callbacks: [{ onEpochEnd: ({ epoch }, logs) => console.log(`epoch ${epoch}: loss ${logs.loss!.toFixed(3)}`) }],
-  });
-  await trainer.fit(loader, { epochs: passes });
+    const model = new Translator(sources.length, targets.length, { hidden, dropout });
+    const optimizer = new optim.Adam(model.parameters(), { lr: 0.002 });
+    const loader = loaderOf(pairs, true);
+    const passes = short ? 6 : epochs;
+    const trainer = new train.Trainer<Translator, Batch>(model, {
+      optimizer,
+      // The decoder is shown the right words so far, and asked for the next.
+      step: (m, [source, lengths, target]) => {
+        const begin = tensor(new Int32Array(target.size(0)).fill(targets.index("<bos>")), {
+          shape: [target.size(0), 1],
+        });
+        const shown = F.cat([begin, target.narrow(1, 0, target.size(1) - 1)], { dim: 1 });
+        const [scores] = m.decode(shown, m.encode(source, lengths));
+        return F.crossEntropy(scores.flatten(0, 1), target.flatten(), { ignoreIndex: 0, labelSmoothing: 0.1 });
+      },
+      clipNorm: 1,
+      scheduler: new optim.lrScheduler.CosineAnnealingLR(optimizer, passes * loader.length),
+      schedulerInterval: "step",
+      callbacks: [{ onEpochEnd: ({ epoch }, logs) => console.log(`epoch ${epoch}: loss ${logs.loss!.toFixed(3)}`) }],
+    });
+    await trainer.fit(loader, { epochs: passes });
 
-  model.eval();
-  const bleu = new metrics.BLEUScore();
-  const translations: string[][] = [];
-  for (const batch of loaderOf(test, false)) translations.push(...translate(model, batch, targets));
-  bleu.update(translations, test.map(([, target]) => [target]));
-  for (const i of [0, 1, 2, 3, 4]) console.log(`${test[i]![0].join(" ")} → ${translations[i]!.join(" ")}`);
-  const score = 100 * bleu.compute();
-  console.log(`BLEU ${score.toFixed(2)} on ${test.length} pairs`);
-  return { name: "BLEU short of 100", value: 100 - score, atMost: trainFile === null ? (short ? 60 : 5) : 80 };
-});
+    model.eval();
+    const bleu = new metrics.BLEUScore();
+    const translations: string[][] = [];
+    for (const batch of loaderOf(test, false)) translations.push(...translate(model, batch, targets));
+    bleu.update(
+      translations,
+      test.map(([, target]) => [target]),
+    );
+    for (const i of [0, 1, 2, 3, 4]) console.log(`${test[i]![0].join(" ")} → ${translations[i]!.join(" ")}`);
+    const score = 100 * bleu.compute();
+    console.log(`BLEU ${score.toFixed(2)} on ${test.length} pairs`);
+    return { name: "BLEU short of 100", value: 100 - score, atMost: trainFile === null ? (short ? 60 : 5) : 80 };
+  },
+);

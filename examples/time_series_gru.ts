@@ -60,15 +60,20 @@ await example(USAGE, DEFAULTS, async ({ csv, column, season, window, horizon, ep
   });
   for (const { epoch, logs } of history.epochs) console.log(`epoch ${epoch}: ${logs.loss!.toFixed(4)}`);
 
-  const unit = scaler.std.data()[0]!;
+  const unit = scaler.std[0]!;
   const test = new data.DataLoader(windows(cut - window, values.length), { batchSize: 256 });
-  const mae = (forecast: (x: Tensor) => Tensor): number =>
-    unit * new train.Trainer(model, { optimizer, step: (_, [x, y]) => F.l1Loss(forecast(x), y) }).validate(test).loss!;
-  const gru = mae((x) => model.forward(x));
-  const persistence = mae((x) => x.narrow(1, window - 1, 1).expand([x.size(0), horizon]));
+  const mae = async (forecast: (x: Tensor) => Tensor): Promise<number> => {
+    const step: train.TrainingStep<Forecaster, readonly [Tensor, Tensor]> = (_, [x, y]) => F.l1Loss(forecast(x), y);
+    const { valLoss } = await new train.Trainer(model, { optimizer, step }).validate(test);
+    return unit * valLoss!;
+  };
+  const gru = await mae((x) => model.forward(x));
+  const persistence = await mae((x) => x.narrow(1, window - 1, 1).expand([x.size(0), horizon]));
   const seasonal = seasonalNaive(values, cut, season, horizon);
   console.log(`mean absolute error on the last fifth, ${horizon} values ahead:`);
-  console.log(`GRU ${gru.toFixed(3)}, the last value again ${persistence.toFixed(3)}, a season ago ${seasonal.toFixed(3)}`);
+  console.log(
+    `GRU ${gru.toFixed(3)}, the last value again ${persistence.toFixed(3)}, a season ago ${seasonal.toFixed(3)}`,
+  );
   return { name: "error of the GRU ÷ error of the seasonal forecast", value: gru / seasonal, atMost: 0.95 };
 });
 

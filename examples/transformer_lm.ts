@@ -1,5 +1,17 @@
 // A small decoder-only transformer that writes character by character (Radford et al., 2018).
-import { data, functional as F, init, manualSeed, multinomial, nn, noGrad, optim, type Tensor, tensor, train } from "quadlane";
+import {
+  data,
+  functional as F,
+  init,
+  manualSeed,
+  multinomial,
+  nn,
+  noGrad,
+  optim,
+  type Tensor,
+  tensor,
+  train,
+} from "quadlane";
 import { example } from "./support/cli.js";
 import { type Corpus, corpus, loadText } from "./support/text.js";
 
@@ -26,7 +38,13 @@ class TransformerLM extends nn.Module {
 
   constructor(characters: number, width: number, layers: number) {
     super();
-    const layer = new nn.TransformerEncoderLayer(width, 4, { dimFeedforward: 4 * width, dropout: 0, activation: "gelu", batchFirst: true, normFirst: true });
+    const layer = new nn.TransformerEncoderLayer(width, 4, {
+      dimFeedforward: 4 * width,
+      dropout: 0,
+      activation: "gelu",
+      batchFirst: true,
+      normFirst: true,
+    });
     this.embedding = new nn.Embedding(characters, width);
     this.positions = new nn.LearnedPositionalEncoding(CONTEXT, width, { batchFirst: true });
     this.blocks = new nn.TransformerEncoder(layer, layers);
@@ -41,7 +59,13 @@ class TransformerLM extends nn.Module {
   }
 }
 
-function write(model: TransformerLM, { vocabulary, encode }: Corpus, prompt: string, length: number, temperature: number): string {
+function write(
+  model: TransformerLM,
+  { vocabulary, encode }: Corpus,
+  prompt: string,
+  length: number,
+  temperature: number,
+): string {
   const codes = [...encode(prompt)];
   model.eval();
   while (codes.length < prompt.length + length) {
@@ -77,10 +101,14 @@ await example(USAGE, DEFAULTS, async ({ text: file, steps, width, layers, thread
       },
     ],
   });
-  const loader = data.randomBatches(text.train, { batchSize: BATCH, numSteps: CONTEXT });
-  const validation = data.sequentialBatches(text.test, { batchSize: BATCH, numSteps: CONTEXT });
+  const loader = data.randomBatches(text.train, BATCH, CONTEXT);
+  const validation = data.sequentialBatches(text.test, BATCH, CONTEXT, { randomOffset: false });
   await trainer.fit(loader, { maxSteps });
-  const { loss } = trainer.validate(validation);
+  const { valLoss } = await trainer.validate(validation);
   console.log(`\n${write(model, text, "The ", 200, temperature)}\n`);
-  return { name: "nats a character of held-out text", value: loss!, atMost: file === null ? (short ? 1.2 : 0.45) : 2.5 };
+  return {
+    name: "nats a character of held-out text",
+    value: valLoss!,
+    atMost: file === null ? (short ? 1.2 : 0.45) : 2.5,
+  };
 });

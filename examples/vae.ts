@@ -1,7 +1,8 @@
 // A variational autoencoder of digits (Kingma & Welling, Auto-Encoding Variational Bayes, 2014), and a grid of what it imagines.
+
+import { writeFileSync } from "node:fs";
 import { data, functional as F, manualSeed, nn, noGrad, optim, randn, type Tensor, train } from "quadlane";
 import { encodePng, imageGrid } from "quadlane/images";
-import { writeFileSync } from "node:fs";
 import { example } from "./support/cli.js";
 import { loadDigits } from "./support/digits.js";
 
@@ -55,7 +56,9 @@ await example(USAGE, { data: null, epochs: 10, samples: null }, async ({ data: f
     epochs: short ? 3 : epochs,
     validation: new data.DataLoader(digits.test, { batchSize: 500 }),
   });
-  for (const { epoch, logs } of history.epochs) console.log(`epoch ${epoch}: ${logs.loss!.toFixed(1)}, test ${logs.valLoss!.toFixed(1)}`);
-  if (samples !== null) writeFileSync(samples, encodePng(noGrad(() => imageGrid(model.sample(64), { columns: 8 }).keep())));
+  for (const { epoch, logs } of history.epochs)
+    console.log(`epoch ${epoch}: ${logs.loss!.toFixed(1)}, test ${logs.valLoss!.toFixed(1)}`);
+  if (samples !== null)
+    writeFileSync(samples, encodePng(noGrad(() => imageGrid(model.sample(64), { columns: 8 }).keep())));
   return { name: "negative ELBO of test images", value: history.column("valLoss").at(-1)!, atMost: short ? 200 : 130 };
 });

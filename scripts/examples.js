@@ -18,7 +18,9 @@ let failed = 0;
 const names = wanted.length > 0 ? wanted : all;
 for (const name of names) {
   const start = performance.now();
-  const { status, stdout, stderr } = spawnSync(process.execPath, [`${folder}${name}.js`, "--short"], { encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [`${folder}${name}.js`, "--short"], {
+    encoding: "utf8",
+  });
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   const last = stdout.trimEnd().split("\n").at(-1);
   console.log(`${status === 0 ? "passed" : "FAILED"} ${name.padEnd(22)} ${seconds.padStart(5)} s  ${last}`);

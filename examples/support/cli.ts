@@ -6,7 +6,13 @@ import { QuadlaneError } from "quadlane";
 type Default = string | number | boolean | null;
 
 type Values<D extends Record<string, Default>> = {
-  readonly [K in keyof D]: D[K] extends null ? string | null : D[K] extends number ? number : D[K] extends boolean ? boolean : string;
+  readonly [K in keyof D]: D[K] extends null
+    ? string | null
+    : D[K] extends number
+      ? number
+      : D[K] extends boolean
+        ? boolean
+        : string;
 };
 
 /** What an example reached, and what it had to. */
@@ -42,17 +48,15 @@ export async function example<D extends Record<string, Default>>(
 function parse<D extends Record<string, Default>>(usage: string, defaults: D): Values<D> | null {
   const text = `${usage}\n\n  --short          a run of seconds, with a bound of its own\n  --help           print this`;
   try {
-    const { values } = parseArgs({
-      options: {
-        ...Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, { type: typeof value === "boolean" ? "boolean" : "string" } as const])),
-        help: { type: "boolean" },
-      },
+    const flags = Object.entries({ ...defaults, help: false }).map(([name, value]) => {
+      return [name, { type: typeof value === "boolean" ? "boolean" : "string" }] as const;
     });
+    const values: Record<string, unknown> = parseArgs({ options: Object.fromEntries(flags) }).values;
     if (values.help === true) {
       console.log(text);
       return null;
     }
-    const entries = Object.entries(defaults).map(([name, value]) => [name, valueOf(name, values[name], value)]);
+    const entries = Object.entries(defaults).map(([name, value]) => [name, flagValue(name, values[name], value)]);
     return Object.fromEntries(entries) as Values<D>;
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n\n${text}`);
@@ -61,7 +65,7 @@ function parse<D extends Record<string, Default>>(usage: string, defaults: D): V
   }
 }
 
-function valueOf(name: string, given: unknown, fallback: Default): Default {
+function flagValue(name: string, given: unknown, fallback: Default): Default {
   if (given === undefined) return fallback;
   if (typeof fallback !== "number") return given as string | boolean;
   const value = Number(given);

@@ -22,7 +22,10 @@ function readImages(folder: string, part: "train" | "t10k"): data.ImageDataset {
   });
   const [, height, width] = images!.shape;
   if (!(images!.data instanceof Uint8Array) || height === undefined || width === undefined) {
-    throw new FormatError("IDX", `images have shape [${images!.shape.join(", ")}]; expected bytes [count, height, width]`);
+    throw new FormatError(
+      "IDX",
+      `images have shape [${images!.shape.join(", ")}]; expected bytes [count, height, width]`,
+    );
   }
   return new data.ImageDataset(images!.data, labels!.data, { shape: [1, height, width] });
 }

@@ -14,7 +14,9 @@ export function grammarText(characters: number, seed = 1): string {
   const lines: string[] = [];
   for (let length = 0; length < characters; ) {
     const draws = generator.words(4);
-    const line = Object.values(WORDS).map((words, i) => words[draws[i]! % words.length]!).join(" ");
+    const line = Object.values(WORDS)
+      .map((words, i) => words[draws[i]! % words.length]!)
+      .join(" ");
     lines.push(`${line[0]!.toUpperCase()}${line.slice(1)}.`);
     length += line.length + 2;
   }
