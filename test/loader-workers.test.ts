@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { setStartCrew } from "../src/data/workers.js";
+import { type Crew, setStartCrew } from "../src/data/workers.js";
 import { startNodeCrew } from "../src/data/workers.node.js";
 import { data, Generator, memory, RuntimeError, setBackend, type Tensor } from "../src/node.js";
 import { counting, expectNoLeaks } from "./support/loading.js";
@@ -114,6 +114,58 @@ describe("a DataLoader with workers", () => {
       for (const _ of loader) throw new Error("from the body");
     }).toThrow("from the body");
     expect(passes(loader).length).toBe(4);
+  });
+
+  test("keeps its workers from one pass to the next if asked, until it is disposed", async () => {
+    const started: Crew[] = [];
+    const stopped: Crew[] = [];
+    setStartCrew((start) => {
+      const crew = startNodeCrew(start);
+      started.push(crew);
+      return {
+        post: (worker, job) => crew.post(worker, job),
+        take: (worker, id) => crew.take(worker, id),
+        stale: () => crew.stale(),
+        stop: () => {
+          stopped.push(crew);
+          crew.stop();
+        },
+      };
+    });
+    try {
+      const dataset = await numbers({ length: 7 });
+      const loader = new DataLoader(dataset, { batchSize: 2, workers: 1, persistentWorkers: true });
+      const expected = passes(new DataLoader(dataset, { batchSize: 2 }));
+      for (const _ of loader) break;
+      expect(passes(loader)).toEqual(expected);
+      expect([started.length, stopped.length]).toEqual([1, 0]);
+      for (const _ of loader) {
+        expect(passes(loader)).toEqual(expected);
+        expect([started.length, stopped.length]).toEqual([2, 1]);
+        break;
+      }
+      setBackend("js");
+      expect(passes(loader)).toEqual(expected);
+      expect([started.length, stopped.length]).toEqual([3, 2]);
+      loader.dispose();
+      expect(stopped.length).toBe(3);
+    } finally {
+      setBackend("wasm");
+      setStartCrew(startNodeCrew);
+    }
+  });
+
+  test("starts others in place of kept workers that died", async () => {
+    const dataset = await numbers({ length: 4, exit: 2 });
+    const loader = new DataLoader(dataset, { workers: 1, prefetch: 1, persistentWorkers: true });
+    for (let pass = 0; pass < 2; pass++) {
+      const seen: unknown[] = [];
+      const run = (): void => {
+        for (const [, y] of loader) seen.push(y.tolist());
+      };
+      expect(run).toThrow("has ended before its batch was made");
+      expect(seen).toEqual([[0], [1]]);
+    }
   });
 
   test("tells what a sample failed with, and which it was", async () => {

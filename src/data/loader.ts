@@ -10,7 +10,7 @@ import { drawSeed } from "./seeds.js";
 import { type BatchPlan, type BatchSource, generatorsOf, IndexedSource, StreamSource } from "./sources.js";
 import { type IterableDataset, isStream } from "./stream.js";
 import { workerPart } from "./worker_dataset.js";
-import { checkWorkers, WorkerSource } from "./workers.js";
+import { checkWorkers, WorkerSource, Workforce } from "./workers.js";
 
 export interface DataLoaderOptions<S, B> {
   /** Samples in a batch; the last one may have fewer. Default 1. */
@@ -34,12 +34,14 @@ export interface DataLoaderOptions<S, B> {
   readonly workers?: number;
   /** Batches that each worker makes ahead. Default 2. */
   readonly prefetch?: number;
+  /** Keep the workers from one pass to the next, until `dispose()`. Default false: each pass starts them anew. */
+  readonly persistentWorkers?: boolean;
   /** How long a worker may take for a batch, its start included, in milliseconds; after that it counts as dead. Default 60000. */
   readonly timeout?: number;
 }
 
 const OPTIONS = ["batchSize", "shuffle", "dropLast", "sampler", "batchSampler", "generator", "collate"];
-const WORKER_OPTIONS = ["workers", "prefetch", "timeout"];
+const WORKER_OPTIONS = ["workers", "prefetch", "persistentWorkers", "timeout"];
 /** More would be a mistake. */
 const MAX_WORKERS = 64;
 
@@ -72,7 +74,7 @@ export class DataLoader<S, B = Collated<S>> implements Iterable<B> {
   private readonly sampler: Sampler | undefined;
   private readonly batchSampler: BatchSampler | undefined;
   private readonly prefetch: number;
-  private readonly timeout: number;
+  private readonly workforce: Workforce | null;
   private seed: string | null = null;
   private epoch = 0;
   private position = 0;
@@ -90,14 +92,11 @@ export class DataLoader<S, B = Collated<S>> implements Iterable<B> {
     this.dropLast = options.dropLast ?? false;
     this.workers = checkInteger("DataLoader", "workers", options.workers ?? 0, 0, MAX_WORKERS);
     this.prefetch = checkInteger("DataLoader", "prefetch", options.prefetch ?? 2, 1, 1024);
-    this.timeout = checkInteger("DataLoader", "timeout", options.timeout ?? 60_000, 1);
+    const timeout = checkInteger("DataLoader", "timeout", options.timeout ?? 60_000, 1);
     this.batchSampler = options.batchSampler;
     this.sampler = options.sampler ?? (this.shuffle || isStream(dataset) ? undefined : new SequentialSampler(dataset));
     checkTogether(dataset, options);
-    if (this.workers > 0) {
-      checkWorkers();
-      if (!isStream(dataset)) workerPart(dataset);
-    }
+    this.workforce = this.workers === 0 || isStream(dataset) ? null : this.workforceFor(dataset, timeout);
     if (this.shuffle || dataset.random === true) this.seed = drawSeed(options.generator ?? defaultGenerator);
   }
 
@@ -206,6 +205,17 @@ export class DataLoader<S, B = Collated<S>> implements Iterable<B> {
     return this.sampler?.length ?? this.dataset.length;
   }
 
+  /** Ends workers that were kept; the next pass starts them again. */
+  dispose(): void {
+    this.workforce?.stop();
+  }
+
+  private workforceFor(dataset: Dataset<S>, timeout: number): Workforce {
+    checkWorkers();
+    const { url, options } = workerPart(dataset).dataset;
+    return new Workforce({ workers: this.workers, url, options, timeout }, this.options.persistentWorkers ?? false);
+  }
+
   private endEpoch(): void {
     this.epoch++;
     this.position = 0;
@@ -219,10 +229,10 @@ export class DataLoader<S, B = Collated<S>> implements Iterable<B> {
     if (isStream(dataset))
       return new StreamSource(dataset, generators, collate, { batchSize, dropLast, skip: position });
     const plans = this.plans(epoch, position, dataset.length);
-    if (this.workers === 0) return new IndexedSource(dataset, plans, generators, collate);
-    const { workers, prefetch, timeout } = this;
-    const options = { workers, prefetch, timeout, seed: random ? seed : null, epoch };
-    return new WorkerSource(workerPart(dataset), plans, collate, options);
+    if (this.workforce === null) return new IndexedSource(dataset, plans, generators, collate);
+    const { workers, prefetch } = this;
+    const options = { workers, prefetch, seed: random ? seed : null, epoch };
+    return new WorkerSource(this.workforce, workerPart(dataset), plans, collate, options);
   }
 
   /** The batches of an epoch, from a position on. */

@@ -55,7 +55,7 @@ export class WorkerDataset<S> implements Dataset<S> {
 
 /** Imports a module and lets its default export make a data set. */
 export async function makeDataset<S>(url: string, options: unknown): Promise<Dataset<S>> {
-  const module = (await import(/* @vite-ignore */ url)) as { default?: unknown };
+  const module = (await import(/* @vite-ignore */ /* webpackIgnore: true */ url)) as { default?: unknown };
   if (typeof module.default !== "function") {
     throw new ArgumentError("WorkerDataset", `${url} has no function as its default export`);
   }

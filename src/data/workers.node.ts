@@ -37,6 +37,8 @@ function workerFile(): URL {
 /** Worker threads of Node. The main thread sleeps while it waits for them, so that a loop over a loader stays synchronous. */
 class NodeCrew implements Crew {
   private readonly hands: Hand[] = [];
+  private readonly binary = runtime().binary;
+  private readonly backend = getBackend();
 
   constructor(private readonly start: CrewStart) {
     try {
@@ -51,7 +53,7 @@ class NodeCrew implements Crew {
     this.hands[worker]!.port.postMessage(job);
   }
 
-  take(worker: number): WorkerReply {
+  take(worker: number, id: number): WorkerReply {
     const { port, words } = this.hands[worker]!;
     const { timeout } = this.start;
     const end = performance.now() + timeout;
@@ -60,7 +62,11 @@ class NodeCrew implements Crew {
       const ended = Atomics.load(words, ENDED) === 1;
       const seen = Atomics.load(words, REPLIES);
       const received = receiveMessageOnPort(port);
-      if (received !== undefined) return received.message as WorkerReply;
+      if (received !== undefined) {
+        const reply = received.message as WorkerReply;
+        if (reply.id === id || reply.id === null) return reply;
+        continue;
+      }
       if (ended) throw new RuntimeError("DataLoader", `worker ${worker} has ended before its batch was made`);
       const left = end - performance.now();
       if (left <= 0) {
@@ -71,6 +77,10 @@ class NodeCrew implements Crew {
       }
       Atomics.wait(words, REPLIES, seen, left);
     }
+  }
+
+  stale(): boolean {
+    return this.binary !== runtime().binary || this.backend !== getBackend();
   }
 
   stop(): void {

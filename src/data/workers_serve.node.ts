@@ -26,9 +26,9 @@ function send(reply: WorkerReply, buffers: ArrayBuffer[] = []): void {
   wake();
 }
 
-function refuse(error: unknown, at: string, fatal: boolean): void {
+function refuse(error: unknown, at: string, id: number | null): void {
   const known = error instanceof Error;
-  send({ error: known ? error.message : String(error), at, stack: known ? error.stack : undefined, fatal });
+  send({ id, error: known ? error.message : String(error), at, stack: known ? error.stack : undefined });
 }
 
 process.on("exit", () => {
@@ -36,12 +36,12 @@ process.on("exit", () => {
   wake();
 });
 process.on("uncaughtException", (error) => {
-  refuse(error, "outside of a sample", true);
+  refuse(error, "outside of a sample", null);
   process.exit(1);
 });
 
 function serve(dataset: Dataset<unknown>, job: WorkerJob): void {
-  const { indices, seed, epoch, position, collate } = job;
+  const { id, indices, seed, epoch, position, collate } = job;
   const scope = new Scope();
   let at = `at the batch of samples ${indices.join(", ")}`;
   const failed = (index: number): void => {
@@ -53,9 +53,9 @@ function serve(dataset: Dataset<unknown>, job: WorkerJob): void {
       ? makeBatch(dataset, indices, generators, undefined, scope, failed)
       : claiming(scope, (claim) => fetchSamples(dataset, indices, generators, claim, failed));
     const buffers: ArrayBuffer[] = [];
-    send({ parcel: pack(made, buffers) }, buffers);
+    send({ id, parcel: pack(made, buffers) }, buffers);
   } catch (error) {
-    refuse(error, at, false);
+    refuse(error, at, id);
   } finally {
     scope.close();
   }
@@ -71,6 +71,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  refuse(error, "to make the data set", true);
+  refuse(error, "to make the data set", null);
   process.exit(1);
 });
