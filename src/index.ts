@@ -49,4 +49,5 @@ export { isGradEnabled } from "./tape.js";
 export { type NestedValues, Tensor } from "./tensor.js";
 export * as train from "./train/index.js";
 export { Summary, summary } from "./train/summary.js";
+export * as tune from "./tune/index.js";
 export type { DataArray, DType, NestedArray, Shape, Sizes } from "./types.js";

@@ -10,6 +10,7 @@ export * as data from "./data/index.node.js";
 export * from "./index.js";
 export { loadSafetensors, saveSafetensors } from "./io/safetensors.node.js";
 export * as train from "./train/index.node.js";
+export * as tune from "./tune/index.node.js";
 
 /** Loads the kernels from this package's files, synchronously, for one thread. It runs on import; call it again to pick another binary. */
 export function initSync(options: InitOptions = {}): RuntimeInfo {

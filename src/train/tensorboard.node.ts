@@ -102,10 +102,12 @@ export class SummaryWriter {
   /** Hands all events to the operating system. */
   flush(): void {
     const file = this.opened();
-    for (const record of this.pending) {
-      for (let at = 0; at < record.length; ) at += writeSync(file, record, at);
+    // What has been written is let go at once: after an error, such as a full disk, the next flush goes on where this one stopped.
+    for (let record = this.pending[0]; record !== undefined; record = this.pending[0]) {
+      const written = writeSync(file, record);
+      if (written < record.length) this.pending[0] = record.subarray(written);
+      else this.pending.shift();
     }
-    this.pending = [];
     this.pendingBytes = 0;
   }
 
