@@ -60,7 +60,9 @@ export class EditDistance<R extends Reduction = "mean">
   update(predictions: Sentences, references: Sentences): void {
     checkPairs("EditDistance", predictions, references);
     const options = { substitutionCost: this.cost };
-    this.distances.push(...predictions.map((p, i) => editDistance(p, references[i]!, options)));
+    predictions.forEach((p, i) => {
+      this.distances.push(editDistance(p, references[i]!, options));
+    });
   }
 
   compute(): R extends "none" ? number[] : number {
