@@ -25,8 +25,8 @@ interface Followers {
 }
 
 /**
- * The n-gram model, a baseline for language models: P(t | context) = (count(context, t) + α) / (count(context) + α·V), the context being the n − 1
- * tokens before, or all from the beginning of the sequence if there are fewer, and V the number of tokens.
+ * The n-gram model, a baseline for language models: P(t | context) = (count(context, t) + α) / (count(context) + α·V), the context
+ * being the n − 1 tokens before, or all from the beginning of the sequence if there are fewer, and V the number of tokens.
  */
 export class NGram<T extends string | number = string> {
   readonly n: number;
@@ -74,8 +74,8 @@ export class NGram<T extends string | number = string> {
   }
 
   /**
-   * ln P(token | the last n − 1 of the context). A token or context that was never seen is like one with the count 0; with α = 0 all tokens are alike
-   * behind such a context. Errors: ArgumentError before `fit`, unless vocabSize is given.
+   * ln P(token | the last n − 1 of the context). A token or context that was never seen is like one with the count 0; with α = 0 all
+   * tokens are alike behind such a context. Errors: ArgumentError before `fit`, unless vocabSize is given.
    */
   logProb(context: readonly T[], token: T): number {
     return Math.log(this.probability(this.followers(context), this.numbers.get(token)));
@@ -88,7 +88,10 @@ export class NGram<T extends string | number = string> {
     return Math.exp(-total / list.length);
   }
 
-  /** Draws tokens one after the other; with a small α or none, since α may lead to contexts that nothing is known of. Errors: ArgumentError before `fit`. */
+  /**
+   * Draws tokens one after the other; with a small α or none, since α may lead to contexts that nothing is known of. Errors:
+   * ArgumentError before `fit`.
+   */
   sample(generator: Generator = defaultGenerator, options: SampleOptions<T> = {}): T[] {
     checkOptions("NGram.sample", options, ["length", "context", "stop"]);
     const length = checkInteger("NGram.sample", "length", options.length ?? 100, 0);

@@ -28,14 +28,15 @@ export type Padded<S> = S extends Tensor | NumberArray
         : never;
 
 /**
- * A collate function for sequences of different lengths. Typed arrays of length Tₙ and tensors [Tₙ, *] are sequences: they become [padded, lengths] with padded
- * [N, T, *], T being the longest length. Numbers, booleans and strings are labels, which become what `collate` makes of them; arrays and plain
- * objects are gone through place by place.
+ * A collate function for sequences of different lengths. Typed arrays of length Tₙ and tensors [Tₙ, *] are sequences: they become
+ * [padded, lengths] with padded [N, T, *], T being the longest length. Numbers, booleans and strings are labels, which become what
+ * `collate` makes of them; arrays and plain objects are gone through place by place.
  *
  *     const loader = new DataLoader(pairs, { batchSize: 32, collate: padCollate() });
  *     for (const [[source, sourceLengths], [target, targetLengths]] of loader) { … }
  *
- * Errors: ShapeError for scalar tensors and for sequences that differ in more than their length; ArgumentError for samples of different form.
+ * Errors: ShapeError for scalar tensors and for sequences that differ in more than their length; ArgumentError for samples of different
+ * form.
  */
 export function padCollate(options: PadCollateOptions = {}): <S>(samples: readonly S[]) => Padded<S> {
   checkOptions("padCollate", options, ["padding", "batchFirst"]);

@@ -31,8 +31,8 @@ const PIECES = /'(?:[sdmt]|ll|ve|re)| ?[\p{L}\p{M}]+| ?\p{N}+| ?[^\s\p{L}\p{M}\p
 const encoder = new TextEncoder();
 
 /**
- * Byte-pair encoding: text as UTF-8 bytes, of which frequent neighbours are merged to tokens. Any Unicode text is encoded without loss, and nothing
- * is unknown; half of a surrogate pair, which is no Unicode, becomes U+FFFD.
+ * Byte-pair encoding: text as UTF-8 bytes, of which frequent neighbours are merged to tokens. Any Unicode text is encoded without loss,
+ * and nothing is unknown; half of a surrogate pair, which is no Unicode, becomes U+FFFD.
  * Numbers: specials, then the bytes, then the merges as they were learnt.
  * Source: Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units", 2016; the pieces are those of GPT-2.
  */

@@ -35,7 +35,10 @@ const WORDS = /[\p{L}\p{M}\p{N}_]+(?:['’-][\p{L}\p{M}\p{N}_]+)*|[^\s\p{L}\p{M}
 const CLOSING = /^[.,;:!?…%)\]}”»]$/u;
 const OPENING = /^[([{“«¿¡]$/u;
 
-/** Words and punctuation marks. Joining puts blanks between tokens, but for marks where none is written: it gives back usual text, not any. */
+/**
+ * Words and punctuation marks. Joining puts blanks between tokens, but for marks where none is written: it gives back usual text, not
+ * any.
+ */
 export class WordTokenizer implements Tokenizer {
   private readonly lowerCase: boolean;
   private readonly splitPunctuation: boolean;

@@ -4,8 +4,8 @@ import { isSentence, type Sentence, tokensOf } from "./bleu.js";
 import type { Metric } from "./metric.js";
 
 /**
- * Levenshtein's distance of two sequences: the least number of insertions and deletions, and of substitutions, which cost `substitutionCost` (1) each.
- * Strings are compared by Unicode characters.
+ * Levenshtein's distance of two sequences: the least number of insertions and deletions, and of substitutions, which cost
+ * `substitutionCost` (1) each. Strings are compared by Unicode characters.
  */
 export function editDistance(
   from: Sentence,
