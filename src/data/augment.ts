@@ -19,8 +19,9 @@ export interface AugmentOptions<S, T> {
 }
 
 /**
- * A data set whose samples are transformed each time they are asked for. It wraps one split, and the split alone is changed: split first, augment
- * the training part, and give the other parts to their loaders as they are. No path leads from here to the samples of another split.
+ * A data set whose samples are transformed each time they are asked for. It wraps one split, and the split alone is changed: split
+ * first, augment the training part, and give the other parts to their loaders as they are. No path leads from here to the samples of
+ * another split.
  *
  *     const [train, test] = data.randomSplit(digits, [0.9, 0.1]);
  *     const augmented = data.augment(train, onImage(randomCrop(28, { padding: 2 })));
@@ -55,8 +56,8 @@ export function augment<S, T = S>(
 }
 
 /**
- * Mean and standard deviation of each channel over all images of a data set, summed in float64: what `transforms.normalizeBy` takes. Give it the
- * training split, and nothing else. A std of 0 becomes 1, so that dividing by it changes nothing.
+ * Mean and standard deviation of each channel over all images of a data set, summed in float64: what `transforms.normalizeBy` takes.
+ * Give it the training split, and nothing else. A std of 0 becomes 1, so that dividing by it changes nothing.
  * Samples: images [C, H, W], alone or first in [image, …]. Errors: ArgumentError for no images or different channels.
  */
 export function imageStatistics(split: Pick<Dataset<Tensor | readonly unknown[]>, "length" | "get">): {

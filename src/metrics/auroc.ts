@@ -6,13 +6,17 @@ import { type ClassOptions, checkAlike, classCount, classesIn, type Reading, rat
 import type { Metric } from "./metric.js";
 
 export interface AUROCOptions extends ClassOptions {
-  /** "binary" (default): scores and targets 0 and 1 of one shape. "multiclass": scores [N, C, …] and classes [N, …], the mean of each class against the rest. */
+  /**
+   * "binary" (default): scores and targets 0 and 1 of one shape. "multiclass": scores [N, C, …] and classes [N, …], the mean of each
+   * class against the rest.
+   */
   readonly task?: "binary" | "multiclass";
 }
 
 /**
  * Area under the receiver operating characteristic: the probability that a positive has a higher score than a negative, equal scores
- * counting half. It keeps all scores, as numbers. A class without positives or negatives has 0, and does not count in a mean; NaN among the scores gives NaN.
+ * counting half. It keeps all scores, as numbers. A class without positives or negatives has 0, and does not count in a mean; NaN among
+ * the scores gives NaN.
  */
 export class AUROC implements Metric {
   private readonly reading: Reading;

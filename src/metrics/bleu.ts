@@ -16,9 +16,9 @@ export interface BLEUScoreOptions {
 }
 
 /**
- * BLEU of a corpus, from 0 to 1: the weighted geometric mean of the shares of n-grams that occur in a reference, as often at most as in one of them,
- * times e^(1 − r/c) if the candidates' length c is below the length r of the nearest references (of two equally near the shorter). Without a
- * match for some n it is 0, unless smoothed.
+ * BLEU of a corpus, from 0 to 1: the weighted geometric mean of the shares of n-grams that occur in a reference, as often at most as in
+ * one of them, times e^(1 − r/c) if the candidates' length c is below the length r of the nearest references (of two equally near the
+ * shorter). Without a match for some n it is 0, unless smoothed.
  * Errors: ArgumentError for candidates and references that do not pair up. Source: Papineni et al., "BLEU", 2002.
  */
 export class BLEUScore implements Metric<number, readonly Sentence[], readonly (readonly Sentence[])[]> {

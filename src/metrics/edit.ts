@@ -4,8 +4,8 @@ import { isSentence, type Sentence, tokensOf } from "./bleu.js";
 import type { Metric } from "./metric.js";
 
 /**
- * Levenshtein's distance of two sequences: the least number of insertions and deletions, and of substitutions, which cost `substitutionCost` (1) each.
- * Strings are compared by Unicode characters.
+ * Levenshtein's distance of two sequences: the least number of insertions and deletions, and of substitutions, which cost
+ * `substitutionCost` (1) each. Strings are compared by Unicode characters.
  */
 export function editDistance(
   from: Sentence,
@@ -60,7 +60,9 @@ export class EditDistance<R extends Reduction = "mean">
   update(predictions: Sentences, references: Sentences): void {
     checkPairs("EditDistance", predictions, references);
     const options = { substitutionCost: this.cost };
-    this.distances.push(...predictions.map((p, i) => editDistance(p, references[i]!, options)));
+    predictions.forEach((p, i) => {
+      this.distances.push(editDistance(p, references[i]!, options));
+    });
   }
 
   compute(): R extends "none" ? number[] : number {

@@ -4,8 +4,8 @@ import { formatShape } from "../shape.js";
 import { Tensor } from "../tensor.js";
 
 /**
- * The weighted mean of values, such as the losses of batches with the batches' sizes: Σ weight·value / Σ weight; NaN before the first. NaN among the
- * values makes it NaN.
+ * The weighted mean of values, such as the losses of batches with the batches' sizes: Σ weight·value / Σ weight; NaN before the first.
+ * NaN among the values makes it NaN.
  */
 export class MeanMetric {
   private total = 0;

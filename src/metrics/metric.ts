@@ -1,6 +1,9 @@
 import type { Tensor } from "../tensor.js";
 
-/** A number (or several) about a model's outputs, gathered over batches. Nothing of the batches is held: tensors may be freed after `update`. */
+/**
+ * A number (or several) about a model's outputs, gathered over batches. Nothing of the batches is held: tensors may be freed after
+ * `update`.
+ */
 export interface Metric<R = number, O = Tensor, T = O> {
   /** Adds a batch. A refused batch changes nothing. */
   update(outputs: O, targets: T): void;

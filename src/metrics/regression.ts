@@ -86,8 +86,8 @@ interface Spread {
 }
 
 /**
- * Coefficient of determination: 1 − Σ (target − output)² / Σ (target − mean)². Constant targets give 1 if they are hit exactly, else 0; fewer than
- * two targets NaN.
+ * Coefficient of determination: 1 − Σ (target − output)² / Σ (target − mean)². Constant targets give 1 if they are hit exactly, else 0;
+ * fewer than two targets NaN.
  * Shape: outputs and targets [N] or [N, D].
  */
 export class R2Score<M extends Multioutput = "uniform_average">

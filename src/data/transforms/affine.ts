@@ -36,8 +36,8 @@ interface Motion {
 const WARP = ["interpolation", "fill", "center"];
 
 /**
- * Turns each image by an angle of its own, counter-clockwise, drawn from [−degrees, degrees] or [min, max]. torchvision: RandomRotation, without
- * `expand`: the size stays. Shape: [C, H, W] → [C, H, W].
+ * Turns each image by an angle of its own, counter-clockwise, drawn from [−degrees, degrees] or [min, max]. torchvision:
+ * RandomRotation, without `expand`: the size stays. Shape: [C, H, W] → [C, H, W].
  */
 export function randomRotation(degrees: number | Range, options: WarpOptions = {}): SampleTransform<Tensor> {
   const op = "randomRotation";

@@ -31,8 +31,8 @@ const ADJUSTMENTS: readonly (readonly [name: keyof ColorJitterOptions, adjust: A
 ];
 
 /**
- * Changes brightness, contrast and saturation, each image by factors of its own and in an order that is drawn for each call. Images are in [0, 1] and
- * stay there, so it comes before `normalize`. torchvision: ColorJitter, without hue.
+ * Changes brightness, contrast and saturation, each image by factors of its own and in an order that is drawn for each call. Images are
+ * in [0, 1] and stay there, so it comes before `normalize`. torchvision: ColorJitter, without hue.
  * Shape: [C, H, W] → [C, H, W], C being 1 or 3 for contrast and saturation.
  */
 export function colorJitter(options: ColorJitterOptions = {}): SampleTransform<Tensor> {

@@ -6,13 +6,13 @@ import type { Tensor } from "../../tensor.js";
 import type { Shape } from "../../types.js";
 import {
   checkSize,
-  eachImage,
   imageTransform,
   roundedHalf,
   type SampleTransform,
   uniforms,
   upTo,
   window,
+  windows,
 } from "./image.js";
 
 export interface RandomCropOptions {
@@ -57,9 +57,7 @@ export function randomCrop(size: number | Shape, options: RandomCropOptions = {}
       );
     }
     const u = uniforms(generator, 2 * n);
-    return eachImage(x, (one, i) => {
-      return window(one, [upTo(h - height, u[2 * i]!), upTo(w - width, u[2 * i + 1]!)], [height, width]);
-    });
+    return windows(x, (i) => [upTo(h - height, u[2 * i]!), upTo(w - width, u[2 * i + 1]!)], [height, width]);
   });
 }
 

@@ -1,12 +1,13 @@
 import { checkInteger, checkNumber, checkRank } from "../../check.js";
 import { makeTensor } from "../../creation.js";
 import { ArgumentError } from "../../errors.js";
+import { copyStrided } from "../../layout.js";
 import { cat, narrow } from "../../ops/copy.js";
 import { squeeze, unsqueeze } from "../../ops/view.js";
 import { defaultGenerator, Generator } from "../../random.js";
 import { noGrad } from "../../scoping.js";
 import { adopt, Tensor } from "../../tensor.js";
-import type { Shape } from "../../types.js";
+import { bytesOf, type Ptr, type Shape } from "../../types.js";
 
 // What the transforms of images share. Images are [C, H, W], and inside of a transform always a batch x [N, C, H, W].
 
@@ -83,9 +84,25 @@ export function eachImage(x: Tensor, run: (image: Tensor, index: number) => Tens
   return cat(images, 0);
 }
 
-/** `length` rows and columns from `start` on. */
+/** `size` rows and columns from `start` on; a view. */
 export function window(x: Tensor, start: Shape, size: Shape): Tensor {
   return narrow(narrow(x, 2, start[0]!, size[0]!), 3, start[1]!, size[1]!);
+}
+
+/** A window of each image of a batch from a place of its own on, copied at once. */
+export function windows(x: Tensor, start: (index: number) => Shape, size: Shape): Tensor {
+  const [n, c] = x.shape as readonly [number, number];
+  const out = Tensor.allocate([n, c, ...size], x.dtype, "window");
+  const bytes = bytesOf(x.dtype);
+  const [step = 0, ...strides] = x.strides;
+  const [outStep = 0, ...outStrides] = out.strides;
+  for (let i = 0; i < n; i++) {
+    const [top = 0, left = 0] = start(i);
+    const from = (x.ptr + (i * step + top * x.strides[2]! + left * x.strides[3]!) * bytes) as Ptr;
+    const to = (out.ptr + i * outStep * bytes) as Ptr;
+    copyStrided({ ptr: to, strides: outStrides }, { ptr: from, strides }, [c, ...size], x.dtype);
+  }
+  return adopt(out);
 }
 
 /** Half of a whole number, to the even one of two that are equally near, as Python rounds. */

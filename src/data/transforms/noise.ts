@@ -27,8 +27,9 @@ export interface BlurOptions {
 }
 
 /**
- * Weighs kernelSize × kernelSize pixels by e^(−(x² + y²) / 2σ²), each image with a σ of its own; beyond the edge it is mirrored. torchvision:
- * GaussianBlur. Shape: [C, H, W] → [C, H, W]. Errors: ArgumentError for an even kernelSize; ShapeError for an image of half of it.
+ * Weighs kernelSize × kernelSize pixels by e^(−(x² + y²) / 2σ²), each image with a σ of its own; beyond the edge it is mirrored.
+ * torchvision: GaussianBlur. Shape: [C, H, W] → [C, H, W]. Errors: ArgumentError for an even kernelSize; ShapeError for an image of
+ * half of it.
  */
 export function gaussianBlur(kernelSize: number, options: BlurOptions = {}): SampleTransform<Tensor> {
   const op = "gaussianBlur";
