@@ -48,7 +48,9 @@ export function summary(
     else versus.set(work, ofWork);
   }
   const parts = [
-    plain.length === 0 ? "" : `The ceiling is what multiply-adds on registers alone reached in turns with the work, in GFLOP/s.`,
+    plain.length === 0
+      ? ""
+      : `The ceiling is what multiply-adds on registers alone reached in turns with the work, in GFLOP/s.`,
     plain.length === 0 ? "" : `× is how many times as fast as the other ${subject} is.`,
     plain.length === 0 ? "" : peerTable(plain, subject, others),
     ...Object.entries(variants).map(([variant, about]) => {
@@ -70,11 +72,7 @@ function byWork(rows: readonly Row[]): ReadonlyMap<string, Row[]> {
   return groups;
 }
 
-function peerTable(
-  works: readonly (readonly Row[])[],
-  subject: string,
-  others: readonly string[],
-): string {
+function peerTable(works: readonly (readonly Row[])[], subject: string, others: readonly string[]): string {
   const head = ["work", `${subject} ms`, "rate", "ceiling", "of it", ...others.map((name) => `× ${name}`)];
   const lines = works.map((rows) => {
     const own = rows.find((row) => row.impl === subject);

@@ -54,19 +54,6 @@ function dates(count: number): Pair[] {
   });
 }
 
-/** Words of a sentence as numbers, `<eos>` behind them. */
-interface Side {
-  readonly vocabulary: data.Vocabulary;
-  readonly rows: readonly Int32Array[];
-}
-
-function side(sentences: readonly (readonly string[])[], vocabulary: data.Vocabulary): Side {
-  return {
-    vocabulary,
-    rows: sentences.map((words) => Int32Array.of(...vocabulary.encode(words), vocabulary.index("<eos>"))),
-  };
-}
-
 interface Sizes {
   readonly hidden: number;
   readonly dropout: number;
@@ -99,7 +86,12 @@ class Translator extends nn.Module {
     this.dropout = new nn.Dropout({ p: dropout });
   }
 
-  encode(x: Tensor, lengths: Tensor): Memory {
+  /** Scores of the words y [N, T], each given those before it and the source. */
+  forward([x, lengths]: data.PaddedSequences, y: Tensor): Tensor {
+    return this.decode(y, this.encode(x, lengths))[0];
+  }
+
+  encode(x: Tensor, lengths: Int32Array): Memory {
     const [keys, last] = this.encoder.forward(this.dropout.forward(this.sourceEmbedding.forward(x)), null, { lengths });
     const both = F.cat([last.select(0, 0), last.select(0, 1)], { dim: 1 });
     return [this.dropout.forward(keys), F.tanh(this.bridge.forward(both)).unsqueeze(0), x.eq(0)];
@@ -114,11 +106,16 @@ class Translator extends nn.Module {
   }
 }
 
-type Batch = readonly [source: Tensor, sourceLengths: Tensor, target: Tensor, targetLengths: Tensor];
+type Sample = readonly [source: Int32Array, target: Int32Array];
+type Batch = data.Padded<Sample>;
 
 /** The best word at each step, until every sentence has ended. */
-function translate(model: Translator, [source, lengths]: Batch, vocabulary: data.Vocabulary): string[][] {
-  const [bos, eos] = [vocabulary.index("<bos>"), vocabulary.index("<eos>")];
+function translate(
+  model: Translator,
+  [source, lengths]: data.PaddedSequences,
+  vocabulary: data.Vocabulary,
+): string[][] {
+  const [bos, eos] = [vocabulary.bosIndex!, vocabulary.eosIndex!];
   return noGrad(() => {
     const [keys, first, padding] = model.encode(source, lengths);
     const sentences = Array.from({ length: source.size(0) }, (): number[] => []);
@@ -139,8 +136,8 @@ function translate(model: Translator, [source, lengths]: Batch, vocabulary: data
 }
 
 function readPairs(file: string): Pair[] {
-  const words = new data.WordTokenizer({ lowercase: true });
-  return data.readPairs(file).map(([source, target]) => [words.encode(source), words.encode(target)]);
+  const words = new data.WordTokenizer({ lowerCase: true });
+  return data.readPairs(file).map(([source, target]) => [words.tokenize(source), words.tokenize(target)]);
 }
 
 const DEFAULTS = { train: null, test: null, epochs: 10, hidden: 128, dropout: 0.2, threads: 1 };
@@ -155,27 +152,20 @@ await example(
     const test = testFile === null ? all.filter((_, i) => i % 10 === 0) : readPairs(testFile);
     const pairs = testFile === null ? all.filter((_, i) => i % 10 !== 0) : all;
     const minCount = trainFile === null ? 1 : 2;
-    const vocabularies = [0, 1].map(
-      (i) =>
-        new data.Vocabulary(
-          pairs.map((pair) => pair[i]!),
-          { minCount },
-        ),
+    const sources = data.Vocabulary.from(
+      pairs.map(([source]) => source),
+      { minCount },
     );
-    const [sources, targets] = vocabularies as [data.Vocabulary, data.Vocabulary];
-    const loaderOf = (part: readonly Pair[], shuffle: boolean): data.DataLoader<readonly Int32Array[], Batch> => {
-      const [x, y] = [
-        side(
-          part.map(([s]) => s),
-          sources,
-        ),
-        side(
-          part.map(([, t]) => t),
-          targets,
-        ),
-      ];
-      const samples = { length: part.length, get: (i: number) => [x.rows[i]!, y.rows[i]!] };
-      return new data.DataLoader(samples, { batchSize: 64, shuffle, collate: data.padCollate({ padding: 0 }) });
+    const targets = data.Vocabulary.from(
+      pairs.map(([, target]) => target),
+      { minCount },
+    );
+    const loaderOf = (part: readonly Pair[], shuffle: boolean): data.DataLoader<Sample, Batch> => {
+      const samples = part.map(
+        ([source, target]) => [sources.encode(source, { eos: true }), targets.encode(target, { eos: true })] as const,
+      );
+      const dataset = { length: samples.length, get: (i: number) => samples[i]! };
+      return new data.DataLoader(dataset, { batchSize: 64, shuffle, collate: data.padCollate() });
     };
 
     const model = new Translator(sources.length, targets.length, { hidden, dropout });
@@ -185,13 +175,15 @@ await example(
     const trainer = new train.Trainer<Translator, Batch>(model, {
       optimizer,
       // The decoder is shown the right words so far, and asked for the next.
-      step: (m, [source, lengths, target]) => {
-        const begin = tensor(new Int32Array(target.size(0)).fill(targets.index("<bos>")), {
+      step: (m, [source, [target]]) => {
+        const begin = tensor(new Int32Array(target.size(0)).fill(targets.bosIndex!), {
           shape: [target.size(0), 1],
         });
         const shown = F.cat([begin, target.narrow(1, 0, target.size(1) - 1)], { dim: 1 });
-        const [scores] = m.decode(shown, m.encode(source, lengths));
-        return F.crossEntropy(scores.flatten(0, 1), target.flatten(), { ignoreIndex: 0, labelSmoothing: 0.1 });
+        return F.crossEntropy(m.forward(source, shown).flatten(0, 1), target.flatten(), {
+          ignoreIndex: 0,
+          labelSmoothing: 0.1,
+        });
       },
       clipNorm: 1,
       scheduler: new optim.lrScheduler.CosineAnnealingLR(optimizer, passes * loader.length),
@@ -203,7 +195,7 @@ await example(
     model.eval();
     const bleu = new metrics.BLEUScore();
     const translations: string[][] = [];
-    for (const batch of loaderOf(test, false)) translations.push(...translate(model, batch, targets));
+    for (const [source] of loaderOf(test, false)) translations.push(...translate(model, source, targets));
     bleu.update(
       translations,
       test.map(([, target]) => [target]),
