@@ -12,18 +12,18 @@ const TRAIN_DIGITS = 12_000;
 const TEST_DIGITS = 2_000;
 const CLASSES = 10;
 
-/** The data set of a folder, or drawn digits. */
-export function loadSplit(folder: string | null, seed: number): Split {
-  const { name, train, test } = folder === null ? draw(seed) : read(folder);
+/** The data set of a folder, or drawn digits, a share of them. */
+export function loadSplit(folder: string | null, seed: number, share = 1): Split {
+  const { name, train, test } = folder === null ? draw(seed, share) : read(folder);
   const statistics = train.statistics();
   return { name, train: train.normalized(statistics), test: test.normalized(statistics) };
 }
 
-function draw(seed: number): Split {
+function draw(seed: number, share: number): Split {
   const generator = new Generator(seed);
   return {
     name: "generated digits",
-    train: data.drawDigits(TRAIN_DIGITS, { generator }),
+    train: data.drawDigits(TRAIN_DIGITS * share, { generator }),
     test: data.drawDigits(TEST_DIGITS, { generator }),
   };
 }

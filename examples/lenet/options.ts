@@ -10,6 +10,7 @@ export interface Options {
   readonly lr: number;
   readonly backend: "js" | "wasm";
   readonly seed: number;
+  readonly short: boolean;
 }
 
 export const USAGE = `Trains LeNet-5 and compares the back ends.
@@ -22,6 +23,7 @@ usage: npm start -- [options]
   --batch N        images in a batch. Default 64
   --lr X           learning rate at the start; it falls to 0 along a cosine. Default 0.003
   --backend NAME   js or wasm. Default wasm
+  --short          a run of seconds: 2 passes over a sixth of the digits
   --seed N         seed of digits, weights and order; the same seed gives the same result to the last bit. Default 1
   --help           print this`;
 
@@ -44,11 +46,12 @@ export function parseOptions(args: readonly string[]): Options | null {
   if (backend !== "js" && backend !== "wasm") throw new UsageError(`--backend is "${backend}"; expected js or wasm`);
   return {
     data: values.data === undefined ? null : checkFolder(values.data),
-    epochs: integer("--epochs", values.epochs, 1, 10_000),
+    epochs: integer("--epochs", values.epochs ?? (values.short ? "2" : "4"), 1, 10_000),
     batch: integer("--batch", values.batch, 1, 100_000),
     lr: positive("--lr", values.lr),
     backend,
     seed: integer("--seed", values.seed, 0, Number.MAX_SAFE_INTEGER),
+    short: values.short,
   };
 }
 
@@ -60,11 +63,12 @@ function parse(args: readonly string[]) {
       allowPositionals: false,
       options: {
         data: { type: "string" },
-        epochs: { type: "string", default: "4" },
+        epochs: { type: "string" },
         batch: { type: "string", default: "64" },
         lr: { type: "string", default: "0.003" },
         backend: { type: "string", default: "wasm" },
         seed: { type: "string", default: "1" },
+        short: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
     }).values;
