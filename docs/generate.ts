@@ -59,7 +59,7 @@ const SECTIONS: readonly Section[] = [
   },
   {
     title: "Utilities for modules",
-    source: ["nn/bptt.ts", "nn/fuse.ts", "nn/gradients.ts", "nn/parametrize.ts", "nn/receptive.ts"],
+    source: ["nn/bptt.ts", "nn/fuse.ts", "nn/gradients.ts", "nn/parametrize.ts", "nn/receptive.ts", "nn/transfer.ts"],
     index: "nn/utils.ts",
     kind: "function",
     namespaces: ["torch.nn.utils", "torch.nn.utils.fusion"],

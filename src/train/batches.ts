@@ -40,9 +40,9 @@ export function checkLoader(op: string, what: string, loader: unknown): void {
   throw new ArgumentError(op, `${what} is ${String(loader)}; expected a DataLoader, or an iterable of batches`);
 }
 
-/** Samples in a batch: the first size of its first tensor that has one; 1 if there is none. */
+/** Samples in a batch: the first size of its first tensor that has one; 1 if there is none, or if it is 0. */
 export function sizeOfBatch(batch: unknown): number {
-  return find(batch) ?? 1;
+  return Math.max(1, find(batch) ?? 1);
 }
 
 function find(value: unknown): number | undefined {

@@ -139,7 +139,7 @@ export class Checkpoint {
 
   private part(name: string): unknown {
     const part = this.state[name];
-    if (part === undefined) throw new CheckpointError("checkpoint", `it has no state of a ${name}; expected one`);
+    if (part === undefined) throw new CheckpointError("checkpoint", `it has no state for the ${name}; expected one`);
     return part;
   }
 

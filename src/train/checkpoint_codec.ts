@@ -28,13 +28,11 @@ export function encode(value: unknown, path: string, into: Encoded): Json {
     if (value.length < LONG_TEXT) return value;
     const packed = packText(value);
     into.made.push(packed);
-    into.tensors.set(path, packed);
-    return { $text: path };
+    return { $text: put(packed, path, into) };
   }
   if (value instanceof Tensor) {
     value.assertAlive("checkpoint");
-    into.tensors.set(path, value);
-    return { $tensor: path };
+    return { $tensor: put(value, path, into) };
   }
   if (Array.isArray(value)) return value.map((v: unknown, i) => encode(v, `${path}.${i}`, into));
   if (typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype) {
@@ -49,6 +47,14 @@ export function encode(value: unknown, path: string, into: Encoded): Json {
     "checkpoint",
     `${path} is ${kind}; expected numbers, text, booleans, null and tensors, in arrays and plain objects`,
   );
+}
+
+/** Adds a tensor under its path; keys with dots in them can make two paths alike, and the later one gets a number. */
+function put(t: Tensor, path: string, { tensors }: Encoded): string {
+  let name = path;
+  for (let i = 2; tensors.has(name); i++) name = `${path}#${i}`;
+  tensors.set(name, t);
+  return name;
 }
 
 /** The tree that `encode` has written. Errors: FormatError for a tensor or number that is none. */

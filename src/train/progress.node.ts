@@ -45,7 +45,7 @@ export class ProgressBar implements Callback {
           format: `${nameOf(state)} {bar} {count} {numbers}`,
           stream: this.stream as NodeJS.WritableStream,
           barsize: 24,
-          hideCursor: true,
+          hideCursor: false,
           clearOnComplete: false,
           // The library's own handlers would end the process at Ctrl-C before training can stop.
           gracefulExit: false,
@@ -59,11 +59,11 @@ export class ProgressBar implements Callback {
   onStepEnd(state: TrainingState, logs: Logs): void {
     const made = this.madeBy(state);
     const batches = batchesOf(state);
-    const count = batches === 0 ? `batch ${made}` : `${made}/${batches}`;
+    const count = batches === 0 ? `${made}` : `${made}/${batches}`;
     if (this.bar !== null) {
       this.quietly(() => this.bar?.update(Math.min(made, Math.max(1, batches)), { count, numbers: this.text(logs) }));
     } else if (this.lineEvery > 0 && state.step % this.lineEvery === 0) {
-      this.line(`${nameOf(state)} ${count}: ${this.text(logs)}`);
+      this.line(`${nameOf(state)} batch ${count}: ${this.text(logs)}`);
     }
   }
 

@@ -1,5 +1,6 @@
+import { K } from "../backend/index.js";
 import { ArgumentError } from "../errors.js";
-import { totalNorm } from "../functional/total_norm.js";
+import { materialize } from "../layout.js";
 import type { Metric } from "../metrics/metric.js";
 import { clipGradNorm_, clipGradValue_ } from "../nn/gradients.js";
 import type { Module } from "../nn/module.js";
@@ -125,7 +126,7 @@ export class Stepper<M extends Module, B> {
   /** Checks and clips the gradients; returns their norm as it was. Errors: NonFiniteError. */
   private finishGradients(batch: B | undefined): number {
     const { clipNorm, clipValue } = this.settings;
-    const norm = scope(() => totalNorm(this.gradients(), 2).item());
+    const norm = Math.sqrt(this.gradients().reduce((sum, g) => sum + squareOf(g), 0));
     if (!Number.isFinite(norm)) {
       const error = nonFiniteGradient(this.suspect(batch));
       if (error !== null) throw error;
@@ -168,6 +169,14 @@ export class Stepper<M extends Module, B> {
 interface Taken extends Pick<Evaluated, "logs" | "size"> {
   /** Of the gradients; NaN if they are not complete. */
   readonly norm: number;
+}
+
+/** Σ g² in float64: not finite if an element is not, and only then. */
+function squareOf(g: Tensor): number {
+  const flat = g.isContiguous ? g : materialize(g);
+  const sum = K.dot_f32(flat.ptr, flat.ptr, flat.numel);
+  if (flat !== g) flat.dispose();
+  return sum;
 }
 
 /** The error for metrics that get nothing to compare. */

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect } from "vitest";
 import {
   data,
   functional as F,
+  Generator,
   manualSeed,
   memory,
   nn,
@@ -34,6 +35,23 @@ export function own<T extends { dispose(): void }>(t: T): T {
   return t;
 }
 
+/** Mean squared error as a metric of its own. */
+export class Mse {
+  private sum = 0;
+  private count = 0;
+  update(outputs: Tensor, targets: Tensor): void {
+    this.sum += outputs.sub(targets).square().sum().item();
+    this.count += outputs.numel;
+  }
+  compute(): number {
+    return this.sum / this.count;
+  }
+  reset(): void {
+    this.sum = 0;
+    this.count = 0;
+  }
+}
+
 /** n points x [n, 2] with y [n, 1] = 3·x₀ − 2·x₁ + 1. */
 export function line(n: number): data.TensorDataset<Pair> {
   const xs = Array.from({ length: n }, (_, i) => [Math.sin(i * 1.7), Math.cos(i * 2.3)]);
@@ -58,7 +76,7 @@ export function valuesOf(model: nn.Module): number[] {
 }
 
 /** A training with everything that must go on after a resume: shuffle, dropout, batch norm, Adam, a schedule, early stopping. */
-export function everything(seed: number, callbacks: readonly train.Callback[] = []) {
+export function everything(seed: number, callbacks: readonly train.Callback[] = [], accumulate = 1) {
   manualSeed(seed);
   const model = own(
     new nn.Sequential(
@@ -69,7 +87,7 @@ export function everything(seed: number, callbacks: readonly train.Callback[] = 
       new nn.Linear(8, 3),
     ),
   );
-  const x = own(randn([70, 4]));
+  const x = own(randn([70, 4], { generator: new Generator(5) }));
   const y = own(tensor(Int32Array.from({ length: 70 }, (_, i) => (i * 7) % 3)));
   const loader = new data.DataLoader(new data.TensorDataset(x, y), { batchSize: 8, shuffle: true });
   const validation = new data.DataLoader(new data.TensorDataset(x, y), { batchSize: 35 });
@@ -82,6 +100,7 @@ export function everything(seed: number, callbacks: readonly train.Callback[] = 
     scheduler,
     schedulerInterval: "step",
     clipNorm: 1,
+    accumulate,
     callbacks: [...callbacks, early],
   });
   return { model, x, loader, validation, optimizer, scheduler, early, trainer };
