@@ -57,6 +57,18 @@ describe("Trainer.fit", () => {
     expect(loader.stateDict()).toMatchObject({ epoch: 2, position: 0 });
   });
 
+  test("takes a DataLoader of a stream, which knows no length", async () => {
+    const model = linear();
+    const trainer = new Trainer(model, { optimizer: descent(model), loss: F.mseLoss });
+    const stream = {
+      *[Symbol.iterator](): Generator<[Float32Array, Float32Array]> {
+        for (let i = 0; i < 10; i++) yield [Float32Array.of(i / 10, 1), Float32Array.of(i / 5)];
+      },
+    };
+    const history = await trainer.fit(new DataLoader(stream, { batchSize: 4 }), { epochs: 2 });
+    expect(history.epochs.map((e) => e.step)).toEqual([3, 6]);
+  });
+
   test("takes arrays, generators and asynchronous loaders", async () => {
     const x = own(tensor([[1, 2]]));
     const y = own(tensor([[3]]));

@@ -107,6 +107,11 @@ export class DataLoader<S, B = Collated<S>> implements Iterable<B> {
     return this.dropLast ? Math.floor(batches) : Math.ceil(batches);
   }
 
+  /** Whether `length` is known: not for a stream. */
+  get sized(): boolean {
+    return this.batchSampler !== undefined || !isStream(this.dataset);
+  }
+
   *[Symbol.iterator](): IterableIterator<B> {
     if (!this.resumes && this.position > 0) this.endEpoch();
     this.resumes = false;

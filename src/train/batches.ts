@@ -1,3 +1,4 @@
+import { DataLoader } from "../data/loader.js";
 import { ArgumentError } from "../errors.js";
 import { Tensor } from "../tensor.js";
 
@@ -6,6 +7,11 @@ import { Tensor } from "../tensor.js";
  * of must live until the next one is asked for; it frees them itself, as a DataLoader does, or leaves that to whoever made it.
  */
 export type Loader<B> = (Iterable<B> | AsyncIterable<B>) & { readonly length?: number };
+
+/** Batches of an epoch; undefined if the loader does not know. */
+export function lengthOf<B>(loader: Loader<B>): number | undefined {
+  return loader instanceof DataLoader && !loader.sized ? undefined : loader.length;
+}
 
 /** One pass over a loader. */
 export class Batches<B> {

@@ -6,7 +6,7 @@ import { ReduceLROnPlateau } from "../optim/lr_scheduler/index.js";
 import { setScopesAside } from "../runtime/scope.js";
 import { noGrad } from "../scoping.js";
 import type { Tensor } from "../tensor.js";
-import { Batches, checkLoader, type Loader } from "./batches.js";
+import { Batches, checkLoader, type Loader, lengthOf } from "./batches.js";
 import type { Logs } from "./callback.js";
 import { monitored } from "./early_stopping.js";
 import { computed, inEvaluation, modesOf } from "./evaluation.js";
@@ -88,7 +88,7 @@ export class Trainer<M extends Module = Module, B = readonly [Tensor, Tensor]> {
     const state: TrainerState = new TrainerState({
       model,
       optimizer: settings.optimizer,
-      batches: loader.length,
+      batches: lengthOf(loader),
       maxEpochs: epochs,
       maxSteps,
       callbacks: settings.callbacks,
