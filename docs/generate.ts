@@ -1,5 +1,5 @@
 // Writes docs/modules.md from the docstrings of the sources: `npm run docs`; `npm run docs -- --check` only tells if it is stale.
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -17,9 +17,9 @@ interface Section {
   readonly title: string;
   /** Folder below src/, or files. */
   readonly source: string | readonly string[];
-  /** The file below src/ that says which names are public; a folder's is its index. None: all that is exported. */
+  /** The file below src/ that says which names are public; a folder's are its indices. None: all that is exported. */
   readonly index?: string;
-  readonly kind: "class" | "function";
+  readonly kind: "class" | "function" | "any";
   /** Where PyTorch may have the same name, the likeliest first. */
   readonly namespaces: readonly string[];
   /** How the name is called here. */
@@ -94,7 +94,15 @@ const SECTIONS: readonly Section[] = [
     namespaces: ["torch.optim.lr_scheduler"],
     prefix: "optim.lrScheduler.",
   },
+  { title: "Data", source: "data", kind: "any", namespaces: ["torch.utils.data"], prefix: "data." },
+  { title: "Transforms", source: "data/transforms", kind: "any", namespaces: [], prefix: "data.transforms." },
+  { title: "Metrics", source: "metrics", kind: "any", namespaces: [], prefix: "metrics." },
+  { title: "Training", source: "train", kind: "any", namespaces: [], prefix: "train." },
+  { title: "Search for hyper-parameters", source: "tune", kind: "any", namespaces: [], prefix: "tune." },
 ];
+
+/** Files that say what a folder makes public; the second one for Node alone. */
+const INDICES = ["index.ts", "index.node.ts"];
 
 export function findRoot(): string {
   let at = dirname(fileURLToPath(import.meta.url));
@@ -104,7 +112,8 @@ export function findRoot(): string {
 
 /** The classes or functions that a file exports, with their docstrings. */
 export function entriesOf(text: string, kind: Section["kind"]): Entry[] {
-  const pattern = new RegExp(`/\\*\\*((?:[^*]|\\*(?!/))*)\\*/\\s*export (?:abstract )?${kind}\\*? (\\w+)`, "g");
+  const keyword = kind === "any" ? "(?:class|function)" : kind;
+  const pattern = new RegExp(`/\\*\\*((?:[^*]|\\*(?!/))*)\\*/\\s*export (?:abstract )?${keyword}\\*? (\\w+)`, "g");
   return [...text.matchAll(pattern)].map(([, comment, name]) => {
     const words = comment!
       .replace(/^\s*\* ?/gm, "")
@@ -123,7 +132,8 @@ function firstSentence(text: string): string {
     if ("([{".includes(c)) depth++;
     if (")]}".includes(c)) depth--;
     const ends = ".:".includes(c) || text.slice(i - 1, i + 1) === ".)";
-    if (depth === 0 && ends && /^(?: [A-Z`]|$)/.test(text.slice(i + 1))) return text.slice(0, c === ")" ? i + 1 : i);
+    if (depth === 0 && ends && /^(?: (?:[A-Z`]|torch)|$)/.test(text.slice(i + 1)))
+      return text.slice(0, c === ")" ? i + 1 : i);
   }
   return text;
 }
@@ -134,7 +144,7 @@ function snake(name: string): string {
 
 /** PyTorch's full name of the same thing, or a dash. */
 function counterpart(name: string, section: Section, known: Readonly<Record<string, readonly string[]>>): string {
-  const wanted = section.kind === "class" ? name : snake(name);
+  const wanted = /^[A-Z]/.test(name) ? name : snake(name);
   const space = section.namespaces.find((n) => known[n]?.includes(wanted));
   return space === undefined ? "–" : `\`${space}.${wanted}\``;
 }
@@ -149,7 +159,7 @@ export function modulesPage(root: string): string {
   const lines = [
     "# Modules and functions",
     "",
-    "Every public module, function, initialiser and optimizer, with its counterpart in PyTorch 1.13. Functions take tensors one by one and",
+    "Every public module, function, initialiser, optimizer and training tool, with its counterpart in PyTorch 1.13. Functions take tensors one by one and",
     "everything else in one object of options; modules take PyTorch's parameters without a default one by one. Names are PyTorch's in",
     "camelCase, and string values are PyTorch's own. Indices and classes are int32. What else differs is said in the last column.",
     "Generated from the sources by `npm run docs`.",
@@ -160,12 +170,15 @@ export function modulesPage(root: string): string {
     const files =
       typeof source === "string"
         ? readdirSync(join(root, "src", source))
-            .filter((f) => f.endsWith(".ts") && f !== "index.ts")
+            .filter((f) => f.endsWith(".ts") && !INDICES.includes(f))
+            .sort((a, b) => Number(a.includes(".node.")) - Number(b.includes(".node.")))
             .map((f) => `${source}/${f}`)
         : source;
     const entries = files.flatMap((f) => entriesOf(readFileSync(join(root, "src", f), "utf8"), section.kind));
     const exported = publicNames(join(root, "src"), section);
-    for (const e of entries.filter((x) => exported(x.name)).sort((a, b) => a.name.localeCompare(b.name, "en"))) {
+    // What is there twice, for Node and for everywhere, is described where it is for everywhere.
+    const firsts = entries.filter((e, i) => entries.findIndex((x) => x.name === e.name) === i);
+    for (const e of firsts.filter((x) => exported(x.name)).sort((a, b) => a.name.localeCompare(b.name, "en"))) {
       const like = counterpart(e.name, section, known);
       lines.push(`| \`${section.prefix}${e.name}\` | ${cell(e.summary)} | ${like} | ${cell(e.difference)} |`);
     }
@@ -175,10 +188,12 @@ export function modulesPage(root: string): string {
 
 /** Tells whether a name is public: exported by the index, by name or with its whole file. A namespace has its own section. */
 function publicNames(src: string, section: Section): (name: string) => boolean {
-  const file = typeof section.source === "string" ? `${section.source}/index.ts` : section.index;
-  if (file === undefined) return () => true;
-  const folder = dirname(join(src, file));
-  const index = readFileSync(join(src, file), "utf8");
+  const { source } = section;
+  const folder = typeof source === "string" ? join(src, source) : dirname(join(src, section.index ?? ""));
+  const present = typeof source === "string" ? INDICES.map((f) => join(folder, f)).filter((f) => existsSync(f)) : [];
+  const files = section.index === undefined ? present : [join(src, section.index)];
+  if (files.length === 0) return () => true;
+  const index = files.map((file) => readFileSync(file, "utf8")).join("\n");
   const names = new Set<string>();
   for (const [, list] of index.matchAll(/export \{([^}]*)\} from/g)) {
     for (const item of list!.split(",")) names.add(item.replace("type ", "").trim().split(" as ").at(-1)!);
