@@ -1,21 +1,23 @@
 // The output transform of winograd.ts, four channels at a time, one in each lane, with what follows a convolution.
 import { put } from "./loops";
-import { Winograd } from "./winograd_job";
+import { SMALL, Winograd } from "./winograd_job";
 
 /** Aᵀ · the sums of a tile: [6 columns, 4 rows] of four lanes. */
 @inline export const HALF_BYTES: usize = 6 * 64;
 
-/** `outs` channels from `from` on of `tiles` tiles from the first-th on, from the sums [36][tiles, outs]. */
+/** `outs` channels from `from` on of `tiles` tiles from the first-th on, from the sums [places][tiles, outs]. */
 export function tilesFromSums(c: Winograd, first: i32, tiles: i32, outs: i32, from: i32): void {
   const to = min(from + outs, c.oc);
   const perImage = c.down * c.across;
   let m = c.m;
   for (let t = first; t < first + tiles; t++) {
     const image = t / perImage;
-    const row = (t - image * perImage) / c.across << 2;
-    const column = t % c.across << 2;
+    const row = (t - image * perImage) / c.across * c.size;
+    const column = t % c.across * c.size;
     for (let o = from; o < to; o += 4) {
-      downTile(c.strip, m + (<usize>(o - from) << 2), c.mStep);
+      const sums = m + (<usize>(o - from) << 2);
+      if (c.size == SMALL) downSmallTile(c.strip, sums, c.mStep);
+      else downTile(c.strip, sums, c.mStep);
       finishTile(c, image, row, column, o, min(4, to - o));
     }
     m += <usize>outs << 2;
@@ -45,6 +47,21 @@ function downTile(half: usize, m: usize, step: usize): void {
   }
 }
 
+/** The same for a small tile, [4 columns, 2 rows], whose columns lie as far apart. */
+function downSmallTile(half: usize, m: usize, step: usize): void {
+  const row = step * 4;
+  for (const end = half + 4 * 64; half < end; half += 64) {
+    let p = m;
+    const m0 = v128.load(p);
+    const m1 = v128.load(p += row);
+    const m2 = v128.load(p += row);
+    const m3 = v128.load(p + row);
+    v128.store(half, f32x4.add(f32x4.add(m0, m1), m2));
+    v128.store(half, f32x4.sub(f32x4.sub(m1, m2), m3), 16);
+    m += step;
+  }
+}
+
 /** √½ a + √2 b, ½ a + 2 b, √⅛ a + √8 b: the points' first to third powers. */
 @inline function oddOf(a: v128, b: v128): v128 {
   return f32x4.add(f32x4.mul(a, f32x4.splat(<f32>Math.SQRT1_2)), f32x4.mul(b, f32x4.splat(<f32>Math.SQRT2)));
@@ -60,13 +77,25 @@ function downTile(half: usize, m: usize, step: usize): void {
 function finishTile(c: Winograd, image: i32, row: i32, column: i32, o: i32, channels: i32): void {
   const plane = <usize>(c.oh * c.ow) << 2;
   let y = c.y + <usize>image * c.yImage + <usize>o * plane + (<usize>(row * c.ow + column) << 2);
-  const rows = min(4, c.oh - row);
-  const columns = c.ow - column;
+  const size = c.size;
+  const rows = min(size, c.oh - row);
+  const columns = min(size, c.ow - column);
   const bias = c.bias ? v128.load(c.bias + (<usize>o << 2)) : f32x4.splat(0);
   let half = c.strip;
   let sum = f32x4.splat(0);
   for (let r = 0; r < rows; r++) {
-    const m0 = v128.load(half), m1 = v128.load(half, 64), m2 = v128.load(half, 128), m3 = v128.load(half, 192), m4 = v128.load(half, 256);
+    const m0 = v128.load(half), m1 = v128.load(half, 64), m2 = v128.load(half, 128), m3 = v128.load(half, 192);
+    if (size == SMALL) {
+      const a = f32x4.add(f32x4.add(m0, m1), m2);
+      const b = f32x4.sub(f32x4.sub(m1, m2), m3);
+      sum = f32x4.add(sum, f32x4.add(a, b));
+      const v0 = f32x4.add(a, bias), v1 = f32x4.add(b, bias);
+      storeRow(c, y, plane, v0, v1, v0, v1, channels, columns);
+      y += <usize>c.ow << 2;
+      half += 16;
+      continue;
+    }
+    const m4 = v128.load(half, 256);
     const m5 = v128.load(half, 320);
     const even1 = f32x4.add(m1, m2);
     const odd1 = f32x4.sub(m1, m2);
@@ -108,8 +137,8 @@ function finishTile(c: Winograd, image: i32, row: i32, column: i32, o: i32, chan
 function tileTapByTap(c: Winograd, image: i32, row: i32, column: i32, o: i32): void {
   const y = c.y + <usize>image * c.yImage + (<usize>(o * c.oh * c.ow) << 2);
   const bias: f32 = c.bias ? load<f32>(c.bias + (<usize>o << 2)) : 0;
-  for (let i = row; i < min(row + 4, c.oh); i++) {
-    for (let j = column; j < min(column + 4, c.ow); j++) {
+  for (let i = row; i < min(row + c.size, c.oh); i++) {
+    for (let j = column; j < min(column + c.size, c.ow); j++) {
       const to = y + (<usize>(i * c.ow + j) << 2);
       let v = <f32>sumOfTaps(c, image, i - c.ph, j - c.pw, o) + bias;
       if (c.residual) v += load<f32>(to + c.residual);
