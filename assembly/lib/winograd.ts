@@ -82,9 +82,9 @@ export function winogradTile(g: Geometry, n: i32, ic: i32, oc: i32, oh: i32, ow:
 /** Units of panels, if units are not tiles: few, because each transforms all inputs anew. */
 @inline const PANEL_UNITS: i32 = 8;
 
-/** Panels in a unit, or 0 where a unit is a tile: the smaller side is what all units read. */
+/** Panels in a unit, or 0 where a unit is a tile: what all units read, and tiles transform besides, is the smaller side by far. */
 @inline function unitPanels(size: i32, tiles: i32, oc: i32): i32 {
-  if (tiles * placesOf(size) > FEW_PRODUCTS && 2 * tiles > oc) return 0;
+  if (tiles * placesOf(size) > FEW_PRODUCTS && 4 * tiles > oc) return 0;
   return (winogradPanels(oc) + PANEL_UNITS - 1) / PANEL_UNITS;
 }
 
