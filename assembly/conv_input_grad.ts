@@ -5,14 +5,14 @@
 // inputs·kernel products a pair of channels. The other way makes only outputs·kernel of them: what each tap of the kernel sends back is
 // one matrix product, columns [cg·kernel, outputs] = wᵀ · dy, which is then added up where the taps had read.
 import { addColumns } from "./lib/columns";
-import { correlate, correlateUnits, correlateWay, writePlaces } from "./lib/correlate";
+import { correlate, correlateUnits, correlateWay, stageUnits, writePlaces } from "./lib/correlate";
 import { Correlation, CORRELATION_BYTES } from "./lib/correlation";
 import { fitsInputGrad, planeInputGrad } from "./lib/depthwise_grad";
 import { KC, multiply, packColumns, panelBytes, panelsBytes, START_C, START_ZERO, STEP, workBytes } from "./lib/gemm";
 import {
-  align, Geometry, Grid, GRID_BYTES, Image, IMAGE_BYTES, imageBytes, layOut, setGrid, stage, writeTaps,
+  align, Geometry, Grid, GRID_BYTES, Image, IMAGE_BYTES, imageBytes, layOut, setGrid, writeTaps,
 } from "./lib/window";
-import { needsPacked, packedWinogradBytes, packWinograd, suitsWinograd, winograd, winogradUnits } from "./lib/winograd";
+import { needsPacked, packedWinogradBytes, packWinograd, tileOf, wayOf, winograd, winogradTile, winogradUnits } from "./lib/winograd";
 import { Winograd, WINOGRAD_BYTES } from "./lib/winograd_job";
 
 /** Elements that the columns of one block have, at most, unless one row of outputs has more. */
@@ -24,11 +24,11 @@ import { Winograd, WINOGRAD_BYTES } from "./lib/winograd_job";
 export function conv_input_grad_algorithm(geometry: usize, n: i32, cg: i32, og: i32): i32 {
   const g = changetype<Geometry>(geometry);
   if (fitsInputGrad(g, cg, og)) return PLANES;
-  if (suitsWinograd(g, og, cg, g.ih, g.iw)) return WINOGRAD;
+  const tile = winogradTile(g, n, og, cg, g.ih, g.iw);
+  if (tile) return wayOf(tile);
   return mirrors(g, n, og) ? correlateWay(cg, og * g.kd * g.kh * g.kw) : BY_COLUMNS;
 }
 @inline const PLANES: i32 = 1;
-@inline const WINOGRAD: i32 = 3;
 @inline const BY_COLUMNS: i32 = 4;
 
 /** Units of one image and group, but for Winograd. */
@@ -39,24 +39,27 @@ export function conv_input_grad_algorithm(geometry: usize, n: i32, cg: i32, og: 
 /** Units of all of dx. */
 export function conv_input_grad_units(geometry: usize, n: i32, groups: i32, cg: i32, og: i32): i32 {
   const g = changetype<Geometry>(geometry);
-  return groups * (suitsWinograd(g, og, cg, g.ih, g.iw) ? winogradUnits(n, g.ih, g.iw, cg) : n * groupUnits(g, n, cg, og));
+  const tile = winogradTile(g, n, og, cg, g.ih, g.iw);
+  return groups * (tile ? winogradUnits(tile, n, g.ih, g.iw, cg) : n * groupUnits(g, n, cg, og));
 }
 
 /** Bytes of the form in which the weights are read best, 0 if as they are. */
-export function conv_input_grad_packed_bytes(geometry: usize, groups: i32, cg: i32, og: i32): i32 {
+export function conv_input_grad_packed_bytes(geometry: usize, n: i32, groups: i32, cg: i32, og: i32): i32 {
   const g = changetype<Geometry>(geometry);
-  return suitsWinograd(g, og, cg, g.ih, g.iw) ? groups * <i32>packedWinogradBytes(og, cg) : 0;
+  const tile = winogradTile(g, n, og, cg, g.ih, g.iw);
+  return tile ? groups * <i32>packedWinogradBytes(tile, og, cg) : 0;
 }
 
 /** 1 if the weights are needed in that form, 0 if it does not pay to make it for one call. */
 export function conv_input_grad_needs_packed(geometry: usize, n: i32, cg: i32, og: i32): i32 {
   const g = changetype<Geometry>(geometry);
-  return suitsWinograd(g, og, cg, g.ih, g.iw) && needsPacked(n, g.ih, g.iw) ? 1 : 0;
+  const tile = winogradTile(g, n, og, cg, g.ih, g.iw);
+  return tile && needsPacked(tile, n, g.ih, g.iw) ? 1 : 0;
 }
 
-/** packed ← w [groups·og, cg, kernel…], units from `begin` to `end` of conv_pack_units(groups, cg): a panel of the inputs of a group each. */
-export function conv_input_grad_pack_f32(packed: usize, w: usize, cg: i32, og: i32, begin: i32, end: i32): void {
-  packWinograd(packed, w, 36, 36 * cg, true, og, cg, begin, end);
+/** packed ← w [groups·og, cg, kernel…] for a `way` by tiles, units from `begin` to `end` of conv_pack_units(groups, cg): a panel of the inputs of a group each. */
+export function conv_input_grad_pack_f32(packed: usize, w: usize, way: i32, cg: i32, og: i32, begin: i32, end: i32): void {
+  packWinograd(packed, tileOf(way), w, 36, 36 * cg, true, og, cg, begin, end);
 }
 
 /** dx = the gradient; packed: w as `conv_input_grad_pack_f32` lays it out, or 0 where it is not needed. */
@@ -64,7 +67,8 @@ export function conv_input_grad_f32(dx: usize, dy: usize, w: usize, packed: usiz
   const g = changetype<Geometry>(geometry);
   assert(begin >= 0 && end <= conv_input_grad_units(geometry, n, groups, cg, og));
   assert(packed != 0 || !conv_input_grad_needs_packed(geometry, n, cg, og));
-  if (suitsWinograd(g, og, cg, g.ih, g.iw)) {
+  const tile = winogradTile(g, n, og, cg, g.ih, g.iw);
+  if (tile) {
     const c = changetype<Winograd>(scratch);
     c.x = dy; c.y = dx; c.w = w; c.packed = packed; c.bias = 0;
     c.wOut = 36; c.wIn = 36 * cg; c.mirrored = true;
@@ -72,7 +76,7 @@ export function conv_input_grad_f32(dx: usize, dy: usize, w: usize, packed: usiz
     c.low = -Infinity; c.high = Infinity;
     c.ic = og; c.ih = g.oh; c.iw = g.ow;
     c.oc = cg; c.oh = g.ih; c.ow = g.iw;
-    c.ph = 2 - g.ph; c.pw = 2 - g.pw;
+    c.ph = 2 - g.ph; c.pw = 2 - g.pw; c.size = tile;
     winograd(c, scratch + WINOGRAD_BYTES, n, groups, begin, end);
     return;
   }
@@ -115,10 +119,11 @@ function mirrored(dx: usize, dy: usize, w: usize, g: Geometry, scratch: usize, g
   while (begin < end) {
     const part = begin / units;
     const first = part * units;
-    stage(image, dy + <usize>part * outputs, og, room);
+    const last = min(end - first, units);
+    stageUnits(c, dy + <usize>part * outputs, og, room, begin - first, last);
     c.y = dx + (<usize>(part * cg * grid.count) << 2);
     c.a = weights + (<usize>(part % groups * cg * c.tapCount) << 2);
-    correlate(c, begin - first, min(end - first, units));
+    correlate(c, begin - first, last);
     begin = first + units;
   }
 }

@@ -74,7 +74,7 @@ function clear(d: Dots, from: i32, to: i32): void {
 function stageFor(d: Dots, x: usize, from: i32, to: i32): void {
   const first = from / d.kernel;
   const last = (to - 1) / d.kernel;
-  stage(d.image, x + (<usize>(first * d.inputs) << 2), last - first + 1, d.room);
+  stage(d.image, x + (<usize>(first * d.inputs) << 2), last - first + 1, d.room, 0, d.image.nh);
   d.image.data -= <usize>(first * d.image.channel) << 2;
 }
 

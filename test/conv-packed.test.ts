@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { functional as F, memory, nn, noGrad, optim, scope, type Tensor, tensor } from "../src/node.js";
+import { limitKept } from "../src/runtime/packed.js";
 import { generatorOf, seedOf } from "./support/make.js";
 
 function random(name: string, shape: readonly number[]): Tensor {
@@ -37,6 +38,27 @@ describe("the transformed weights of a convolution", () => {
       x.dispose();
     },
   );
+
+  test("are not kept beyond a limit on all of them, and are again when others are freed", () => {
+    const x = random("x", [1, 16, 12, 12]);
+    const [w, v] = [random("w", [24, 16, 3, 3]), random("v", [24, 16, 3, 3])];
+    const blocks = memory().liveBlocks;
+    const [fromW, fromV] = [convolve(x, w), convolve(x, v)];
+    const restore = limitKept(1.5 * 4 * 36 * 16 * 24);
+    try {
+      for (let i = 0; i < 3; i++) {
+        expect(convolve(x, w)).toEqual(fromW);
+        expect(convolve(x, v)).toEqual(fromV);
+      }
+      expect(memory().liveBlocks).toBe(blocks + 1);
+      w.dispose();
+      expect(convolve(x, v)).toEqual(fromV);
+      expect(memory().liveBlocks).toBe(blocks);
+    } finally {
+      restore();
+    }
+    for (const t of [x, v]) t.dispose();
+  });
 
   test("follow what is written into the tensor", () => {
     const [x, w, v] = [random("x", [1, 16, 12, 12]), random("w", [24, 16, 3, 3]), random("v", [24, 16, 3, 3])];

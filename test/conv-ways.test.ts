@@ -20,7 +20,7 @@ interface Shape {
 }
 
 /** What the numbers that `conv_algorithm` and `conv_input_grad_algorithm` return stand for. */
-const WAYS = ["in place", "planes", "panels", "tiles", "columns"] as const;
+const WAYS = ["in place", "planes", "panels", "tiles", "columns", "small tiles"] as const;
 
 type Way = (typeof WAYS)[number];
 
@@ -36,8 +36,15 @@ const SELECTION: readonly (readonly [name: string, forward: Way, inputGrad: Way,
     "columns",
     { x: [1, 64, 56, 56], w: [128, 64, 3, 3], stride: 2, padding: 1 },
   ],
-  ["its last stage", "tiles", "tiles", { x: [1, 512, 7, 7], w: [512, 512, 3, 3], padding: 1 }],
+  ["its third stage", "tiles", "tiles", { x: [1, 256, 14, 14], w: [256, 256, 3, 3], padding: 1 }],
+  ["its last stage", "small tiles", "small tiles", { x: [1, 512, 7, 7], w: [512, 512, 3, 3], padding: 1 }],
   ["its last stage, 8 images", "tiles", "tiles", { x: [8, 512, 7, 7], w: [512, 512, 3, 3], padding: 1 }],
+  [
+    "its last stage on a small image",
+    "small tiles",
+    "small tiles",
+    { x: [1, 512, 5, 5], w: [512, 512, 3, 3], padding: 1 },
+  ],
   ["a projection", "panels", "panels", { x: [1, 64, 56, 56], w: [256, 64, 1, 1] }],
   ["SqueezeNet's expansion", "tiles", "tiles", { x: [1, 16, 55, 55], w: [64, 16, 3, 3], padding: 1 }],
   ["three inputs", "panels", "in place", { x: [1, 3, 64, 64], w: [64, 3, 3, 3], padding: 1 }],
@@ -68,10 +75,9 @@ test.each(SELECTION)("%s: the output goes by %s, the gradient of the input by %s
   const sizes = spatialSizes(x, w, [x[0]!, w[0]!, ...size], attrs);
   const geometry = prepare(sizes, 0);
   const [n, , cg, og] = sizes.counts;
-  expect([WAYS[K.conv_algorithm(geometry, cg, og)], WAYS[K.conv_input_grad_algorithm(geometry, n, cg, og)]]).toEqual([
-    forward,
-    inputGrad,
-  ]);
+  expect([WAYS[K.conv_algorithm(geometry, n, cg, og)], WAYS[K.conv_input_grad_algorithm(geometry, n, cg, og)]]).toEqual(
+    [forward, inputGrad],
+  );
 });
 
 function random(name: string, shape: readonly number[]): Tensor {
@@ -117,6 +123,9 @@ const SPLIT: Readonly<Record<string, Shape>> = {
   pointwise: { x: [2, 12, 9, 11], w: [26, 12, 1, 1] },
   tiles: { x: [2, 18, 14, 17], w: [22, 9, 3, 3], padding: 1, groups: 2 },
   "blocks of tiles": { x: [3, 40, 22, 21], w: [72, 40, 3, 3], padding: 1 },
+  "rows of few outputs": { x: [2, 12, 9, 11], w: [130, 12, 3, 3], padding: 1, stride: 2 },
+  "panels of tiles": { x: [1, 24, 14, 12], w: [70, 24, 3, 3], padding: 1 },
+  "small tiles": { x: [1, 130, 7, 9], w: [253, 130, 3, 3], padding: 1 },
   "panels of few tiles": { x: [1, 24, 7, 8], w: [70, 24, 3, 3], padding: 1 },
   columns: { x: [2, 10, 9, 11], w: [14, 5, 3, 3], padding: 1, stride: 2, groups: 2 },
   "a sequence": { x: [2, 5, 40], w: [14, 5, 3] },
@@ -182,5 +191,22 @@ describe.each(["js", "wasm"] as const)("on %s, of a convolution by tiles", (back
       }
       for (const t of [x, w, g]) t.dispose();
     });
+  });
+});
+
+test.each([NaN, Infinity])("a pixel of %s reaches those outputs of small tiles only that read it", (value) => {
+  scope(() => {
+    const [x, w] = [random("x", [1, 130, 7, 9]), random("w", [253, 130, 3, 3])];
+    const clean = F.conv2d(x, w, { padding: 1 }).data();
+    x.select(0, 0).select(0, 3).select(0, 2).select(0, 5).fill_(value);
+    F.conv2d(x, w, { padding: 1 })
+      .data()
+      .forEach((v, i) => {
+        const [row, column] = [Math.floor(i / 9) % 7, i % 9];
+        const reads = Math.abs(row - 2) <= 1 && Math.abs(column - 5) <= 1;
+        expect(Number.isFinite(v)).toBe(!reads);
+        if (!reads) expect(Math.abs(v - clean[i]!)).toBeLessThan(1e-4);
+      });
+    for (const t of [x, w]) t.dispose();
   });
 });

@@ -3,10 +3,10 @@
 // With many rows (output channels) this is a matrix product whose right-hand side is packed straight from the image, panel by panel.
 // With few rows packing would cost more than it saves, and a tile of two quads reads the image in place.
 import { Correlation } from "./correlation";
-import { KC, multiply, NC, PANEL, packColumns, panelBytes, panelsBytes, START_C, START_ROW, START_ZERO, STEP, workBytes } from "./gemm";
+import { KC, multiply, NC, PANEL, packColumns, panelBytes, panelsBytes, ROWS, START_C, START_ROW, START_ZERO, STEP, workBytes } from "./gemm";
 import { put } from "./loops";
 import { madd } from "./simd";
-import { align, Grid, Lanes, LANES_BYTES, Quad, QUAD_BYTES, writeLanes, writeQuads } from "./window";
+import { align, Grid, Lanes, LANES_BYTES, Quad, QUAD_BYTES, stage, writeLanes, writeQuads } from "./window";
 
 /** Taps per pass where the image is read in place: bounds the length of one summation. */
 @inline const PASS: i32 = 512;
@@ -28,28 +28,62 @@ export function writePlaces(c: Correlation): usize {
   return c.whole ? c.places : writeLanes(c.places, c.grid);
 }
 
+/** Units of rows: few, because each packs the whole image anew. */
+@inline const ROW_UNITS: i32 = 8;
+
+/** Rows in a unit, or 0 where a unit is a panel of outputs: the smaller one of image and coefficients is what all units read. */
+@inline function unitRows(rows: i32, outputs: i32): i32 {
+  if (rows <= outputs) return 0;
+  const height = (rows + ROW_UNITS - 1) / ROW_UNITS;
+  return (height + ROWS - 1) / ROWS * ROWS;
+}
+
 /**
- * Into how many parts `correlate` can be cut: panels of outputs, or pairs of quads. An output is computed alike in
+ * Into how many parts `correlate` can be cut: panels of outputs or rows of coefficients, or pairs of quads. An output is computed alike in
  * whatever part it lies.
  */
 export function correlateUnits(rows: i32, tapCount: i32, depth: i32, height: i32, width: i32): i32 {
-  if (rows >= PACK_ROWS) return (depth * height * width + PANEL - 1) / PANEL;
-  return (depth * height * ((width + 3) >> 2) + 1) >> 1;
+  if (rows < PACK_ROWS) return (depth * height * ((width + 3) >> 2) + 1) >> 1;
+  const outputs = depth * height * width;
+  const unit = unitRows(rows, outputs);
+  return outputs == 0 ? 0 : unit ? (rows + unit - 1) / unit : (outputs + PANEL - 1) / PANEL;
+}
+
+/** Makes readable what units from `begin` to `end` read of c.image, whose channels lie at x; `room` is as for `stage`. */
+export function stageUnits(c: Correlation, x: usize, channels: i32, room: usize, begin: i32, end: i32): void {
+  const m = c.image;
+  const grid = c.grid;
+  let top = 0;
+  let bottom = m.nh;
+  if (grid.depth == 1 && (c.rows < PACK_ROWS || !unitRows(c.rows, grid.count))) {
+    const unit = c.rows < PACK_ROWS ? 2 : PANEL;
+    const across = c.rows < PACK_ROWS ? (grid.width + 3) >> 2 : grid.width;
+    const step = grid.imageRow / m.row;
+    top = begin * unit / across * step;
+    bottom = m.nh - (grid.height - 1 - min(grid.height - 1, (end * unit - 1) / across)) * step;
+  }
+  stage(m, x, channels, room, top, bottom);
 }
 
 /** Units from `begin` to `end`. */
 export function correlate(c: Correlation, begin: i32, end: i32): void {
-  if (c.rows >= PACK_ROWS) packed(c, begin * PANEL, min(end * PANEL, c.grid.count));
-  else inPlace(c, 2 * begin, min(2 * end, c.grid.quads));
+  const count = c.grid.count;
+  const unit = unitRows(c.rows, count);
+  if (c.rows < PACK_ROWS) inPlace(c, 2 * begin, min(2 * end, c.grid.quads));
+  else if (unit) packed(c, begin * unit, min(end * unit, c.rows), 0, count);
+  else packed(c, 0, c.rows, begin * PANEL, min(end * PANEL, count));
 }
 
-/** Outputs from `from` to `to`. */
-function packed(c: Correlation, from: i32, to: i32): void {
+/** Rows from `first` to `last` of the outputs from `from` to `to`. */
+function packed(c: Correlation, first: i32, last: i32, from: i32, to: i32): void {
   const count = c.grid.count;
+  const y = c.y + (<usize>(first * count) << 2);
+  const a = c.a + (<usize>(first * c.tapCount) << 2);
+  const bias = c.bias ? c.bias + (<usize>first << 2) : 0;
   const panels = align(c.work + workBytes(KC));
   for (let j = from; j < to; j += NC) {
     const n = min(NC, to - j);
-    if (c.residual) startWithResidual(c, j, n);
+    if (c.residual) startWithResidual(c, first, last, j, n);
     const places = c.places + (<usize>j << 2);
     let k = 0;
     // At least once: without taps the result is the bias.
@@ -58,19 +92,19 @@ function packed(c: Correlation, from: i32, to: i32): void {
       if (c.whole) packColumns(panels, c.image.data + (<usize>(k * count + j) << 2), depth, n, count);
       else pack(panels, c.image.data, c.taps + (<usize>k << 2), depth, places, n);
       const start = k > 0 || c.residual ? START_C : c.bias == 0 ? START_ZERO : START_ROW;
-      const last = k + depth == c.tapCount;
+      const ends = k + depth == c.tapCount;
       multiply(
-        c.y + (<usize>j << 2), c.a + (<usize>k << 2), panels, c.bias, c.work, c.rows, n, depth,
-        count, c.tapCount, 1, STEP, panelBytes(depth), start, last ? c.low : -Infinity, last ? c.high : Infinity,
+        y + (<usize>j << 2), a + (<usize>k << 2), panels, bias, c.work, last - first, n, depth,
+        count, c.tapCount, 1, STEP, panelBytes(depth), start, ends ? c.low : -Infinity, ends ? c.high : Infinity,
       );
       k += depth;
     } while (k < c.tapCount);
   }
 }
 
-/** y = residual + bias for n outputs from the j-th on, all rows. */
-function startWithResidual(c: Correlation, j: i32, n: i32): void {
-  for (let row = 0; row < c.rows; row++) {
+/** y = residual + bias for n outputs from the j-th on, in rows from `first` to `last`. */
+function startWithResidual(c: Correlation, first: i32, last: i32, j: i32, n: i32): void {
+  for (let row = first; row < last; row++) {
     const bias = f32x4.splat(c.bias ? load<f32>(c.bias + (<usize>row << 2)) : 0);
     let y = c.y + (<usize>(row * c.grid.count + j) << 2);
     for (let left = n; left > 0; left -= 4) {

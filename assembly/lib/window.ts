@@ -84,8 +84,8 @@ export function imageBytes(m: Image, channels: i32): usize {
   return m.copied ? (<usize>(channels * m.channel) << 2) + 16 : 0;
 }
 
-/** Makes `channels` channels from x on readable; `room` takes the copy, if there is one. */
-export function stage(m: Image, x: usize, channels: i32, room: usize): void {
+/** Makes rows from `top` to `bottom` of `channels` channels from x on readable; `room` takes the copy, if there is one. */
+export function stage(m: Image, x: usize, channels: i32, room: usize, top: i32, bottom: i32): void {
   if (!m.copied) {
     m.data = x;
     return;
@@ -95,12 +95,14 @@ export function stage(m: Image, x: usize, channels: i32, room: usize): void {
   for (let c = 0; c < channels; c++) {
     for (let z = 0; z < m.nd; z++) {
       const iz = z - m.pd;
-      for (let y = 0; y < m.nh; y++) {
+      room += <usize>top * row;
+      for (let y = top; y < bottom; y++) {
         const iy = y - m.ph;
         if (<u32>iz < <u32>m.id && <u32>iy < <u32>m.ih) stageRow(m, room, x + (<usize>((iz * m.ih + iy) * m.iw) << 2));
         else zeros(room, m.row);
         room += row;
       }
+      room += <usize>(m.nh - bottom) * row;
     }
     x += <usize>(m.id * m.ih * m.iw) << 2;
   }

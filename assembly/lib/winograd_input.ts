@@ -1,7 +1,7 @@
-// The input transform of winograd.ts, four channels at a time, one in each lane. What six rows of the image hold for a row of tiles is
-// brought into a strip [6, columns, 4 channels] with zeros around it and transformed downwards once a column; then each tile is
+// The input transform of winograd.ts, four channels at a time, one in each lane. What the rows of the image hold for a row of tiles is
+// brought into a strip [6 or 4, columns, 4 channels] with zeros around it and transformed downwards once a column; then each tile is
 // transformed along its rows. Sixteen channels share a strip, so that the lines of V are filled while they are in the cache.
-import { Winograd } from "./winograd_job";
+import { SMALL, Winograd } from "./winograd_job";
 
 /** Tiles of a row that share a strip. */
 @inline const STRIP_TILES: i32 = 16;
@@ -22,13 +22,18 @@ export function transformTiles(c: Winograd, first: i32, tiles: i32): void {
     const row = (first - image * perImage) / c.across;
     const column = first % c.across;
     const n = min(min(tiles, c.across - column), STRIP_TILES);
+    const size = c.size;
     const x = c.x + <usize>image * c.xImage;
     for (let ch = 0; ch < c.ic; ch += 16) {
       const quads = min(4, (c.ic - ch + 3) >> 2);
-      for (let q = 0; q < quads; q++) fillStrip(c, c.strip + <usize>q * STRIP_BYTES, x, ch + 4 * q, 4 * row - c.ph, 4 * column - c.pw, 4 * n + 2);
+      for (let q = 0; q < quads; q++) fillStrip(c, c.strip + <usize>q * STRIP_BYTES, x, ch + 4 * q, size * row - c.ph, size * column - c.pw, size * n + 2);
       let to = v + (<usize>ch << 2);
       for (let t = 0; t < n; t++) {
-        for (let q = 0; q < quads; q++) acrossTile(to + (<usize>q << 4), c.vStep, c.strip + <usize>q * STRIP_BYTES + (<usize>t << 6));
+        for (let q = 0; q < quads; q++) {
+          const strip = c.strip + <usize>q * STRIP_BYTES + (<usize>(t * size) << 4);
+          if (size == SMALL) acrossSmallTile(to + (<usize>q << 4), c.vStep, strip);
+          else acrossTile(to + (<usize>q << 4), c.vStep, strip);
+        }
         to += vTile;
       }
     }
@@ -38,7 +43,7 @@ export function transformTiles(c: Winograd, first: i32, tiles: i32): void {
   }
 }
 
-/** strip ← `columns` columns of six rows of four channels from (top, left) on, which may lie outside the image, transformed downwards. */
+/** strip ← `columns` columns of the rows of a tile, of four channels from (top, left) on, which may lie outside the image, transformed downwards. */
 function fillStrip(c: Winograd, strip: usize, x: usize, channel: i32, top: i32, left: i32, columns: i32): void {
   const plane = <usize>(c.ih * c.iw) << 2;
   // A channel that does not exist has the last one in its place; nobody reads what comes of it.
@@ -50,7 +55,7 @@ function fillStrip(c: Winograd, strip: usize, x: usize, channel: i32, top: i32, 
   const lo = min(columns, max(0, -left));
   const hi = max(lo, min(columns, c.iw - left));
   let to = strip;
-  for (let r = top; r < top + 6; r++) {
+  for (let r = top; r < top + c.size + 2; r++) {
     if (<u32>r < <u32>c.ih) {
       fill(to, lo);
       const at = <usize>(r * c.iw + left + lo) << 2;
@@ -59,7 +64,8 @@ function fillStrip(c: Winograd, strip: usize, x: usize, channel: i32, top: i32, 
     } else fill(to, columns);
     to += ROW_BYTES;
   }
-  downStrip(strip, columns);
+  if (c.size == SMALL) downSmallStrip(strip, columns);
+  else downStrip(strip, columns);
 }
 
 /** n columns of zeros. */
@@ -120,4 +126,25 @@ function acrossTile(to: usize, step: usize, p: usize): void {
   v128.store(to += step, f32x4.add(even, odd));
   v128.store(to += step, f32x4.sub(even, odd));
   v128.store(to + step, f32x4.add(f32x4.sub(d1, f32x4.mul(middle, d3)), d5));
+}
+
+/** The same three for small tiles. */
+function downSmallStrip(p: usize, columns: i32): void {
+  for (const end = p + (<usize>columns << 4); p < end; p += 16) {
+    smallTransform(p, ROW_BYTES, v128.load(p), v128.load(p, ROW_BYTES), v128.load(p, 2 * ROW_BYTES), v128.load(p, 3 * ROW_BYTES));
+  }
+}
+
+function acrossSmallTile(to: usize, step: usize, p: usize): void {
+  for (const end = p + 4 * ROW_BYTES; p < end; p += ROW_BYTES) {
+    smallTransform(to, step, v128.load(p), v128.load(p, 16), v128.load(p, 32), v128.load(p, 48));
+    to += 4 * step;
+  }
+}
+
+@inline function smallTransform(to: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v128): void {
+  v128.store(to, f32x4.sub(d0, d2));
+  v128.store(to += step, f32x4.add(d1, d2));
+  v128.store(to += step, f32x4.sub(d2, d1));
+  v128.store(to + step, f32x4.sub(d1, d3));
 }

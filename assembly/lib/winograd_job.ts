@@ -1,3 +1,10 @@
+/** Outputs a side of the two kinds of tiles. */
+@inline export const LARGE: i32 = 4;
+@inline export const SMALL: i32 = 2;
+
+/** Places of a transformed tile: 36 or 16. */
+@inline export function placesOf(size: i32): i32 { return (size + 2) * (size + 2); }
+
 /** What `winograd` does; sizes and steps are those of one group. */
 @unmanaged export class Winograd {
   /** First image [ic, ih, iw] and [oc, oh, ow], and bytes from an image to the next. */
@@ -17,9 +24,11 @@
   oc: i32; oh: i32; ow: i32;
   /** Zeros in front. */
   ph: i32; pw: i32;
+  /** LARGE or SMALL. */
+  size: i32;
   /** Tiles of an image. */
   down: i32; across: i32;
-  /** V [36][tiles, ic4] and the sums [36][tiles, oc8]: bytes from one of the 36 to the next. */
+  /** V [places][tiles, ic4] and the sums [places][tiles, outs]: bytes from a place to the next. */
   v: usize; vStep: usize;
   m: usize; mStep: usize;
   /** Work space of the transforms, and of the products. */

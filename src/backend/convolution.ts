@@ -88,6 +88,8 @@ const BLOCK_OUTPUTS = 96;
 /** A block of tiles: floats, or tiles at least; and strips, with what lies between. */
 const WINOGRAD_BLOCK = 1 << 17;
 const WINOGRAD_TILES = 30;
+const WINOGRAD_SIZES = [4, 2];
+const WINOGRAD_FEW = 288;
 const WINOGRAD_STRIPS = 12288;
 const WINOGRAD_CHANNELS = 8;
 
@@ -114,15 +116,19 @@ function forwardFloats(sizes: SpatialSizes): number {
   return FIXED_FLOATS + Math.max(direct, winogradFloats(sizes.output, sizes));
 }
 
-/** Blocks of tiles [36, channels in and out], or few tiles and a panel of kernels of each channel, and strips; see assembly/lib/winograd.ts. */
+/** Blocks of tiles [places, channels in and out], or few tiles and a panel of kernels of each channel, and strips; see assembly/lib/winograd.ts. */
 function winogradFloats([, height, width]: Triple, { kernel, counts }: SpatialSizes): number {
   const [n, , inputs, outputs] = counts;
   if (numel(kernel) !== 9 || Math.min(inputs, outputs) < WINOGRAD_CHANNELS) return 0;
-  const tiles = n * Math.ceil(height / 4) * Math.ceil(width / 4);
-  const perTile = 36 * (inputs + outputs + 3 + PANEL);
-  const few = tiles * perTile + 36 * PANEL * Math.max(inputs, outputs);
-  const block = Math.min(tiles * perTile, Math.max(WINOGRAD_BLOCK, WINOGRAD_TILES * perTile));
-  return WINOGRAD_STRIPS + (tiles > 8 ? block : few);
+  const floats = WINOGRAD_SIZES.map((size) => {
+    const tiles = n * Math.ceil(height / size) * Math.ceil(width / size);
+    const places = (size + 2) ** 2;
+    const perTile = places * (inputs + outputs + 3 + PANEL);
+    const few = tiles * perTile + places * PANEL * Math.max(inputs, outputs);
+    const block = Math.min(tiles * perTile, Math.max(WINOGRAD_BLOCK, WINOGRAD_TILES * perTile));
+    return tiles * places > WINOGRAD_FEW ? block : few;
+  });
+  return WINOGRAD_STRIPS + Math.max(...floats);
 }
 
 /** Enough for any way of assembly/conv_input_grad.ts. */
@@ -177,7 +183,8 @@ class Forward extends Pass {
   protected override ask(geometry: Ptr, { counts }: SpatialSizes): void {
     const [n, groups, cg, og] = counts;
     this.units = K.conv_units(geometry, n, groups, cg, og);
-    const bytes = K.conv_packed_bytes(geometry, groups, cg, og);
+    const way = K.conv_algorithm(geometry, n, cg, og);
+    const bytes = K.conv_packed_bytes(geometry, n, groups, cg, og);
     const panels = K.conv_pack_units(groups, og);
     this.form =
       bytes === 0
@@ -186,7 +193,7 @@ class Forward extends Pass {
             name: `conv ${groups} ${cg} ${og} ${panels} ${bytes}`,
             bytes,
             needed: K.conv_needs_packed(geometry, n, cg, og) !== 0,
-            fill: (to, from) => K.conv_pack_f32(to, from, cg, og, 0, panels),
+            fill: (to, from) => K.conv_pack_f32(to, from, way, cg, og, 0, panels),
           };
   }
 }
@@ -197,7 +204,8 @@ class InputGrad extends Pass {
   protected override ask(geometry: Ptr, { counts }: SpatialSizes): void {
     const [n, groups, cg, og] = counts;
     this.units = K.conv_input_grad_units(geometry, n, groups, cg, og);
-    const bytes = K.conv_input_grad_packed_bytes(geometry, groups, cg, og);
+    const way = K.conv_input_grad_algorithm(geometry, n, cg, og);
+    const bytes = K.conv_input_grad_packed_bytes(geometry, n, groups, cg, og);
     const panels = K.conv_pack_units(groups, cg);
     this.form =
       bytes === 0
@@ -206,7 +214,7 @@ class InputGrad extends Pass {
             name: `conv_input_grad ${groups} ${cg} ${og} ${panels} ${bytes}`,
             bytes,
             needed: K.conv_input_grad_needs_packed(geometry, n, cg, og) !== 0,
-            fill: (to, from) => K.conv_input_grad_pack_f32(to, from, cg, og, 0, panels),
+            fill: (to, from) => K.conv_input_grad_pack_f32(to, from, way, cg, og, 0, panels),
           };
   }
 }

@@ -40,7 +40,7 @@ const CHANNELS = 4;
 const ELEMENTS = 16;
 
 /** A kernel of a convolution becomes 36 numbers. */
-const packWork = (_packed: number, _w: number, cg: number, og: number): number => 36 * EXP * cg * og;
+const packWork = (_packed: number, _w: number, _way: number, cg: number, og: number): number => 36 * EXP * cg * og;
 
 const stepWork = (...args: number[]): number => STEP * length(args);
 
@@ -62,8 +62,8 @@ export const ranges: Splits = {
     ["=", "=", "=", "=", "scratch", "=", "=", "=", "=", "begin", "end"],
     (_dw, _dy, _x, geometry, _scratch, n, groups, cg, og) => MADD * madds(geometry, n, groups, cg, og),
   ),
-  conv_pack_f32: range<"conv_pack_f32">(1, ["=", "=", "=", "=", "begin", "end"], packWork),
-  conv_input_grad_pack_f32: range<"conv_input_grad_pack_f32">(1, ["=", "=", "=", "=", "begin", "end"], packWork),
+  conv_pack_f32: range<"conv_pack_f32">(1, ["=", "=", "=", "=", "=", "begin", "end"], packWork),
+  conv_input_grad_pack_f32: range<"conv_input_grad_pack_f32">(1, ["=", "=", "=", "=", "=", "begin", "end"], packWork),
 
   attention_f32: range<"attention_f32">(
     1,

@@ -14,6 +14,20 @@ export interface PackedForm {
   fill(to: Ptr, from: Ptr): void;
 }
 
+/** Bytes of all forms together that are kept: those of a network with sixteen million weights in 3 × 3 kernels. */
+const KEPT_BYTES = 2 ** 28;
+
+let limit = KEPT_BYTES;
+let kept = 0;
+
+/** For tests: keeps no more than so many bytes. Returns what undoes it. */
+export function limitKept(bytes: number): () => void {
+  limit = bytes;
+  return () => {
+    limit = KEPT_BYTES;
+  };
+}
+
 /** What a storage knows of one form. */
 interface Known {
   readonly name: string;
@@ -21,11 +35,14 @@ interface Known {
   /** The storage's version that was last seen, and the block with the form of that version, once there is one. */
   version: number;
   block: Block | null;
+  /** Of the block. */
+  bytes: number;
 }
 
 /**
  * The packed forms of a storage. One is kept from its second use at one version on, so that inference finds it ready, while training,
- * which writes the weights between any two uses, keeps none.
+ * which writes the weights between any two uses, keeps none. When all that are kept have reached a limit, further ones are made anew
+ * for each call.
  */
 export class PackedForms {
   private readonly forms: Known[] = [];
@@ -34,7 +51,7 @@ export class PackedForms {
   find(form: PackedForm, from: Ptr, byteOffset: number, version: number): Ptr | null {
     const known = this.known(form.name, byteOffset);
     if (known === null) {
-      this.forms.push({ name: form.name, byteOffset, version, block: null });
+      this.forms.push({ name: form.name, byteOffset, version, block: null, bytes: 0 });
       return null;
     }
     if (known.version !== version) {
@@ -43,10 +60,12 @@ export class PackedForms {
       return null;
     }
     if (known.block === null) {
-      if (form.learning) return null;
+      if (form.learning || kept + form.bytes > limit) return null;
       const block = arena.alloc(form.bytes);
       form.fill(arena.at(block, 0), from);
       known.block = block;
+      known.bytes = form.bytes;
+      kept += form.bytes;
     }
     return arena.at(known.block, 0);
   }
@@ -64,8 +83,10 @@ export class PackedForms {
   }
 
   private drop(form: Known): void {
-    if (form.block !== null) arena.free(form.block);
+    if (form.block === null) return;
+    arena.free(form.block);
     form.block = null;
+    kept -= form.bytes;
   }
 }
 

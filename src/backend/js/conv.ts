@@ -5,12 +5,12 @@ import { eachRun, readGeometry } from "./lib/window.js";
 // Convolution; the contract is in assembly/conv.ts.
 
 /** One way for all shapes. */
-export function conv_algorithm(_geometry: Ptr, _cg: number, _og: number): number {
+export function conv_algorithm(_geometry: Ptr, _n: number, _cg: number, _og: number): number {
   return 0;
 }
 
 /** The weights are read as they are. */
-export function conv_packed_bytes(_geometry: Ptr, _groups: number, _cg: number, _og: number): number {
+export function conv_packed_bytes(_geometry: Ptr, _n: number, _groups: number, _cg: number, _og: number): number {
   return 0;
 }
 
@@ -22,7 +22,15 @@ export function conv_pack_units(_groups: number, _outs: number): number {
   return 0;
 }
 
-export function conv_pack_f32(_packed: Ptr, _w: Ptr, _cg: number, _og: number, _begin: number, _end: number): void {}
+export function conv_pack_f32(
+  _packed: Ptr,
+  _w: Ptr,
+  _way: number,
+  _cg: number,
+  _og: number,
+  _begin: number,
+  _end: number,
+): void {}
 
 /** A unit is a channel of one image. */
 export function conv_units(_geometry: Ptr, n: number, groups: number, _cg: number, og: number): number {

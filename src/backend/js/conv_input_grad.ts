@@ -10,7 +10,13 @@ export function conv_input_grad_algorithm(_geometry: Ptr, _n: number, _cg: numbe
 }
 
 /** The weights are read as they are. */
-export function conv_input_grad_packed_bytes(_geometry: Ptr, _groups: number, _cg: number, _og: number): number {
+export function conv_input_grad_packed_bytes(
+  _geometry: Ptr,
+  _n: number,
+  _groups: number,
+  _cg: number,
+  _og: number,
+): number {
   return 0;
 }
 
@@ -21,6 +27,7 @@ export function conv_input_grad_needs_packed(_geometry: Ptr, _n: number, _cg: nu
 export function conv_input_grad_pack_f32(
   _packed: Ptr,
   _w: Ptr,
+  _way: number,
   _cg: number,
   _og: number,
   _begin: number,
