@@ -20,9 +20,9 @@ import { tilesFromSums } from "./winograd_output";
 @inline const BLOCK_TILES: i32 = 30;
 
 /** Bytes from one of 36 matrices to the next: an odd number of cache lines, so that they do not all fall on the same places of the cache. */
-@inline function stepOf(floats: i32): usize { return align(<usize>floats << 2) | 64; }
+@inline export function stepOf(floats: i32): usize { return align(<usize>floats << 2) | 64; }
 
-@inline function upTo4(n: i32): i32 { return (n + 3) & ~3; }
+@inline export function upTo4(n: i32): i32 { return (n + 3) & ~3; }
 @inline function upToPanel(n: i32): i32 { return (n + PANEL - 1) & ~(PANEL - 1); }
 
 /** Channels that are summed in one go at most: the transforms multiply the error of a sum, so that it has to stay short. */
@@ -61,7 +61,7 @@ export function winogradUnits(n: i32, oh: i32, ow: i32, oc: i32): i32 {
   return tiles > FEW_TILES ? tiles : winogradPanels(oc);
 }
 
-@inline function tilesOf(n: i32, oh: i32, ow: i32): i32 { return n * ((oh + 3) >> 2) * ((ow + 3) >> 2); }
+@inline export function tilesOf(n: i32, oh: i32, ow: i32): i32 { return n * ((oh + 3) >> 2) * ((ow + 3) >> 2); }
 
 /** Whether `winograd` needs the packed kernels. */
 export function needsPacked(n: i32, oh: i32, ow: i32): bool { return tilesOf(n, oh, ow) > FEW_TILES; }
