@@ -65,6 +65,7 @@ export function conv_f32(y: usize, x: usize, w: usize, packed: usize, bias: usiz
     c.x = x; c.y = y; c.w = w; c.packed = packed; c.bias = bias;
     c.wOut = 36 * cg; c.wIn = 36; c.mirrored = false;
     c.residual = residual ? residual - y : 0;
+    c.spreads = false;
     c.low = low; c.high = high;
     c.ic = cg; c.ih = g.ih; c.iw = g.iw;
     c.oc = og; c.oh = g.oh; c.ow = g.ow;

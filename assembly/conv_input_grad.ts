@@ -73,6 +73,7 @@ export function conv_input_grad_f32(dx: usize, dy: usize, w: usize, packed: usiz
     c.x = dy; c.y = dx; c.w = w; c.packed = packed; c.bias = 0;
     c.wOut = 36; c.wIn = 36 * cg; c.mirrored = true;
     c.residual = 0;
+    c.spreads = false;
     c.low = -Infinity; c.high = Infinity;
     c.ic = og; c.ih = g.oh; c.iw = g.ow;
     c.oc = cg; c.oh = g.ih; c.ow = g.iw;

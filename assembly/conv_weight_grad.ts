@@ -1,10 +1,12 @@
 // Gradient of convolution in its weights: dw [groups·og, cg, kernel…] from dy [n, groups·og, out…] and x [n, groups·cg, in…]; geometry and
 // scratch are as in conv.ts. A call computes the units from `begin` to `end`: of each group a panel of taps (of all its inputs, counted on) for all
-// its outputs, or, where each plane is for itself, one output. A weight gets the same bits in whatever call.
+// its outputs; by Winograd's tiles, some inputs for all outputs; or, where each plane is for itself, one output. A weight gets the same bits in
+// whatever call.
 import { fitsDots, planeDots } from "./lib/depthwise_grad";
 import { addDots, Dots, DOTS_BYTES } from "./lib/dots";
 import { KC, multiply, NC, PANEL, panelBytes, START_C, START_ZERO, STEP, workBytes } from "./lib/gemm";
 import { packTaps } from "./lib/taps";
+import { suitsTiles, tileSums, UNIT } from "./lib/winograd_weights";
 import {
   align, Geometry, Grid, GRID_BYTES, Image, IMAGE_BYTES, imageBytes, inputImage, setGrid, stage, writeLanes, writeTaps,
 } from "./lib/window";
@@ -12,21 +14,73 @@ import {
 /** From this many output channels on a matrix product is faster than single dot products. */
 @inline const PACK_ROWS: i32 = 8;
 
+/** The way that the gradient goes, which the shape decides; numbers as in `conv_algorithm`. */
+export function conv_weight_grad_algorithm(geometry: usize, n: i32, cg: i32, og: i32): i32 {
+  const g = changetype<Geometry>(geometry);
+  return fitsDots(g, cg, og) ? PLANES : suitsTiles(g, n, cg, og) ? TILES : og < PACK_ROWS ? IN_PLACE : PACKED;
+}
+@inline const IN_PLACE: i32 = 0;
+@inline const PLANES: i32 = 1;
+@inline const PACKED: i32 = 2;
+@inline const TILES: i32 = 3;
+
 /** Units of one group. */
-function groupUnits(g: Geometry, cg: i32, og: i32): i32 {
-  return fitsDots(g, cg, og) ? 1 : (cg * g.kd * g.kh * g.kw + PANEL - 1) / PANEL;
+function groupUnits(way: i32, taps: i32, cg: i32): i32 {
+  return way == PLANES ? 1 : way == TILES ? (cg + UNIT - 1) / UNIT : (taps + PANEL - 1) / PANEL;
 }
 
 /** Units of all weights. */
 export function conv_weight_grad_units(geometry: usize, n: i32, groups: i32, cg: i32, og: i32): i32 {
-  return groups * groupUnits(changetype<Geometry>(geometry), cg, og);
+  const g = changetype<Geometry>(geometry);
+  return groups * groupUnits(conv_weight_grad_algorithm(geometry, n, cg, og), cg * g.kd * g.kh * g.kw, cg);
 }
 
 /** dw[o, c, tap] = Σ over images and outputs of dy[o] · what the tap reads of x[c]. */
 export function conv_weight_grad_f32(dw: usize, dy: usize, x: usize, geometry: usize, scratch: usize, n: i32, groups: i32, cg: i32, og: i32, begin: i32, end: i32): void {
   const g = changetype<Geometry>(geometry);
   assert(begin >= 0 && end <= conv_weight_grad_units(geometry, n, groups, cg, og));
-  if (fitsDots(g, cg, og)) return planeDots(scratch, dw, dy, x, g, n, groups, begin, end);
+  const way = conv_weight_grad_algorithm(geometry, n, cg, og);
+  if (way == PLANES) return planeDots(scratch, dw, dy, x, g, n, groups, begin, end);
+  const taps = cg * g.kd * g.kh * g.kw;
+  const unit = way == TILES ? UNIT * 9 : PANEL;
+  const units = groupUnits(way, taps, cg);
+  const inputs = <usize>(cg * g.id * g.ih * g.iw) << 2;
+  const outputs = <usize>(og * g.od * g.oh * g.ow) << 2;
+  while (begin < end) {
+    const group = begin / units;
+    const first = group * units;
+    const last = min(end - first, units);
+    const sums = dw + (<usize>(group * og * taps) << 2);
+    const y = dy + <usize>group * outputs;
+    const z = x + <usize>group * inputs;
+    begin -= first;
+    if (way == TILES) {
+      tileSums(scratch, sums, y, z, outputs * groups, inputs * groups, g, n, cg, og, begin * UNIT, min(last * UNIT, cg));
+      // Infinity and NaN, which the transforms spread over a kernel, must reach only the weights that they belong to.
+      for (; begin < last; begin++) {
+        const from = begin * unit;
+        const to = min(from + unit, taps);
+        if (!finite(sums + (<usize>from << 2), og, to - from, taps)) byTaps(scratch, sums, y, z, g, n, groups, cg, og, from, to);
+      }
+    } else byTaps(scratch, sums, y, z, g, n, groups, cg, og, begin * unit, min(last * unit, taps));
+    begin = first + last;
+  }
+}
+
+/** Whether all of [rows, width] is finite, the rows `next` elements apart. */
+function finite(p: usize, rows: i32, width: i32, next: i32): bool {
+  for (let i = 0; i < rows; i++) {
+    for (const end = p + (<usize>width << 2); p < end; p += 4) {
+      const v = load<f32>(p);
+      if (v - v != 0) return false;
+    }
+    p += <usize>(next - width) << 2;
+  }
+  return true;
+}
+
+/** The taps from `from` to `to` of one group, by sums of products. */
+function byTaps(scratch: usize, sums: usize, dy: usize, x: usize, g: Geometry, n: i32, groups: i32, cg: i32, og: i32, from: i32, to: i32): void {
   const image = changetype<Image>(scratch);
   const grid = changetype<Grid>(scratch + IMAGE_BYTES);
   const d = changetype<Dots>(scratch + IMAGE_BYTES + GRID_BYTES);
@@ -38,6 +92,9 @@ export function conv_weight_grad_f32(dw: usize, dy: usize, x: usize, geometry: u
   d.kernel = g.kd * g.kh * g.kw;
   d.tapCount = cg * d.kernel;
   d.inputs = g.id * g.ih * g.iw;
+  d.sums = sums;
+  d.dy = dy;
+  d.x = x;
   d.xNext = <usize>(groups * cg * d.inputs) << 2;
   d.dyNext = <usize>(groups * og * grid.count) << 2;
   d.taps = scratch + IMAGE_BYTES + GRID_BYTES + DOTS_BYTES;
@@ -45,20 +102,9 @@ export function conv_weight_grad_f32(dw: usize, dy: usize, x: usize, geometry: u
   d.places = align(writeTaps(d.taps, image, g, cg));
   d.room = align(og < PACK_ROWS ? d.places : writeLanes(d.places, grid));
   d.work = align(d.room + imageBytes(image, cg));
-  const units = groupUnits(g, cg, og);
-  while (begin < end) {
-    const group = begin / units;
-    const first = group * units;
-    d.sums = dw + (<usize>(group * og * d.tapCount) << 2);
-    d.dy = dy + (<usize>(group * og * grid.count) << 2);
-    d.x = x + (<usize>(group * cg * d.inputs) << 2);
-    const from = (begin - first) * PANEL;
-    const to = min((end - first) * PANEL, d.tapCount);
-    if (n == 0 || grid.count == 0 || og < PACK_ROWS) clear(d, from, to);
-    if (og < PACK_ROWS) dots(d, n, from, to);
-    else products(d, n, from, to);
-    begin = min(end, first + units);
-  }
+  if (n == 0 || grid.count == 0 || og < PACK_ROWS) clear(d, from, to);
+  if (og < PACK_ROWS) dots(d, n, from, to);
+  else products(d, n, from, to);
 }
 
 /** The taps from `from` to `to` become zero for all outputs. */

@@ -215,17 +215,22 @@ export function maxpool_grad_f32(dx: usize, g: usize, x: usize, y: usize, planes
   }
 }
 
-/** Four outputs at a time of windows 2×2 apart from each other; returns how many were done. It stops at a NaN, which has its own rule. */
+/**
+ * Four outputs at a time of windows 2×2 apart from each other, the last four perhaps twice; returns how many were done. It stops at a NaN,
+ * which has its own rule.
+ */
 function gradRow2(dx: usize, g: usize, x: usize, y: usize, n: i32, step: usize): i32 {
   let k = 0;
-  for (; k + 4 <= n; k += 4) {
-    const m = v128.load(y);
+  while (k < n && n >= 4) {
+    const at = min(k, n - 4);
+    const m = v128.load(y + (at << 2));
     if (v128.any_true(f32x4.ne(m, m))) break;
-    const v = v128.load(g);
-    const a = v128.load(x);
-    const b = v128.load(x, 16);
-    const c = v128.load(x + step);
-    const e = v128.load(x + step, 16);
+    const v = v128.load(g + (at << 2));
+    const p = x + (at << 3);
+    const a = v128.load(p);
+    const b = v128.load(p, 16);
+    const c = v128.load(p + step);
+    const e = v128.load(p + step, 16);
     const t0 = f32x4.eq(even(a, b), m);
     const t1 = f32x4.eq(odd(a, b), m);
     const t2 = f32x4.eq(even(c, e), m);
@@ -234,14 +239,12 @@ function gradRow2(dx: usize, g: usize, x: usize, y: usize, n: i32, step: usize):
     const v1 = v128.and(v, v128.andnot(t1, t0));
     const v2 = v128.and(v, v128.andnot(v128.andnot(t2, t0), t1));
     const v3 = v128.and(v, v128.andnot(v128.andnot(v128.andnot(t3, t0), t1), t2));
-    v128.store(dx, v128.shuffle<f32>(v0, v1, 0, 4, 1, 5));
-    v128.store(dx, v128.shuffle<f32>(v0, v1, 2, 6, 3, 7), 16);
-    v128.store(dx + step, v128.shuffle<f32>(v2, v3, 0, 4, 1, 5));
-    v128.store(dx + step, v128.shuffle<f32>(v2, v3, 2, 6, 3, 7), 16);
-    dx += 32;
-    x += 32;
-    g += 16;
-    y += 16;
+    const q = dx + (at << 3);
+    v128.store(q, v128.shuffle<f32>(v0, v1, 0, 4, 1, 5));
+    v128.store(q, v128.shuffle<f32>(v0, v1, 2, 6, 3, 7), 16);
+    v128.store(q + step, v128.shuffle<f32>(v2, v3, 0, 4, 1, 5));
+    v128.store(q + step, v128.shuffle<f32>(v2, v3, 2, 6, 3, 7), 16);
+    k = at + 4;
   }
   return k;
 }

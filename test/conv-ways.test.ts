@@ -19,66 +19,99 @@ interface Shape {
   readonly groups?: number;
 }
 
-/** What the numbers that `conv_algorithm` and `conv_input_grad_algorithm` return stand for. */
+/** What the numbers that `conv_algorithm` and its like of the gradients return stand for. */
 const WAYS = ["in place", "planes", "panels", "tiles", "columns", "small tiles"] as const;
 
 type Way = (typeof WAYS)[number];
 
-/** A shape, and the ways that its output and its input's gradient go. */
-const SELECTION: readonly (readonly [name: string, forward: Way, inputGrad: Way, Shape])[] = [
-  ["LeNet's first layer", "in place", "in place", { x: [64, 1, 28, 28], w: [6, 1, 5, 5], padding: 2 }],
-  ["LeNet's second layer", "panels", "columns", { x: [64, 6, 14, 14], w: [16, 6, 5, 5] }],
-  ["a residual network's stem", "panels", "columns", { x: [1, 3, 224, 224], w: [64, 3, 7, 7], stride: 2, padding: 3 }],
-  ["its first stage", "tiles", "tiles", { x: [1, 64, 56, 56], w: [64, 64, 3, 3], padding: 1 }],
+/** A shape, and the ways that its output, its input's gradient and its weights' gradient go. */
+const SELECTION: readonly (readonly [name: string, forward: Way, inputGrad: Way, weightGrad: Way, Shape])[] = [
+  ["LeNet's first layer", "in place", "in place", "in place", { x: [64, 1, 28, 28], w: [6, 1, 5, 5], padding: 2 }],
+  ["LeNet's second layer", "panels", "columns", "panels", { x: [64, 6, 14, 14], w: [16, 6, 5, 5] }],
+  [
+    "a residual network's stem",
+    "panels",
+    "columns",
+    "panels",
+    { x: [1, 3, 224, 224], w: [64, 3, 7, 7], stride: 2, padding: 3 },
+  ],
+  ["its first stage", "tiles", "tiles", "tiles", { x: [1, 64, 56, 56], w: [64, 64, 3, 3], padding: 1 }],
   [
     "its second stage, stride 2",
     "panels",
     "columns",
+    "panels",
     { x: [1, 64, 56, 56], w: [128, 64, 3, 3], stride: 2, padding: 1 },
   ],
-  ["its third stage", "tiles", "tiles", { x: [1, 256, 14, 14], w: [256, 256, 3, 3], padding: 1 }],
-  ["its last stage", "small tiles", "small tiles", { x: [1, 512, 7, 7], w: [512, 512, 3, 3], padding: 1 }],
-  ["its last stage, 8 images", "tiles", "tiles", { x: [8, 512, 7, 7], w: [512, 512, 3, 3], padding: 1 }],
+  ["its third stage", "tiles", "tiles", "panels", { x: [1, 256, 14, 14], w: [256, 256, 3, 3], padding: 1 }],
+  ["its last stage", "small tiles", "small tiles", "panels", { x: [1, 512, 7, 7], w: [512, 512, 3, 3], padding: 1 }],
+  ["its last stage, 8 images", "tiles", "tiles", "tiles", { x: [8, 512, 7, 7], w: [512, 512, 3, 3], padding: 1 }],
   [
     "its last stage on a small image",
     "small tiles",
     "small tiles",
+    "panels",
     { x: [1, 512, 5, 5], w: [512, 512, 3, 3], padding: 1 },
   ],
-  ["a projection", "panels", "panels", { x: [1, 64, 56, 56], w: [256, 64, 1, 1] }],
-  ["SqueezeNet's expansion", "tiles", "tiles", { x: [1, 16, 55, 55], w: [64, 16, 3, 3], padding: 1 }],
-  ["three inputs", "panels", "in place", { x: [1, 3, 64, 64], w: [64, 3, 3, 3], padding: 1 }],
-  ["dilation", "panels", "panels", { x: [1, 32, 20, 20], w: [32, 32, 3, 3], padding: 2, dilation: 2 }],
-  ["tiles mostly of padding", "panels", "panels", { x: [9, 32, 5, 5], w: [32, 32, 3, 3], padding: 1 }],
-  ["groups of many channels", "tiles", "tiles", { x: [1, 64, 28, 28], w: [64, 32, 3, 3], padding: 1, groups: 2 }],
-  ["depthwise", "planes", "planes", { x: [1, 32, 112, 112], w: [32, 1, 3, 3], padding: 1, groups: 32 }],
-  ["depthwise, stride 2", "planes", "planes", { x: [1, 8, 28, 28], w: [8, 1, 3, 3], padding: 1, stride: 2, groups: 8 }],
-  ["depthwise, 5 × 5", "planes", "planes", { x: [1, 8, 14, 14], w: [8, 1, 5, 5], padding: 2, groups: 8 }],
-  ["depthwise, doubling", "planes", "in place", { x: [1, 8, 14, 14], w: [16, 1, 3, 3], padding: 1, groups: 8 }],
+  ["a projection", "panels", "panels", "panels", { x: [1, 64, 56, 56], w: [256, 64, 1, 1] }],
+  ["SqueezeNet's expansion", "tiles", "tiles", "tiles", { x: [1, 16, 55, 55], w: [64, 16, 3, 3], padding: 1 }],
+  ["three inputs", "panels", "in place", "panels", { x: [1, 3, 64, 64], w: [64, 3, 3, 3], padding: 1 }],
+  ["dilation", "panels", "panels", "panels", { x: [1, 32, 20, 20], w: [32, 32, 3, 3], padding: 2, dilation: 2 }],
+  ["tiles mostly of padding", "panels", "panels", "panels", { x: [9, 32, 5, 5], w: [32, 32, 3, 3], padding: 1 }],
+  [
+    "groups of many channels",
+    "tiles",
+    "tiles",
+    "tiles",
+    { x: [1, 64, 28, 28], w: [64, 32, 3, 3], padding: 1, groups: 2 },
+  ],
+  ["depthwise", "planes", "planes", "planes", { x: [1, 32, 112, 112], w: [32, 1, 3, 3], padding: 1, groups: 32 }],
+  [
+    "depthwise, stride 2",
+    "planes",
+    "planes",
+    "planes",
+    { x: [1, 8, 28, 28], w: [8, 1, 3, 3], padding: 1, stride: 2, groups: 8 },
+  ],
+  ["depthwise, 5 × 5", "planes", "planes", "planes", { x: [1, 8, 14, 14], w: [8, 1, 5, 5], padding: 2, groups: 8 }],
+  [
+    "depthwise, doubling",
+    "planes",
+    "in place",
+    "in place",
+    { x: [1, 8, 14, 14], w: [16, 1, 3, 3], padding: 1, groups: 8 },
+  ],
   [
     "depthwise, dilated",
     "in place",
     "in place",
+    "in place",
     { x: [1, 8, 9, 9], w: [8, 1, 3, 3], dilation: 2, padding: 2, groups: 8 },
   ],
-  ["a sequence", "panels", "panels", { x: [1, 32, 100], w: [32, 32, 3], padding: 1 }],
-  ["a volume", "panels", "panels", { x: [1, 16, 8, 8, 8], w: [16, 16, 3, 3, 3], padding: 1 }],
+  ["a sequence", "panels", "panels", "panels", { x: [1, 32, 100], w: [32, 32, 3], padding: 1 }],
+  ["a volume", "panels", "panels", "panels", { x: [1, 16, 8, 8, 8], w: [16, 16, 3, 3, 3], padding: 1 }],
 ];
 
-test.each(SELECTION)("%s: the output goes by %s, the gradient of the input by %s", (_, forward, inputGrad, shape) => {
-  const { x, w, ...options } = shape;
-  const attrs = convAttrs("Conv", w.slice(2), options);
-  const size = w.slice(2).map((k, d) => {
-    const [before, after] = attrs.padding[d]!;
-    return Math.floor((x[2 + d]! + before + after - attrs.dilation[d]! * (k - 1) - 1) / attrs.stride[d]!) + 1;
-  });
-  const sizes = spatialSizes(x, w, [x[0]!, w[0]!, ...size], attrs);
-  const geometry = prepare(sizes, 0);
-  const [n, , cg, og] = sizes.counts;
-  expect([WAYS[K.conv_algorithm(geometry, n, cg, og)], WAYS[K.conv_input_grad_algorithm(geometry, n, cg, og)]]).toEqual(
-    [forward, inputGrad],
-  );
-});
+test.each(SELECTION)(
+  "%s: the output goes by %s, the gradient of the input by %s, of the weights by %s",
+  (_, forward, inputGrad, weightGrad, shape) => {
+    const { x, w, ...options } = shape;
+    const attrs = convAttrs("Conv", w.slice(2), options);
+    const size = w.slice(2).map((k, d) => {
+      const [before, after] = attrs.padding[d]!;
+      return Math.floor((x[2 + d]! + before + after - attrs.dilation[d]! * (k - 1) - 1) / attrs.stride[d]!) + 1;
+    });
+    const sizes = spatialSizes(x, w, [x[0]!, w[0]!, ...size], attrs);
+    const geometry = prepare(sizes, 0);
+    const [n, , cg, og] = sizes.counts;
+    const ways = [
+      K.conv_algorithm(geometry, n, cg, og),
+      K.conv_input_grad_algorithm(geometry, n, cg, og),
+      K.conv_weight_grad_algorithm(geometry, n, cg, og),
+    ];
+    expect(ways.map((way) => WAYS[way])).toEqual([forward, inputGrad, weightGrad]);
+  },
+);
 
 function random(name: string, shape: readonly number[]): Tensor {
   const next = generatorOf(seedOf(name));
@@ -189,6 +222,27 @@ describe.each(["js", "wasm"] as const)("on %s, of a convolution by tiles", (back
           else if (value === Infinity) expect(Number.isNaN(v)).toBe(false);
         });
       }
+      for (const t of [x, w, g]) t.dispose();
+    });
+  });
+
+  test.each([NaN, Infinity])("a pixel of %s in a corner reaches those weights only that read it", (value) => {
+    setBackend(backend);
+    scope(() => {
+      const [x, w, g] = [random("x", shape.x), random("w", shape.w).requiresGrad_(), random("g", [1, 10, 18, 17])];
+      const grad = (): ArrayLike<number> => {
+        w.grad = null;
+        F.conv2d(x, w, { padding: 1 }).backward(g);
+        return w.grad!.data();
+      };
+      const clean = grad();
+      x.select(0, 0).select(0, 3).select(0, 0).select(0, 0).fill_(value);
+      Array.from(grad()).forEach((v, i) => {
+        const [channel, row, column] = [Math.floor(i / 9) % 9, Math.floor(i / 3) % 3, i % 3];
+        const reads = channel === 3 && row < 2 && column < 2;
+        expect(Number.isFinite(v)).toBe(!reads);
+        if (!reads) expect(Math.abs(v - clean[i]!)).toBeLessThan(1e-4);
+      });
       for (const t of [x, w, g]) t.dispose();
     });
   });

@@ -22,9 +22,9 @@ import { tilesFromSums } from "./winograd_output";
 @inline const BLOCK_TILES: i32 = 30;
 
 /** Bytes from one of the places' matrices to the next: an odd number of cache lines, so that they do not all fall on the same places of the cache. */
-@inline function stepOf(floats: i32): usize { return align(<usize>floats << 2) | 64; }
+@inline export function stepOf(floats: i32): usize { return align(<usize>floats << 2) | 64; }
 
-@inline function upTo4(n: i32): i32 { return (n + 3) & ~3; }
+@inline export function upTo4(n: i32): i32 { return (n + 3) & ~3; }
 @inline function upToPanel(n: i32): i32 { return (n + PANEL - 1) & ~(PANEL - 1); }
 
 /** Channels that are summed in one go at most: the transforms multiply the error of a sum, so that it has to stay short. */
@@ -95,7 +95,7 @@ export function winogradUnits(size: i32, n: i32, oh: i32, ow: i32, oc: i32): i32
   return panels ? (winogradPanels(oc) + panels - 1) / panels : tiles;
 }
 
-@inline function tilesOf(size: i32, n: i32, oh: i32, ow: i32): i32 { return n * ((oh + size - 1) / size) * ((ow + size - 1) / size); }
+@inline export function tilesOf(size: i32, n: i32, oh: i32, ow: i32): i32 { return n * ((oh + size - 1) / size) * ((ow + size - 1) / size); }
 
 /** Whether `winograd` needs the packed kernels. */
 export function needsPacked(size: i32, n: i32, oh: i32, ow: i32): bool { return tilesOf(size, n, oh, ow) * placesOf(size) > FEW_PRODUCTS; }

@@ -32,7 +32,7 @@ export function transformTiles(c: Winograd, first: i32, tiles: i32): void {
         for (let q = 0; q < quads; q++) {
           const strip = c.strip + <usize>q * STRIP_BYTES + (<usize>(t * size) << 4);
           if (size == SMALL) acrossSmallTile(to + (<usize>q << 4), c.vStep, strip);
-          else acrossTile(to + (<usize>q << 4), c.vStep, strip);
+          else acrossTile(c.spreads, to + (<usize>q << 4), c.vStep, strip);
         }
         to += vTile;
       }
@@ -55,7 +55,8 @@ function fillStrip(c: Winograd, strip: usize, x: usize, channel: i32, top: i32, 
   const lo = min(columns, max(0, -left));
   const hi = max(lo, min(columns, c.iw - left));
   let to = strip;
-  for (let r = top; r < top + c.size + 2; r++) {
+  const bottom = top + (c.spreads ? 4 : c.size + 2);
+  for (let r = top; r < bottom; r++) {
     if (<u32>r < <u32>c.ih) {
       fill(to, lo);
       const at = <usize>(r * c.iw + left + lo) << 2;
@@ -65,7 +66,7 @@ function fillStrip(c: Winograd, strip: usize, x: usize, channel: i32, top: i32, 
     to += ROW_BYTES;
   }
   if (c.size == SMALL) downSmallStrip(strip, columns);
-  else downStrip(strip, columns);
+  else downStrip(c.spreads, strip, columns);
 }
 
 /** n columns of zeros. */
@@ -93,20 +94,24 @@ function fillStrip(c: Winograd, strip: usize, x: usize, channel: i32, top: i32, 
   }
 }
 
-/** Bᵀ · each column, in place. */
-function downStrip(p: usize, columns: i32): void {
+/** Each column transformed, in place. */
+function downStrip(spreads: bool, p: usize, columns: i32): void {
   for (const end = p + (<usize>columns << 4); p < end; p += 16) {
-    transform(
-      p, ROW_BYTES, v128.load(p), v128.load(p, ROW_BYTES), v128.load(p, 2 * ROW_BYTES), v128.load(p, 3 * ROW_BYTES),
-      v128.load(p, 4 * ROW_BYTES), v128.load(p, 5 * ROW_BYTES),
-    );
+    if (spreads) spread(p, ROW_BYTES, p, ROW_BYTES);
+    else {
+      transform(
+        p, ROW_BYTES, v128.load(p), v128.load(p, ROW_BYTES), v128.load(p, 2 * ROW_BYTES), v128.load(p, 3 * ROW_BYTES),
+        v128.load(p, 4 * ROW_BYTES), v128.load(p, 5 * ROW_BYTES),
+      );
+    }
   }
 }
 
 /** The tile at p, its columns transformed, to 36 places. */
-function acrossTile(to: usize, step: usize, p: usize): void {
+function acrossTile(spreads: bool, to: usize, step: usize, p: usize): void {
   for (const end = p + STRIP_BYTES; p < end; p += ROW_BYTES) {
-    transform(to, step, v128.load(p), v128.load(p, 16), v128.load(p, 32), v128.load(p, 48), v128.load(p, 64), v128.load(p, 80));
+    if (spreads) spread(to, step, p, 16);
+    else transform(to, step, v128.load(p), v128.load(p, 16), v128.load(p, 32), v128.load(p, 48), v128.load(p, 64), v128.load(p, 80));
     to += 6 * step;
   }
 }
@@ -147,4 +152,19 @@ function acrossSmallTile(to: usize, step: usize, p: usize): void {
   v128.store(to += step, f32x4.add(d1, d2));
   v128.store(to += step, f32x4.sub(d2, d1));
   v128.store(to + step, f32x4.sub(d1, d3));
+}
+
+/** A · d, of four to six places, which may be the same. */
+function spread(to: usize, step: usize, p: usize, next: usize): void {
+  const d0 = v128.load(p), d1 = v128.load(p += next), d2 = v128.load(p += next), d3 = v128.load(p + next);
+  v128.store(to, d0);
+  let even = f32x4.add(d0, f32x4.mul(d2, f32x4.splat(0.5)));
+  let odd = f32x4.mul(f32x4.add(d1, f32x4.mul(d3, f32x4.splat(0.5))), f32x4.splat(<f32>Math.SQRT1_2));
+  v128.store(to += step, f32x4.add(even, odd));
+  v128.store(to += step, f32x4.sub(even, odd));
+  even = f32x4.add(d0, f32x4.mul(d2, f32x4.splat(2)));
+  odd = f32x4.mul(f32x4.add(d1, f32x4.mul(d3, f32x4.splat(2))), f32x4.splat(<f32>Math.SQRT2));
+  v128.store(to += step, f32x4.add(even, odd));
+  v128.store(to += step, f32x4.sub(even, odd));
+  v128.store(to + step, d3);
 }

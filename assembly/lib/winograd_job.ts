@@ -31,6 +31,8 @@
   /** V [places][tiles, ic4] and the sums [places][tiles, outs]: bytes from a place to the next. */
   v: usize; vStep: usize;
   m: usize; mStep: usize;
+  /** Whether V is A d Aᵀ of tiles of 4 × 4, as the gradient of the outputs is transformed, rather than Bᵀ d B of 6 × 6. */
+  spreads: bool;
   /** Work space of the transforms, and of the products. */
   strip: usize; work: usize;
 }

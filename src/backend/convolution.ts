@@ -92,6 +92,8 @@ const WINOGRAD_SIZES = [4, 2];
 const WINOGRAD_FEW = 288;
 const WINOGRAD_STRIPS = 12288;
 const WINOGRAD_CHANNELS = 8;
+/** Strips, sums of 30 by 64 channels, a block of panels and what lies between. */
+const TILE_SUMS = WINOGRAD_STRIPS + 36 * 31 * 64 + 16384;
 
 function panelFloats(columns: number): number {
   return DEPTH * (Math.min(columns, COLUMNS) + PANEL);
@@ -149,7 +151,17 @@ function weightGradFloats(sizes: SpatialSizes): number {
   const taps = cg * numel(sizes.kernel);
   // The outputs of several small images, side by side, and what is written between panels.
   const gathered = og * DEPTH + 3 * (COLUMNS + PANEL);
-  return FIXED_FLOATS + taps + placesFloats(sizes.output) + inputFloats(sizes) + gathered + panelFloats(taps);
+  const products = taps + placesFloats(sizes.output) + inputFloats(sizes) + gathered + panelFloats(taps);
+  return FIXED_FLOATS + Math.max(products, tileSumsFloats(sizes));
+}
+
+/** A block of transformed tiles, and the sums of some channels in and out; see assembly/lib/winograd_weights.ts. */
+function tileSumsFloats({ kernel, output, counts }: SpatialSizes): number {
+  const [n, , inputs, outputs] = counts;
+  if (numel(kernel) !== 9 || Math.min(inputs, outputs) < WINOGRAD_CHANNELS) return 0;
+  const tiles = n * Math.ceil(output[1] / 4) * Math.ceil(output[2] / 4);
+  const perTile = 36 * (inputs + outputs + 6);
+  return TILE_SUMS + Math.min(tiles * perTile, Math.max(2 * WINOGRAD_BLOCK, 32 * perTile));
 }
 
 /** One of the three kernels on a convolution of certain shapes: how much work space it gets, and what the kernels in use say of it. */

@@ -99,6 +99,7 @@ const SAMPLES: readonly Sample<ConvOptions>[] = [
   sample("tiles without padding", [1, 8, 5, 9], [10, 8, 3, 3], {}, false),
   sample("tiles with more padding than kernel", [1, 8, 4, 2], [8, 8, 3, 3], { padding: [2, 3] }),
   sample("groups of tiles", [2, 16, 4, 4], [18, 8, 3, 3], { groups: 2, padding: 1 }),
+  sample("tiles of several images, cut off, odd channels", [3, 9, 11, 13], [35, 9, 3, 3], { padding: 1 }, false),
   sample("unbatched", [3, 5, 6], [4, 3, 3, 3], { padding: 1 }),
   sample("empty batch", [0, 2, 4, 4], [3, 2, 3, 3]),
   {

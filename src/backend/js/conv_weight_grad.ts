@@ -4,6 +4,11 @@ import { eachRun, readGeometry } from "./lib/window.js";
 
 // Gradient of convolution in its weights; the contract is in assembly/conv_weight_grad.ts.
 
+/** Plain loops, for every shape. */
+export function conv_weight_grad_algorithm(_geometry: Ptr, _n: number, _cg: number, _og: number): number {
+  return 0;
+}
+
 /** A unit is an output. */
 export function conv_weight_grad_units(_geometry: Ptr, _n: number, groups: number, _cg: number, og: number): number {
   return groups * og;
