@@ -12,12 +12,33 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("the main job's command line", () => {
   test("has a default for everything", () => {
-    expect(parseOptions([])).toEqual({ data: null, epochs: 4, batch: 64, lr: 0.003, backend: "wasm", seed: 1 });
+    expect(parseOptions([])).toEqual({
+      data: null,
+      epochs: 4,
+      batch: 64,
+      lr: 0.003,
+      backend: "wasm",
+      seed: 1,
+      short: false,
+    });
+  });
+
+  test("makes two passes in a short run, unless told otherwise", () => {
+    expect(parseOptions(["--short"])).toMatchObject({ short: true, epochs: 2 });
+    expect(parseOptions(["--short", "--epochs", "3"])).toMatchObject({ short: true, epochs: 3 });
   });
 
   test("takes every option, with a space or an equals sign", () => {
     const args = ["--epochs", "2", "--batch=32", "--lr", "1e-2", "--backend", "js", "--seed", "0"];
-    expect(parseOptions(args)).toEqual({ data: null, epochs: 2, batch: 32, lr: 0.01, backend: "js", seed: 0 });
+    expect(parseOptions(args)).toEqual({
+      data: null,
+      epochs: 2,
+      batch: 32,
+      lr: 0.01,
+      backend: "js",
+      seed: 0,
+      short: false,
+    });
   });
 
   test("asks for help", () => {
