@@ -158,11 +158,11 @@ describe("augment", () => {
 
   test("changes the split it is given and no other", () => {
     const [train, held] = data.randomSplit(labelled(10), [0.8, 0.2], { generator: new Generator(1) });
-    const augmented = data.augment(train!, T.onImage(T.randomCrop(4, { padding: 2 })), { generator: new Generator(2) });
+    const augmented = data.augment(train!, T.onImage(T.randomCrop(4, { padding: 2 })));
     expect(augmented.length).toBe(8);
     const labels: number[] = [];
     let changed = 0;
-    for (const [x, y] of new data.DataLoader(augmented, { batchSize: 8 })) {
+    for (const [x, y] of new data.DataLoader(augmented, { batchSize: 8, generator: new Generator(2) })) {
       labels.push(...y.data());
       expect(x.shape).toEqual([8, 1, 4, 4]);
       y.data().forEach((label, i) => {
@@ -178,8 +178,8 @@ describe("augment", () => {
 
   test("gives another image each time, and the same sequence for the same seed", () => {
     const epochs = (): number[][] => {
-      const set = data.augment(labelled(6), T.onImage(T.randomRotation(90)), { generator: new Generator(4) });
-      const loader = new data.DataLoader(set, { batchSize: 3 });
+      const set = data.augment(labelled(6), T.onImage(T.randomRotation(90)));
+      const loader = new data.DataLoader(set, { batchSize: 3, generator: new Generator(4) });
       return [0, 1].map(() => Array.from(loader, ([x]) => [...x.data()]).flat());
     };
     const [a, b] = epochs();
@@ -189,11 +189,26 @@ describe("augment", () => {
 
   test("transforms whole batches if it is told how", () => {
     const crop = T.onImage(T.randomCrop(2));
-    const set = data.augment(labelled(6), crop, { generator: new Generator(4), batches: crop });
+    const set = data.augment(labelled(6), crop, { batches: crop });
     for (const [x, y] of new data.DataLoader(set, { batchSize: 3 })) {
       expect([x.shape, y.shape]).toEqual([[3, 1, 2, 2], [3]]);
     }
     expect(scope(() => set.get(5)[0].shape)).toEqual([1, 2, 2]);
+  });
+
+  test.each(["samples", "batches"])("goes on in the middle of an epoch as if nothing had been, by %s", (kind) => {
+    const crop = T.onImage(T.randomCrop(2));
+    const set = data.augment(labelled(6), crop, kind === "batches" ? { batches: crop } : {});
+    const make = (): data.DataLoader<[Tensor, Tensor]> =>
+      new data.DataLoader(new data.Subset(set, [5, 4, 3, 2, 1, 0]), { batchSize: 2, generator: new Generator(4) });
+    const rest = (loader: Iterable<readonly Tensor[]>): number[][] => Array.from(loader, ([x]) => [...x!.data()]);
+    const straight = rest(make());
+    const interrupted = make();
+    for (const _ of interrupted) break;
+    const state = interrupted.stateDict();
+    const resumed = make();
+    resumed.loadStateDict(state);
+    expect(rest(resumed)).toEqual(straight.slice(1));
   });
 
   test("keeps memory flat while samples are made from data", () => {

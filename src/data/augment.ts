@@ -3,14 +3,12 @@ import { ArgumentError } from "../errors.js";
 import { defaultGenerator, type Generator } from "../random.js";
 import { noGrad } from "../scoping.js";
 import { Tensor } from "../tensor.js";
-import { claimed } from "./claim.js";
 import type { Collated } from "./collate.js";
 import type { Dataset } from "./dataset.js";
+import { inScope } from "./fetch.js";
 import type { Transform } from "./transform.js";
 
 export interface AugmentOptions<S, T> {
-  /** Where random numbers come from. Default: `defaultGenerator`, whose state checkpoints keep. */
-  readonly generator?: Generator;
   /**
    * The transform of a whole batch, as the data set's `getBatch` makes it; it may be the same function, since the transforms of images
    * take batches too. One call for each batch is faster. Default: samples are transformed one by one.
@@ -19,7 +17,8 @@ export interface AugmentOptions<S, T> {
 }
 
 /**
- * A data set whose samples are transformed each time they are asked for. It wraps one split, and the split alone is changed: split
+ * A data set whose samples are transformed each time they are asked for, without gradients; what they draw is what `MapDataset` says, or for
+ * whole batches the same with the generator of their first sample. It wraps one split, and the split alone is changed: split
  * first, augment the training part, and give the other parts to their loaders as they are. No path leads from here to the samples of
  * another split.
  *
@@ -31,8 +30,8 @@ export function augment<S, T = S>(
   transform: Transform<S, T>,
   options: AugmentOptions<S, T> = {},
 ): Dataset<T> {
-  checkOptions("augment", options, ["generator", "batches"]);
-  const { generator = defaultGenerator, batches } = options;
+  checkOptions("augment", options, ["batches"]);
+  const { batches } = options;
   for (const [what, fn] of [
     ["transform", transform],
     ["batches", batches ?? transform],
@@ -41,18 +40,19 @@ export function augment<S, T = S>(
       throw new ArgumentError("augment", `${what} is ${String(fn)}; expected a function of sample and generator`);
     }
   }
-  const get = (index: number): T =>
+  const get = (index: number, generator: Generator = defaultGenerator): T =>
     noGrad(() => {
-      const sample = claimed(() => split.get(index));
-      return claimed(() => transform(sample, generator));
+      const sample = inScope(() => split.get(index, generator));
+      return inScope(() => transform(sample, generator));
     });
-  if (split.getBatch === undefined || batches === undefined) return { length: split.length, get };
-  const getBatch = (indices: Int32Array): Collated<T> =>
+  const whole = { length: split.length, random: true, get };
+  if (split.getBatch === undefined || batches === undefined) return whole;
+  const getBatch = (indices: Int32Array, generator: Generator = defaultGenerator): Collated<T> =>
     noGrad(() => {
-      const batch = claimed(() => split.getBatch!(indices));
-      return claimed(() => batches(batch, generator));
+      const batch = inScope(() => split.getBatch!(indices, generator));
+      return inScope(() => batches(batch, generator));
     });
-  return { length: split.length, get, getBatch };
+  return { ...whole, getBatch };
 }
 
 /**
@@ -71,7 +71,7 @@ export function imageStatistics(split: Pick<Dataset<Tensor | readonly unknown[]>
     const found = noGrad(() =>
       momentsOf(
         op,
-        claimed(() => split.get(i)),
+        inScope(() => split.get(i)),
         i,
       ),
     );

@@ -16,9 +16,12 @@ export interface Dataset<S> {
    * A loader gives a data set that is `random` a generator of this sample's own, from its seed, the epoch and the place in the epoch.
    */
   get(index: number, generator?: Generator): S;
-  /** What the default collate would make of these samples, made at once. A DataLoader without a collate of its own prefers it. */
-  getBatch?(indices: Int32Array): Collated<S>;
-  /** True if samples are drawn with the generator that `get` is given. */
+  /**
+   * What the default collate would make of these samples, made at once. A DataLoader without a collate of its own prefers it. A data set
+   * that is `random` gets the generator of the first sample.
+   */
+  getBatch?(indices: Int32Array, generator?: Generator): Collated<S>;
+  /** True if samples are drawn with the generator that `get` and `getBatch` are given. */
   readonly random?: boolean;
 }
 
@@ -60,7 +63,7 @@ function mapTuple<T extends readonly Tensor[]>(list: T, fn: (t: Tensor) => Tenso
 /** Some samples of a data set, in the order of the indices. */
 export class Subset<S> implements Dataset<S> {
   readonly length: number;
-  readonly getBatch?: (indices: Int32Array) => Collated<S>;
+  readonly getBatch?: (indices: Int32Array, generator?: Generator) => Collated<S>;
   readonly random: boolean;
   /** Indices into the data set. */
   readonly indices: Int32Array;
@@ -75,7 +78,11 @@ export class Subset<S> implements Dataset<S> {
     );
     this.length = this.indices.length;
     if (dataset.getBatch !== undefined) {
-      this.getBatch = (chosen) => dataset.getBatch!(chosen.map((i) => this.at(i)));
+      this.getBatch = (chosen, generator) =>
+        dataset.getBatch!(
+          chosen.map((i) => this.at(i)),
+          generator,
+        );
     }
   }
 

@@ -64,7 +64,7 @@ export function makeBatch<S, B>(
   return claiming(scope, (claim) => {
     const samples = (): S[] => fetchSamples(dataset, indices, generators, claim, failed);
     if (collate !== undefined) return collate(samples());
-    const batch: Collated<S> = dataset.getBatch?.(indices) ?? collateSamples(samples());
+    const batch: Collated<S> = dataset.getBatch?.(indices, generators?.[0]) ?? collateSamples(samples());
     // Without a function of its own, B is what the default one makes.
     return batch as B;
   });

@@ -18,7 +18,7 @@ export type DatasetFactory<S, O = unknown> = (options: O) => Dataset<S> | Promis
  * Without workers it is the data set itself. Each worker makes one of its own, which must be the same everywhere.
  */
 export class WorkerDataset<S> implements Dataset<S> {
-  readonly getBatch?: (indices: Int32Array) => Collated<S>;
+  readonly getBatch?: (indices: Int32Array, generator?: Generator) => Collated<S>;
   readonly random: boolean;
 
   private constructor(
@@ -29,7 +29,7 @@ export class WorkerDataset<S> implements Dataset<S> {
     private readonly dataset: Dataset<S>,
   ) {
     this.random = dataset.random ?? false;
-    if (dataset.getBatch !== undefined) this.getBatch = (indices) => dataset.getBatch!(indices);
+    if (dataset.getBatch !== undefined) this.getBatch = (indices, generator) => dataset.getBatch!(indices, generator);
   }
 
   /**

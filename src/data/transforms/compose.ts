@@ -3,7 +3,7 @@ import { squeeze, unsqueeze } from "../../ops/view.js";
 import { defaultGenerator, type Generator } from "../../random.js";
 import { noGrad } from "../../scoping.js";
 import { Tensor } from "../../tensor.js";
-import { claimed } from "../claim.js";
+import { inScope } from "../fetch.js";
 import type { Transform } from "../transform.js";
 import type { SampleTransform } from "./image.js";
 
@@ -19,7 +19,7 @@ export function compose(...transforms: readonly Transform<unknown>[]): SampleTra
     checkTransform("compose", `transform ${i}`, t);
   });
   return (sample, generator = defaultGenerator) =>
-    noGrad(() => transforms.reduce((s, transform) => claimed(() => transform(s, generator)), sample));
+    noGrad(() => transforms.reduce((s, transform) => inScope(() => transform(s, generator)), sample));
 }
 
 /** A sample that begins with an image, like [image, label]. */
