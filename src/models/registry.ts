@@ -3,8 +3,11 @@ import type { Layer } from "../nn/blocks.js";
 import { alexnets } from "./alexnet.js";
 import { densenets } from "./densenet.js";
 import { efficientnets } from "./efficientnet.js";
+import { fcns } from "./fcn.js";
 import { googlenets } from "./googlenet.js";
 import { inceptions } from "./inception.js";
+import { LeNet5, type LeNet5Options } from "./lenet.js";
+import { linears } from "./linear.js";
 import { mnasnets } from "./mnasnet.js";
 import { mobilenets } from "./mobilenet.js";
 import { nins } from "./nin.js";
@@ -14,12 +17,17 @@ import { resnets } from "./resnet.js";
 import { senets } from "./senet.js";
 import { shufflenets } from "./shufflenet.js";
 import { squeezenets } from "./squeezenet.js";
+import { unets } from "./unet.js";
 import { vggs } from "./vgg.js";
 import { vits } from "./vit.js";
 import { xceptions } from "./xception.js";
 
 const BUILDERS = {
   ...alexnets,
+  ...fcns,
+  ...linears,
+  ...unets,
+  lenet5: (options: LeNet5Options = {}): LeNet5 => new LeNet5(options),
   ...densenets,
   ...efficientnets,
   ...googlenets,
