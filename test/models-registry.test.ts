@@ -28,7 +28,8 @@ function smallOptions(name: string): Record<string, unknown> {
   if (LINEAR.includes(name)) return { inFeatures: SIDE * SIDE, numClasses: CLASSES };
   const images = { numClasses: CLASSES, inChannels: 1 };
   if (name === "lenet5") return images;
-  return { ...images, small: true, widthMult: name.startsWith("resnext") ? 0.25 : 0.125 };
+  const widths: Record<string, number> = { resnext50_32x4d: 0.25, regnet_y_128gf: 1 / 32 };
+  return { ...images, small: true, widthMult: widths[name] ?? 0.125 };
 }
 
 function inputShape(name: string): number[] {

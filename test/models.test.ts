@@ -89,17 +89,13 @@ describe("multiply-adds", () => {
     });
   });
 
-  test("the last convolution of ResNet-50 sees 483 pixels in each direction", () => {
+  test("ResNet-50 sees 427 pixels in each direction", () => {
+    // 7 + 2·2 behind the stem; 3 blocks see 2·4 more each; then strides double: 2·4 + 3·2·8, 2·8 + 5·2·16, 2·16 + 2·2·32.
+    const field = 11 + 24 + 56 + 176 + 160;
     using(models.create("resnet50", { widthMult: 1 / 16 }), (model) => {
       const rows = summary(model, [1, 3, 64, 64]).rows;
-      expect(rows.find((r) => r.path === "maxpool")!.receptiveField).toEqual([11, 11]);
-      const chain = [[7, 2], [3, 2]].concat(
-        ...[3, 4, 6, 3].map((n, stage) =>
-          Array.from({ length: n }, (_, i) => [3, i === 0 && stage > 0 ? 2 : 1]),
-        ),
-      );
-      const field = nn.utils.receptiveField(chain.map(([kernelSize, stride]) => ({ kernelSize, stride }) as never));
-      expect(field.map((f) => (typeof f === "number" ? f : f))).toBeDefined();
+      expect(rows.find((r) => r.path === "layer4.2.conv3")!.receptiveField).toEqual([field, field]);
+      expect(field).toBe(427);
     });
   });
 });
@@ -107,15 +103,25 @@ describe("multiply-adds", () => {
 describe("linear models", () => {
   test("regression in closed form finds the weights that made the targets", () => {
     using(new models.LinearRegression(2, 2), (model) => {
-      const x = tensor([[0, 0], [1, 0], [0, 1], [2, 3]]);
-      const y = tensor([[1, 0], [3, 1], [0, -1], [2, -1]]);
+      const x = tensor([
+        [0, 0],
+        [1, 0],
+        [0, 1],
+        [2, 3],
+      ]);
+      const y = tensor([
+        [1, 0],
+        [3, 1],
+        [0, -1],
+        [2, -1],
+      ]);
       model.fit(x, y);
       const close = (t: Tensor, want: number[]) => {
         for (const [i, v] of [...t.flatten().data()].entries()) expect(v).toBeCloseTo(want[i]!, 4);
       };
       close(model.linear.weight, [2, -1, 1, -1]);
       close(model.linear.bias!, [1, 0]);
-      expect(() => model.fit(x, tensor([[1], [2], [3], [4]]))).toThrow(ShapeError);
+      expect(() => model.fit(x, x.t())).toThrow(ShapeError);
       for (const t of [x, y]) t.dispose();
     });
   });
@@ -186,7 +192,188 @@ describe("residual networks", () => {
   });
 
   test("of basic blocks have no groups", () => {
-    expect(() => models.create("resnet18", { groups: 2 })).toThrow('unknown option "groups"');
+    expect(() => models.create("resnet18", { groups: 2 })).toThrow("groups is 2; expected 1 with basic blocks");
     expect(() => models.create("resnet18", { layers: [1, 1] })).toThrow("layers is 1,1");
+  });
+});
+
+describe("auxiliary heads", () => {
+  test.each(["googlenet", "inception_v3"] as const)("of %s are silent but where asked", (name) => {
+    manualSeed(2);
+    const options = { auxLogits: true, transformInput: true, widthMult: 0.125, numClasses: 4, small: true };
+    using(models.create(name, options), (model) => {
+      const x = image(2, 3, 32, 32);
+      model.eval();
+      const { logits, aux } = model.forwardWithAux(x);
+      expect(aux.map((t) => t.shape)).toEqual(
+        name === "googlenet"
+          ? [
+              [2, 4],
+              [2, 4],
+            ]
+          : [[2, 4]],
+      );
+      expect(model.forward(x).tolist()).toEqual(logits.tolist());
+      x.dispose();
+    });
+    expect(() => models.create(name, { transformInput: true, inChannels: 1 })).toThrow(
+      "expected 3 with transformInput",
+    );
+  });
+
+  test("of a fully convolutional net read the third stage", () => {
+    using(models.create("fcn_resnet50", { auxLogits: true, widthMult: 1 / 16, numClasses: 3 }), (model) => {
+      const x = image(1, 3, 40, 48);
+      const { logits, aux } = model.forwardWithAux(x);
+      expect([logits.shape, ...aux.map((t) => t.shape)]).toEqual([
+        [1, 3, 40, 48],
+        [1, 3, 40, 48],
+      ]);
+      x.dispose();
+    });
+  });
+
+  test("transformed images have mean and deviation 0.5 where they had ImageNet's", () => {
+    const options = { widthMult: 0.125, numClasses: 4, small: true };
+    using(models.create("googlenet", { ...options, transformInput: true }), (transforming) => {
+      using(models.create("googlenet", options), (plain) => {
+        plain.loadStateDict(transforming.stateDict());
+        const pixels = image(1, 3, 28, 28);
+        const perChannel = (values: number[]) => tensor(values, { shape: [1, 3, 1, 1] });
+        const [mean, std] = [perChannel([0.485, 0.456, 0.406]), perChannel([0.229, 0.224, 0.225])];
+        const wanted = plain.eval().forward(pixels.sub(0.5).div(0.5)).data();
+        const got = transforming.eval().forward(pixels.sub(mean).div(std)).data();
+        for (const [i, v] of [...got].entries()) expect(v).toBeCloseTo(wanted[i]!, 5);
+        for (const t of [pixels, mean, std]) t.dispose();
+      });
+    });
+  });
+});
+
+describe("U-Net", () => {
+  test("in the paper's padding takes 572 pixels to 388", () => {
+    using(new models.UNet({ padding: "valid", width: 1 }), (model) => {
+      const x = zeros([1, 1, 572, 572]);
+      expect(noGrad(() => model.forward(x)).shape).toEqual([1, 2, 388, 388]);
+      x.dispose();
+    });
+  });
+
+  test("refuses sizes that it cannot halve, and unknown padding", () => {
+    using(new models.UNet({ depth: 2, width: 2 }), (model) => {
+      const x = zeros([1, 1, 30, 32]);
+      expect(() => model.forward(x)).toThrow(
+        "UNet: input is [1, 1, 30, 32], 15 × 16 at a halving; expected multiples of 4",
+      );
+      x.dispose();
+    });
+    expect(() => new models.UNet({ padding: "none" as never })).toThrow("UNet: padding");
+  });
+
+  test("normalises and drops where asked", () => {
+    using(new models.UNet({ depth: 1, width: 2, batchNorm: true, dropout: 0.5 }), (model) => {
+      expect(keysOf(model)).toContain("down.0.1.running_mean");
+      expect([...model.modules()].filter((m) => m instanceof nn.Dropout).map((m) => m.p)).toEqual([0.5]);
+    });
+  });
+});
+
+describe("the AnyNet design space", () => {
+  test("has RegNetX-400MF at the widths that its four numbers stand for", () => {
+    const space = models.regNetSpace({ depth: 22, w0: 24, wA: 24.48, wM: 2.54, groupWidth: 16 });
+    expect(space).toMatchObject({ depths: [1, 2, 7, 12], widths: [24, 64, 152, 392], seRatio: null });
+    expect(() => models.regNetSpace({ depth: 2, w0: 12, wA: 1, wM: 2, groupWidth: 8 })).toThrow("w0 is 12");
+    expect(() => models.regNetSpace({ depth: 2, w0: 16, wA: 1, wM: 1, groupWidth: 8 })).toThrow("wM is 1");
+  });
+
+  test("takes depths, widths, groups, bottlenecks, strides and gates stage by stage", () => {
+    const space = {
+      depths: [1, 2],
+      widths: [16, 20],
+      groupWidths: [8, 8],
+      bottleneckMultipliers: [0.5, 1],
+      strides: [1, 2],
+      seRatio: 0.25,
+    };
+    using(new models.AnyNet(space, { numClasses: 3, stemWidth: 4, small: true }), (model) => {
+      const shapes = new Map([...model.stateDict()].map(([key, t]) => [key, t.shape]));
+      expect(shapes.get("trunk_output.block1.block1-0.f.b.0.weight")).toEqual([8, 8, 3, 3]);
+      // 20 channels are no groups of 8: the nearest are 24.
+      expect(shapes.get("trunk_output.block2.block2-1.f.b.0.weight")).toEqual([24, 8, 3, 3]);
+      expect(shapes.get("trunk_output.block2.block2-0.f.se.fc1.weight")).toEqual([4, 24, 1, 1]);
+      expect(shapes.get("fc.weight")).toEqual([3, 24]);
+      const x = image(2, 3, 8, 8);
+      expect(model.trunkOutput.forward(model.stem.forward(x)).shape).toEqual([2, 24, 4, 4]);
+      x.dispose();
+    });
+    expect(() => new models.AnyNet({ depths: [1], widths: [8, 8], groupWidths: [8] })).toThrow("AnyNet: widths is 8,8");
+  });
+});
+
+describe("other families", () => {
+  test("a vision transformer refuses images of another size and patches that do not fit", () => {
+    using(models.create("vit_b_16", { small: true, numLayers: 1, hiddenDim: 8, numHeads: 2, mlpDim: 16 }), (model) => {
+      const x = zeros([1, 3, 32, 32]);
+      expect(() => model.forward(x)).toThrow(ShapeError);
+      expect(model.encoder.posEmbedding.shape).toEqual([1, 50, 8]);
+      x.dispose();
+    });
+    expect(() => models.create("vit_b_16", { imageSize: 30 })).toThrow("expected a multiple of patchSize 16");
+  });
+
+  test("ShuffleNet v1 has the widths of its groups, and no others", () => {
+    using(models.create("shufflenet_v1", { groups: 8, repeats: [1, 1, 1] }), (model) => {
+      expect(model.fc.weight.shape).toEqual([1000, 4 * 384]);
+    });
+    expect(() => models.create("shufflenet_v1", { groups: 5 })).toThrow("groups is 5; expected one of 1, 2, 3, 4, 8");
+  });
+
+  test("depth options of the others change the number of blocks", () => {
+    const count = (model: nn.Module, type: string): number => {
+      const n = [...model.modules()].filter((m) => m.constructor.name === type).length;
+      model.dispose();
+      return n;
+    };
+    const tiny = { widthMult: 0.125, numClasses: 2 };
+    expect(count(models.create("xception", { ...tiny, middleBlocks: 0 }), "XceptionBlock")).toBe(4);
+    expect(count(models.create("densenet121", { ...tiny, blockConfig: [1, 2], growthRate: 8 }), "DenseLayer")).toBe(3);
+    expect(count(models.create("efficientnet_b0", { ...tiny, depthMult: 0.5 }), "MBConv")).toBe(10);
+    expect(count(models.create("vgg11", { ...tiny, small: true, convs: [1, 1, 1, 1, 1] }), "Conv2d")).toBe(5);
+    const stages = [
+      [1, 8, 1, 1],
+      [2, 16, 2, 2],
+    ] as const;
+    expect(count(models.create("mobilenet_v2", { ...tiny, invertedResidualSetting: stages }), "InvertedResidual")).toBe(
+      3,
+    );
+    expect(count(models.create("regnet_x_400mf", { ...tiny, depths: [1, 1, 1, 1] }), "RegNetBlock")).toBe(4);
+  });
+
+  test("a gated bottleneck is a bottleneck whose body is scaled by channel", () => {
+    using(new models.SEBottleneck(16, 4), (block) => {
+      const x = image(1, 16, 4, 4);
+      block.eval();
+      const y = block.forward(x);
+      nn.init.zeros_(block.se.fc2.weight);
+      nn.init.constant_(block.se.fc2.bias!, -100);
+      expect(block.forward(x).tolist()).toEqual(F.relu(x).tolist());
+      expect(y.tolist()).not.toEqual(F.relu(x).tolist());
+      x.dispose();
+    });
+  });
+
+  test("dropout options reach the heads", () => {
+    const drops = (model: nn.Module): number[] => {
+      const found = [...model.modules()].filter((m) => m instanceof nn.Dropout).map((m) => m.p);
+      model.dispose();
+      return found;
+    };
+    const tiny = { widthMult: 0.125, numClasses: 2, small: true, dropout: 0.25 };
+    for (const name of ["nin", "googlenet", "squeezenet1_1", "mobilenet_v1", "mobilenet_v2", "mnasnet1_0"] as const) {
+      expect(drops(models.create(name, tiny)), name).toEqual([0.25]);
+    }
+    expect(drops(models.create("alexnet", tiny))).toEqual([0.25, 0.25]);
+    expect(drops(models.create("vgg11", tiny))).toEqual([0.25, 0.25]);
+    expect(() => models.create("nin", { dropout: 2 })).toThrow(ArgumentError);
   });
 });

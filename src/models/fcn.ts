@@ -1,3 +1,4 @@
+import { checkNumber } from "../check.js";
 import { interpolate } from "../functional/upsample.js";
 import { ReLU } from "../nn/activation.js";
 import { Bottleneck } from "../nn/blocks_residual.js";
@@ -50,10 +51,11 @@ export class FCN extends Module {
     const { auxLogits = false, dropout = 0.1, ...trunk } = options;
     const known = ["layers", "widths", "groups", "widthPerGroup", "zeroInitResidual"];
     const { numClasses, widthMult } = imageSettings("FCN", trunk, known, 21);
+    const aux = checkBoolean("FCN", "auxLogits", auxLogits);
+    checkNumber("FCN", "dropout", dropout, 0, 1);
     this.backbone = new ResNetTrunk(block, layers, { ...trunk, replaceStrideWithDilation: [false, true, true] });
     this.classifier = new FCNHead(this.backbone.outChannels, numClasses, dropout);
     const third = scaled(trunk.widths?.[2] ?? 256, widthMult) * block.expansion;
-    const aux = checkBoolean("FCN", "auxLogits", auxLogits);
     this.auxClassifier = aux ? new FCNHead(third, numClasses, dropout) : null;
   }
 

@@ -81,6 +81,7 @@ export class GoogLeNet extends Module {
     const known = ["auxLogits", "transformInput", "dropout", "dropoutAux"];
     const { numClasses, inChannels, widthMult, small } = imageSettings("GoogLeNet", options, known);
     this.transformInput = checkInputTransform("GoogLeNet", options.transformInput ?? false, inChannels);
+    const aux = checkBoolean("GoogLeNet", "auxLogits", options.auxLogits ?? false);
     const w = (channels: number): number => scaled(channels, widthMult);
     let channels = w(192);
     /** Channels in the columns of Table 1. */
@@ -116,7 +117,6 @@ export class GoogLeNet extends Module {
     this.inception5b = inception(384, 192, 384, 48, 128, 128);
     const auxiliary = (from: number): AuxiliaryHead =>
       new AuxiliaryHead(from, w(128), w(1024), numClasses, options.dropoutAux ?? 0.7);
-    const aux = checkBoolean("GoogLeNet", "auxLogits", options.auxLogits ?? false);
     this.aux1 = aux ? auxiliary(from1) : null;
     this.aux2 = aux ? auxiliary(from2) : null;
     this.avgpool = new AdaptiveAvgPool2d(1);

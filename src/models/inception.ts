@@ -77,6 +77,7 @@ export class InceptionV3 extends Module {
     const known = ["auxLogits", "transformInput", "dropout"];
     const { numClasses, inChannels, widthMult, small } = imageSettings("InceptionV3", options, known);
     this.transformInput = checkInputTransform("InceptionV3", options.transformInput ?? false, inChannels);
+    const aux = checkBoolean("InceptionV3", "auxLogits", options.auxLogits ?? false);
     const w: Width = (channels) => scaled(channels, widthMult);
     const kept = small ? { padding: 1 } : {};
     this.Conv2d_1a_3x3 = new BasicConv2d(inChannels, w(32), 3, small ? kept : { stride: 2 });
@@ -95,7 +96,6 @@ export class InceptionV3 extends Module {
     this.Mixed_6c = new InceptionC(wide, 160, w);
     this.Mixed_6d = new InceptionC(wide, 160, w);
     this.Mixed_6e = new InceptionC(wide, 192, w);
-    const aux = checkBoolean("InceptionV3", "auxLogits", options.auxLogits ?? false);
     this.AuxLogits = aux ? new AuxiliaryHead(wide, numClasses, w, small) : null;
     this.Mixed_7a = new InceptionD(wide, w);
     this.Mixed_7b = new InceptionE(this.Mixed_7a.outChannels, w);

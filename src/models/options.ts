@@ -22,6 +22,9 @@ export interface ImageModelSettings {
   readonly small: boolean;
 }
 
+/** Names of options that are probabilities. */
+const PROBABILITIES = ["dropout", "dropoutAux", "attentionDropout", "dropRate", "stochasticDepthProb"];
+
 /** Checks the common options, and that there are no others but those of the model itself. */
 export function imageSettings(
   op: string,
@@ -30,6 +33,11 @@ export function imageSettings(
   numClasses = 1000,
 ): ImageModelSettings {
   checkOptions(op, options, ["numClasses", "inChannels", "widthMult", "small", ...others]);
+  // Before any layer is made, so that a wrong one leaves nothing behind.
+  for (const key of PROBABILITIES) {
+    const p: unknown = others.includes(key) ? Reflect.get(options, key) : undefined;
+    if (p !== undefined) checkNumber(op, key, p, 0, 1);
+  }
   return {
     numClasses: checkInteger(op, "numClasses", options.numClasses ?? numClasses, 1),
     inChannels: checkInteger(op, "inChannels", options.inChannels ?? 3, 1),

@@ -1,5 +1,6 @@
 // Residual networks and what is made by changing their blocks: wide ones, ResNeXt. N batch, H and W the image.
 import { checkInteger } from "../check.js";
+import { ArgumentError } from "../errors.js";
 import { flatten } from "../functional/copy.js";
 import type { Layer } from "../nn/blocks.js";
 import { BasicBlock, Bottleneck, type BottleneckOptions } from "../nn/blocks_residual.js";
@@ -59,9 +60,10 @@ export class ResNetTrunk extends Module {
     const { inChannels, widthMult, small } = imageSettings("ResNet", options, OPTIONS);
     const depths = checkCounts("ResNet", "layers", options.layers ?? layers, 1, 4);
     const widths = checkCounts("ResNet", "widths", options.widths ?? [64, 128, 256, 512], 1, 4);
-    const replace = options.replaceStrideWithDilation ?? [false, false, false];
+    const replace = checkFlags(block, options.replaceStrideWithDilation ?? [false, false, false]);
     const [w1, w2, w3, w4] = widths.map((w) => scaled(w, widthMult)) as [number, number, number, number];
     const bottleneck = groupOptions(block, options);
+    const zeroLast = checkBoolean("ResNet", "zeroInitResidual", options.zeroInitResidual ?? false);
     let channels = w1;
     this.conv1 = small
       ? new Conv2d(inChannels, channels, 3, { padding: 1, bias: false })
@@ -70,7 +72,7 @@ export class ResNetTrunk extends Module {
     this.maxpool = small ? new Identity() : new MaxPool2d(3, { stride: 2, padding: 1 });
     let dilation = 1;
     const stage = (index: number, width: number): Sequential => {
-      const dilated = index > 0 && checkBoolean("ResNet", "replaceStrideWithDilation", replace[index - 1]);
+      const dilated = index > 0 && replace[index - 1] === true;
       const before = dilation;
       if (dilated) dilation *= 2;
       const blocks = new Sequential();
@@ -88,7 +90,7 @@ export class ResNetTrunk extends Module {
     this.layer4 = stage(3, w4);
     this.outChannels = channels;
     initialise(this, { conv: heFanOut, zeroBias: [] });
-    if (options.zeroInitResidual ?? false) zeroLastNorms(this);
+    if (zeroLast) zeroLastNorms(this);
   }
 
   /** What the four stages give, from the finest to the coarsest. */
@@ -142,11 +144,28 @@ export class ResNet extends ResNetTrunk {
   }
 }
 
-/** Groups and their width as the block takes them: a BasicBlock refuses both. */
+/** Groups and their width as the block takes them: a BasicBlock has none. */
 function groupOptions(block: ResidualBlockClass, { groups = 1, widthPerGroup = 64 }: ResNetOptions): BottleneckOptions {
   checkInteger("ResNet", "groups", groups, 1);
   checkInteger("ResNet", "widthPerGroup", widthPerGroup, 1);
-  return block.expansion === 1 && groups === 1 && widthPerGroup === 64 ? {} : { groups, widthPerGroup };
+  if (block !== BasicBlock) return { groups, widthPerGroup };
+  if (groups !== 1) throw new ArgumentError("ResNet", `groups is ${groups}; expected 1 with basic blocks`);
+  if (widthPerGroup !== 64) {
+    throw new ArgumentError("ResNet", `widthPerGroup is ${widthPerGroup}; expected 64 with basic blocks`);
+  }
+  return {};
+}
+
+/** Which stages dilate; basic blocks cannot. */
+function checkFlags(block: ResidualBlockClass, flags: unknown): readonly boolean[] {
+  if (!Array.isArray(flags) || flags.length !== 3) {
+    throw new ArgumentError("ResNet", `replaceStrideWithDilation is ${String(flags)}; expected a list of 3 booleans`);
+  }
+  const checked = flags.map((flag) => checkBoolean("ResNet", "replaceStrideWithDilation", flag));
+  if (block === BasicBlock && checked.includes(true)) {
+    throw new ArgumentError("ResNet", "replaceStrideWithDilation has a true; expected none with basic blocks");
+  }
+  return checked;
 }
 
 function zeroLastNorms(model: Module): void {
