@@ -85,7 +85,7 @@ const STAGES = [
  *
  *     efficientnet_b0   5,288,548   0.39 G at 224 px      efficientnet_b4  19,341,616   4.4 G at 380 px
  *     efficientnet_b1   7,794,184   0.69 G at 240 px      efficientnet_b5  30,389,784  10.3 G at 456 px
- *     efficientnet_b2   9,109,994   1.1 G at 260 px       efficientnet_b6  43,040,704  19.1 G at 528 px
+ *     efficientnet_b2   9,109,994   1.0 G at 260 px       efficientnet_b6  43,040,704  19.1 G at 528 px
  *     efficientnet_b3  12,233,232   1.8 G at 300 px       efficientnet_b7  66,347,960  37.8 G at 600 px
  *
  * `small`: the first convolution and the first halving stage have stride 1. Shapes: x [N, inChannels, H, W] → logits [N, numClasses]. Keys:
