@@ -55,6 +55,8 @@ describe("parameters", () => {
     ["mnasnet0_5", 2_218_512],
     ["densenet169", 14_149_480],
     ["regnet_x_800mf", 7_259_656],
+    // Its second width is a tie: 80 · 2.25 / 8 = 22.5.
+    ["regnet_x_1_6gf", 9_190_136],
     ["regnet_y_1_6gf", 11_202_430],
     ["efficientnet_b2", 9_109_994],
   ] as const)("of %s are %d, as in the paper or in torchvision", (name, count) => {

@@ -3,10 +3,12 @@ import { ReLU } from "../nn/activation.js";
 import { Sequential } from "../nn/container.js";
 import { Conv2d } from "../nn/conv.js";
 import { Dropout } from "../nn/dropout.js";
+import { kaimingNormal_ } from "../nn/init.js";
 import { Linear } from "../nn/linear.js";
 import { Module } from "../nn/module.js";
 import { AdaptiveAvgPool2d, MaxPool2d } from "../nn/pool.js";
 import type { Tensor } from "../tensor.js";
+import { initialise } from "./initialise.js";
 import { type ImageModelOptions, imageSettings, scaled } from "./options.js";
 
 export interface AlexNetOptions extends ImageModelOptions {
@@ -18,7 +20,7 @@ export interface AlexNetOptions extends ImageModelOptions {
  * AlexNet: five convolutions and three linear layers (Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional
  * Neural Networks, 2012, Figure 2), on one device and without response normalisation, as torchvision has it (Krizhevsky, One Weird Trick,
  * 2014). 61,100,840 parameters, 0.71 G multiply-adds at 224 px. `small`: the first convolution is 3×3 with stride 1, and the linear layers
- * see 2×2 positions. Shapes: x [N, inChannels, H, W] → logits [N, numClasses]. Keys: features.0 … features.10, classifier.1, .4, .6.
+ * see 2×2 positions and all begin as He's. Shapes: x [N, inChannels, H, W] → logits [N, numClasses]. Keys: features.0 … features.10, classifier.1, .4, .6.
  */
 export class AlexNet extends Module {
   readonly features: Sequential;
@@ -58,6 +60,7 @@ export class AlexNet extends Module {
       new ReLU(),
       new Linear(w(4096), numClasses),
     );
+    if (small) initialise(this, { conv: kaimingNormal_, linear: kaimingNormal_ });
   }
 
   forward(x: Tensor): Tensor {

@@ -36,8 +36,8 @@ class FCNHead extends Sequential {
 /**
  * A fully convolutional network: a class for each pixel, from a classifier's trunk, a convolution to the classes and bilinear upsampling (Long,
  * Shelhamer and Darrell, Fully Convolutional Networks for Semantic Segmentation, 2015, Figure 1), on a residual network whose last two stages
- * dilate instead of halving, as torchvision has it. fcn_resnet50: 32,955,861 parameters (35,322,218 with the auxiliary head), fcn_resnet101:
- * 51,948,501 (54,314,858); 152 G and 232 G multiply-adds at 520 px. `small`: a 3×3 stem without pooling.
+ * dilate instead of halving, as torchvision has it. fcn_resnet50: 32,957,013 parameters (35,322,218 with the auxiliary head), fcn_resnet101:
+ * 51,949,141 (54,314,346); 143 G and 223 G multiply-adds at 520 px. `small`: a 3×3 stem without pooling.
  * Shapes: x [N, inChannels, H, W] → logits [N, numClasses, H, W], for CrossEntropyLoss. Default: numClasses 21. Keys: backbone.…,
  * classifier.0, .1, .4, aux_classifier.0, .1, .4.
  */

@@ -17,22 +17,30 @@ export interface NiNOptions extends ImageModelOptions {
 
 /** A convolution and a small perceptron of two hidden layers, of 1×1 convolutions, at each position (Lin et al., 2014, Figure 2). */
 class MlpConv extends Sequential {
-  constructor(from: number, to: number, kernelSize: number, stride: number, padding: number) {
+  constructor(
+    from: number,
+    to: number,
+    kernelSize: number,
+    stride: number,
+    padding: number,
+    last: "relu" | null = "relu",
+  ) {
     super(
       new Conv2d(from, to, kernelSize, { stride, padding }),
       new ReLU(),
       new Conv2d(to, to, 1),
       new ReLU(),
       new Conv2d(to, to, 1),
-      new ReLU(),
+      ...(last === null ? [] : [new ReLU()]),
     );
   }
 }
 
 /**
  * Network in network: blocks of a convolution and two 1×1 convolutions, and the mean of a map for each class instead of linear layers
- * (Lin, Chen and Yan, Network in Network, 2014, Figure 2), with the sizes of AlexNet's convolutions.
- * 7,439,608 parameters with 1000 classes, 0.8 G multiply-adds at 224 px. `small`: the first convolution is 5×5 with stride 1.
+ * (Lin, Chen and Yan, Network in Network, 2014, Figure 2), with the sizes of AlexNet's convolutions; the maps of
+ * the classes are not rectified.
+ * 7,439,608 parameters with 1000 classes, 0.97 G multiply-adds at 224 px. `small`: the first convolution is 5×5 with stride 1.
  * Shapes: x [N, inChannels, H, W] → logits [N, numClasses]. Keys: features.0 (96 maps), features.2 (256), features.4 (384), classifier.1.
  */
 export class NiN extends Module {
@@ -53,7 +61,7 @@ export class NiN extends Module {
     );
     this.classifier = new Sequential(
       new Dropout({ p: options.dropout ?? 0.5 }),
-      new MlpConv(c, numClasses, 3, 1, 1),
+      new MlpConv(c, numClasses, 3, 1, 1, null),
       new AdaptiveAvgPool2d(1),
     );
     initialise(this, { conv: (weight) => kaimingNormal_(weight, { nonlinearity: "relu" }) });

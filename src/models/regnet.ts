@@ -162,8 +162,8 @@ export function regNetSpace(parameters: RegNetParameters): AnyNetSpace {
   const widths: number[] = [];
   const depths: number[] = [];
   for (let j = 0; j < depth; j++) {
-    const exponent = Math.round(Math.log((w0 + wA * j) / w0) / Math.log(wM));
-    const width = Math.round((w0 * wM ** exponent) / 8) * 8;
+    const exponent = roundToEven(Math.log((w0 + wA * j) / w0) / Math.log(wM));
+    const width = 8 * roundToEven((w0 * wM ** exponent) / 8);
     if (widths.at(-1) === width) depths[depths.length - 1]!++;
     else {
       widths.push(width);
@@ -171,6 +171,12 @@ export function regNetSpace(parameters: RegNetParameters): AnyNetSpace {
     }
   }
   return { depths, widths, groupWidths: widths.map(() => groupWidth), seRatio };
+}
+
+/** The nearest integer, of two the even one, as PyTorch rounds: 80 · 2.25 / 8 of RegNetX-1.6GF is such a case. */
+function roundToEven(v: number): number {
+  const rounded = Math.round(v);
+  return rounded - v === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
 
 /**

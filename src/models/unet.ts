@@ -43,7 +43,7 @@ class DoubleConv extends Sequential {
 /**
  * U-Net: a path that halves the size and doubles the channels, one that goes back, and what each level has on the way down joined to it on the
  * way up (Ronneberger, Fischer and Brox, U-Net: Convolutional Networks for Biomedical Image Segmentation, 2015, Figure 1). From 1 to 2
- * channels 31,030,658 parameters; 167 G multiply-adds at 572 px with padding "valid". `small`: two halvings. Shapes: x [N, inChannels, H, W] →
+ * channels 31,030,658 parameters; 150 G multiply-adds at 572 px with padding "valid". `small`: two halvings. Shapes: x [N, inChannels, H, W] →
  * logits [N, numClasses, H, W], or smaller with padding "valid" (572 → 388), for CrossEntropyLoss. Defaults: inChannels 1, numClasses 2.
  * Keys: down.0 …, bottom, up.0 … (the finest last), join.0 …, head. Errors: ShapeError for a size that cannot be halved `depth` times.
  */

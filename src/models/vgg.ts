@@ -3,6 +3,7 @@ import { ReLU } from "../nn/activation.js";
 import { Sequential } from "../nn/container.js";
 import { Conv2d } from "../nn/conv.js";
 import { Dropout } from "../nn/dropout.js";
+import { kaimingNormal_ } from "../nn/init.js";
 import { Linear } from "../nn/linear.js";
 import { Module } from "../nn/module.js";
 import { BatchNorm2d } from "../nn/norm_batch.js";
@@ -32,7 +33,8 @@ const WIDTHS = [64, 128, 256, 512, 512];
  *     vgg16  [2, 2, 3, 3, 3]  138,357,544  15.5 G   (vgg16_bn 138,365,992)
  *     vgg19  [2, 2, 4, 4, 4]  143,667,240  19.6 G   (vgg19_bn 143,678,248)
  *
- * `small`: pooling rounds sizes up, the linear layers see the mean over space and have 512 features instead of 4096.
+ * `small`: pooling rounds sizes up, the linear layers see the mean over space and have 512 features instead of 4096 and begin as
+ * He's (normal with deviation 0.01 is made for 4096).
  * Shapes: x [N, inChannels, H, W] → logits [N, numClasses]. Keys: features.0 …, classifier.0, .3, .6.
  */
 export class VGG extends Module {
@@ -71,7 +73,7 @@ export class VGG extends Module {
       new Dropout({ p }),
       new Linear(hidden, numClasses),
     );
-    initialise(this, { conv: heFanOut, linear: normal001 });
+    initialise(this, { conv: heFanOut, linear: small ? kaimingNormal_ : normal001 });
   }
 
   forward(x: Tensor): Tensor {
