@@ -1,1 +1,42 @@
+export { Perceptron } from "../nn/linear.js";
+export { AlexNet, type AlexNetOptions } from "./alexnet.js";
+export { DenseNet, type DenseNetOptions } from "./densenet.js";
+export { EfficientNet, type EfficientNetOptions, type EfficientNetScale } from "./efficientnet.js";
+export { FCN, type FCNOptions } from "./fcn.js";
+export { GoogLeNet, type GoogLeNetOptions } from "./googlenet.js";
+export { InceptionV3, type InceptionV3Options } from "./inception.js";
+export type { WithAux } from "./inception_parts.js";
 export { LeNet5, type LeNet5Options } from "./lenet.js";
+export { type LinearModelOptions, LinearRegression, LogisticRegression, MLP, type MLPOptions } from "./linear.js";
+export { MNASNet, type MNASNetOptions } from "./mnasnet.js";
+export {
+  type InvertedResidualSetting,
+  MobileNetV1,
+  type MobileNetV1Options,
+  MobileNetV2,
+  type MobileNetV2Options,
+} from "./mobilenet.js";
+export { NiN, type NiNOptions } from "./nin.js";
+export type { ImageModelOptions } from "./options.js";
+export { create, list, type ModelName, type ModelOptions } from "./registry.js";
+export {
+  AnyNet,
+  type AnyNetOptions,
+  type AnyNetSpace,
+  RegNet,
+  type RegNetParameters,
+  regNetSpace,
+} from "./regnet.js";
+export { type ResidualBlockClass, ResNet, type ResNetOptions, ResNetTrunk } from "./resnet.js";
+export { SEBottleneck, SEResNet } from "./senet.js";
+export {
+  ShuffleNetV1,
+  type ShuffleNetV1Options,
+  ShuffleNetV2,
+  type ShuffleNetV2Options,
+} from "./shufflenet.js";
+export { SqueezeNet, type SqueezeNetOptions } from "./squeezenet.js";
+export { UNet, type UNetOptions } from "./unet.js";
+export { VGG, type VGGOptions } from "./vgg.js";
+export { VisionTransformer, type ViTOptions, type ViTSizes } from "./vit.js";
+export { Xception, type XceptionOptions } from "./xception.js";

@@ -1,4 +1,4 @@
-import type { NoOptions } from "../check.js";
+import { checkNoOptions, type NoOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import { declareFusing, type Epilogue, finished, forwardWith, fusedActivation, NO_EPILOGUE } from "./epilogue.js";
@@ -85,6 +85,41 @@ export class Sequential<I = Tensor, O = Tensor> extends Module {
   }
 }
 declareFusing(Sequential);
+
+/**
+ * A Sequential whose modules have names: y = f_n(… f_2(f_1(x))). Keys are the names, in the order given.
+ * Errors: ArgumentError for a name that is empty, taken or has a dot, which state-dict keys use as separator.
+ * PyTorch: Sequential takes an OrderedDict.
+ */
+export class NamedSequential<I = Tensor, O = Tensor> extends Sequential<I, O> {
+  private readonly names: string[] = [];
+
+  constructor(modules: Readonly<Record<string, Module>> = {}, ...none: NoOptions) {
+    super();
+    checkNoOptions("NamedSequential", none);
+    for (const [name, module] of Object.entries(modules)) this.append(module, name);
+  }
+
+  /** The module of that name, if there is one. */
+  get(name: string): Module | undefined {
+    const index = this.names.indexOf(name);
+    return index < 0 ? undefined : this.at(index);
+  }
+
+  /** Adds a module at the end; without a name it is called by its number. */
+  override append(module: Module, name: string = String(this.length)): this {
+    if (name === "" || name.includes(".") || this.names.includes(name)) {
+      throw new ArgumentError("NamedSequential", `name is "${name}"; expected a new one without dots`);
+    }
+    super.append(module);
+    this.names.push(name);
+    return this;
+  }
+
+  protected override *members(): IterableIterator<[string, unknown]> {
+    for (const [i, name] of this.names.entries()) yield [name, this.at(i)];
+  }
+}
 
 /** A list of modules whose parameters are found; it has no `forward` of its own. Keys are "0", "1", … */
 export class ModuleList<M extends Module = Module> extends Module {

@@ -1,5 +1,5 @@
 // The weights of ../shared/models/README.md: values made from a state-dict key and an index, so that nothing has to be stored.
-import { type Tensor, tensor } from "quadlane";
+import { functional as F, noGrad, type Tensor, tensor } from "quadlane";
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
@@ -30,6 +30,26 @@ export function formulaTensor(key: string, { shape, dtype, numel }: Tensor): Ten
   const value = rule(key.slice(key.lastIndexOf(".") + 1), shape);
   const data = new Float64Array(numel).map((_, i) => value(u(i)));
   return tensor(data, { shape, dtype });
+}
+
+/** Values written at once: a large tensor needs no second one beside it. */
+const PART = 1 << 20;
+
+/** Writes into a tensor what the formula gives for its key. */
+export function fillByFormula(key: string, t: Tensor): void {
+  const u = uniform(key);
+  const value = rule(key.slice(key.lastIndexOf(".") + 1), t.shape);
+  noGrad(() => {
+    const flat = t.reshape(-1);
+    for (let start = 0; start < t.numel; start += PART) {
+      const length = Math.min(PART, t.numel - start);
+      const data = new Float32Array(length);
+      for (let i = 0; i < length; i++) data[i] = value(u(start + i));
+      const part = tensor(data).to(t.dtype);
+      F.narrow(flat, { dim: 0, start, length }).copy_(part);
+      part.dispose();
+    }
+  });
 }
 
 /** How a value follows from u, by the last part of the key. */
