@@ -24,6 +24,7 @@ usage: node build/tools/examples/seq2seq_attention.js [options]
   --epochs N       passes over the pairs. Default 10
   --hidden N       features of the states. Default 128
   --dropout P      probability to drop a feature. Default 0.2
+  --lr X           learning rate at the start. Default 0.002
   --threads N      threads of the kernels. Default 1`;
 
 type Pair = readonly [source: readonly string[], target: readonly string[]];
@@ -140,12 +141,12 @@ function readPairs(file: string): Pair[] {
   return data.readPairs(file).map(([source, target]) => [words.tokenize(source), words.tokenize(target)]);
 }
 
-const DEFAULTS = { train: null, test: null, epochs: 10, hidden: 128, dropout: 0.2, threads: 1 };
+const DEFAULTS = { train: null, test: null, epochs: 10, hidden: 128, dropout: 0.2, lr: 0.002, threads: 1 };
 
 await example(
   USAGE,
   DEFAULTS,
-  async ({ train: trainFile, test: testFile, epochs, hidden, dropout, threads, short }) => {
+  async ({ train: trainFile, test: testFile, epochs, hidden, dropout, lr, threads, short }) => {
     if (threads !== 1) await init({ threads });
     manualSeed(1);
     const all = trainFile === null ? dates(short ? 2000 : 4000) : readPairs(trainFile);
@@ -169,7 +170,7 @@ await example(
     };
 
     const model = new Translator(sources.length, targets.length, { hidden, dropout });
-    const optimizer = new optim.Adam(model.parameters(), { lr: 0.002 });
+    const optimizer = new optim.Adam(model.parameters(), { lr });
     const loader = loaderOf(pairs, true);
     const passes = short ? 6 : epochs;
     const trainer = new train.Trainer<Translator, Batch>(model, {
