@@ -202,6 +202,11 @@ describe("a DataLoader with workers", () => {
     const stream = { *[Symbol.iterator]() {} };
     expect(() => new DataLoader(stream, { workers: 1 })).toThrow("a stream excludes workers");
     expect(() => new DataLoader(counting(4), { workers: -1 })).toThrow("workers is -1");
+    for (const option of [{ prefetch: 3 }, { timeout: 10 }, { persistentWorkers: true }]) {
+      expect(() => new DataLoader(counting(4), option)).toThrow(
+        `a loader without workers excludes ${Object.keys(option)[0]}`,
+      );
+    }
     expect(() => new DataLoader(counting(4), { prefetch: 0 })).toThrow("prefetch is 0");
     expect(() => new DataLoader(counting(4), { timeout: 0 })).toThrow("timeout is 0");
   });

@@ -7,8 +7,8 @@
 // so that few of them waste nothing, and the weights are panels, which can be kept. Blocks of tiles keep what lies between the
 // transforms in the second-level cache.
 //
-// The points of the interpolation are 0, ±√½, ±√2 and ∞. With them the error is one to two and a half times that of a sum of products,
-// measured over 8 to 256 channels, where the usual 0, ±1, ±2 and ∞ make it five to fourteen times. (Barabasz et al., Error Analysis and
+// The points of the interpolation are 0, ±√½, ±√2 and ∞. With them the error stays near that of a sum of products, which the usual 0, ±1, ±2
+// and ∞ multiply. (Barabasz et al., Error Analysis and
 // Improving the Accuracy of Winograd Convolution for DNNs, 2020, on the choice of points.) Small tiles take 0, ±1 and ∞.
 import { multiply, NC, PANEL, panelBytes, START_C, START_ZERO, STEP, workBytes } from "./gemm";
 import { align, Geometry } from "./window";

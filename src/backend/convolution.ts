@@ -189,44 +189,31 @@ abstract class Pass {
   protected abstract ask(geometry: Ptr, sizes: SpatialSizes): void;
 }
 
-class Forward extends Pass {
-  protected override floatsOf = forwardFloats;
-
-  protected override ask(geometry: Ptr, { counts }: SpatialSizes): void {
-    const [n, groups, cg, og] = counts;
-    this.units = K.conv_units(geometry, n, groups, cg, og);
-    const way = K.conv_algorithm(geometry, n, cg, og);
-    const bytes = K.conv_packed_bytes(geometry, n, groups, cg, og);
-    const panels = K.conv_pack_units(groups, og);
-    this.form =
-      bytes === 0
-        ? null
-        : {
-            name: `conv ${groups} ${cg} ${og} ${panels} ${bytes}`,
-            bytes,
-            needed: K.conv_needs_packed(geometry, n, cg, og) !== 0,
-            fill: (to, from) => K.conv_pack_f32(to, from, way, cg, og, 0, panels),
-          };
+/** A pass that reads the weight: its kernels are those of one family, whose names begin alike. */
+class WeightedPass extends Pass {
+  constructor(
+    sizes: SpatialSizes,
+    private readonly family: "conv" | "conv_input_grad",
+    protected override readonly floatsOf: (sizes: SpatialSizes) => number,
+  ) {
+    super(sizes);
   }
-}
-
-class InputGrad extends Pass {
-  protected override floatsOf = inputGradFloats;
 
   protected override ask(geometry: Ptr, { counts }: SpatialSizes): void {
+    const { family } = this;
     const [n, groups, cg, og] = counts;
-    this.units = K.conv_input_grad_units(geometry, n, groups, cg, og);
-    const way = K.conv_input_grad_algorithm(geometry, n, cg, og);
-    const bytes = K.conv_input_grad_packed_bytes(geometry, n, groups, cg, og);
-    const panels = K.conv_pack_units(groups, cg);
+    this.units = K[`${family}_units`](geometry, n, groups, cg, og);
+    const way = K[`${family}_algorithm`](geometry, n, cg, og);
+    const bytes = K[`${family}_packed_bytes`](geometry, n, groups, cg, og);
+    const panels = K.conv_pack_units(groups, family === "conv" ? og : cg);
     this.form =
       bytes === 0
         ? null
         : {
-            name: `conv_input_grad ${groups} ${cg} ${og} ${panels} ${bytes}`,
+            name: `${family} ${groups} ${cg} ${og} ${panels} ${bytes}`,
             bytes,
-            needed: K.conv_input_grad_needs_packed(geometry, n, cg, og) !== 0,
-            fill: (to, from) => K.conv_input_grad_pack_f32(to, from, way, cg, og, 0, panels),
+            needed: K[`${family}_needs_packed`](geometry, n, cg, og) !== 0,
+            fill: (to, from) => K[`${family}_pack_f32`](to, from, way, cg, og, 0, panels),
           };
   }
 }
@@ -250,8 +237,8 @@ export class ConvPlan {
     readonly sizes: SpatialSizes,
     readonly outputShape: Shape,
   ) {
-    this.forward = new Forward(sizes);
-    this.inputGrad = new InputGrad(sizes);
+    this.forward = new WeightedPass(sizes, "conv", forwardFloats);
+    this.inputGrad = new WeightedPass(sizes, "conv_input_grad", inputGradFloats);
     this.weightGrad = new WeightGrad(sizes);
   }
 }

@@ -1,11 +1,11 @@
 import { checkOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
-import { defaultGenerator, type Generator } from "../random.js";
 import { noGrad } from "../scoping.js";
 import { Tensor } from "../tensor.js";
 import type { Collated } from "./collate.js";
 import type { Dataset } from "./dataset.js";
 import { inScope } from "./fetch.js";
+import { MapDataset } from "./map.js";
 import type { Transform } from "./transform.js";
 
 export interface AugmentOptions<S, T> {
@@ -40,19 +40,12 @@ export function augment<S, T = S>(
       throw new ArgumentError("augment", `${what} is ${String(fn)}; expected a function of sample and generator`);
     }
   }
-  const get = (index: number, generator: Generator = defaultGenerator): T =>
-    noGrad(() => {
-      const sample = inScope(() => split.get(index, generator));
-      return inScope(() => transform(sample, generator));
-    });
-  const whole = { length: split.length, random: true, get };
-  if (split.getBatch === undefined || batches === undefined) return whole;
-  const getBatch = (indices: Int32Array, generator: Generator = defaultGenerator): Collated<T> =>
-    noGrad(() => {
-      const batch = inScope(() => split.getBatch!(indices, generator));
-      return inScope(() => batches(batch, generator));
-    });
-  return { ...whole, getBatch };
+  return new MapDataset(split, unrecorded(transform), batches && unrecorded(batches));
+}
+
+/** A transform that autograd does not see. */
+function unrecorded<A, B>(transform: Transform<A, B>): Transform<A, B> {
+  return (sample, generator) => noGrad(() => inScope(() => transform(sample, generator)));
 }
 
 /**

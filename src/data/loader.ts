@@ -284,6 +284,7 @@ function checkTogether<S, B>(dataset: Dataset<S> | IterableDataset<S>, options: 
     refuse("batchSampler", ["batchSize", "shuffle", "dropLast", "sampler"]);
   }
   if (options.sampler !== undefined) refuse("sampler", ["shuffle"]);
+  if ((options.workers ?? 0) === 0) refuse("a loader without workers", ["prefetch", "persistentWorkers", "timeout"]);
   for (const [name, method] of [
     ["sampler", "order"],
     ["batchSampler", "batches"],

@@ -1,5 +1,6 @@
 import { ArgumentError } from "../errors.js";
 import { defaultGenerator, type Generator } from "../random.js";
+import type { Collated } from "./collate.js";
 import type { Dataset } from "./dataset.js";
 import { inScope } from "./fetch.js";
 import { type GeneratorAt, type IterableDataset, isStream } from "./stream.js";
@@ -12,12 +13,21 @@ import type { Transform } from "./transform.js";
  */
 export class MapDataset<A, B> implements Dataset<B> {
   readonly random = true;
+  readonly getBatch?: (indices: Int32Array, generator?: Generator) => Collated<B>;
 
+  /** `batches` does to whole batches, as the data set makes them, what `transform` does to samples, with the generator of the first. */
   constructor(
     readonly dataset: Dataset<A>,
     private readonly transform: Transform<A, B>,
+    batches?: Transform<Collated<A>, Collated<B>>,
   ) {
     checkTransform("MapDataset", transform);
+    if (batches === undefined || dataset.getBatch === undefined) return;
+    this.getBatch = (indices, generator = defaultGenerator) =>
+      batches(
+        inScope(() => dataset.getBatch!(indices, generator)),
+        generator,
+      );
   }
 
   get length(): number {

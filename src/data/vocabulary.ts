@@ -1,8 +1,6 @@
 import { checkInteger, checkOptions } from "../check.js";
 import { ArgumentError, FormatError } from "../errors.js";
-
-/** Padding, begin and end of a sequence, unknown token; in this order they are 0 to 3. */
-export const SPECIALS: readonly string[] = ["<pad>", "<bos>", "<eos>", "<unk>"];
+import { SPECIALS, SpecialTokens } from "./vocabulary_specials.js";
 
 export interface VocabularyOptions {
   /** Tokens that occur less often are unknown. Default 1. */
@@ -40,7 +38,7 @@ const MAX_TOKENS = 2 ** 24;
  * Tokens and their numbers from 0 on: first the special ones, then the rest, `from` by descending count.
  * Errors: ArgumentError for a token twice.
  */
-export class Vocabulary {
+export class Vocabulary extends SpecialTokens {
   /** All tokens; each one's number is its index. */
   readonly tokens: readonly string[];
   /** How many of the first tokens are special. */
@@ -48,6 +46,7 @@ export class Vocabulary {
   private readonly numbers = new Map<string, number>();
 
   constructor(tokens: Iterable<string>, options: Pick<VocabularyOptions, "specials"> = {}) {
+    super();
     checkOptions("Vocabulary", options, ["specials"]);
     const specials = [...(options.specials ?? SPECIALS)];
     this.tokens = [...specials, ...tokens];
@@ -94,23 +93,6 @@ export class Vocabulary {
   /** Number of tokens. */
   get length(): number {
     return this.tokens.length;
-  }
-
-  /** The number of `<pad>`; null if that is no special token here. So for the next three. */
-  get padIndex(): number | null {
-    return this.special("<pad>");
-  }
-
-  get bosIndex(): number | null {
-    return this.special("<bos>");
-  }
-
-  get eosIndex(): number | null {
-    return this.special("<eos>");
-  }
-
-  get unkIndex(): number | null {
-    return this.special("<unk>");
   }
 
   /** True if the token has a number of its own. */
@@ -171,16 +153,9 @@ export class Vocabulary {
     return new Vocabulary(tokens.slice(specials), { specials: tokens.slice(0, specials) });
   }
 
-  private special(name: string): number | null {
+  protected override special(name: string): number | null {
     const index = this.numbers.get(name);
     return index !== undefined && index < this.specialCount ? index : null;
-  }
-
-  private wanted(name: string): number {
-    const index = this.special(name);
-    if (index === null)
-      throw new ArgumentError("Vocabulary.encode", `there is no special token "${name}"; expected it`);
-    return index;
   }
 }
 

@@ -1,7 +1,8 @@
 import { checkInteger, checkOptions } from "../check.js";
 import { ArgumentError, FormatError } from "../errors.js";
-import { type DecodeOptions, type EncodeOptions, recordOf, SPECIALS, stringsOf } from "./vocabulary.js";
+import { type DecodeOptions, type EncodeOptions, recordOf, stringsOf } from "./vocabulary.js";
 import { applyMerges, type Chunk, learnMerges, MAX_VOCABULARY, type Merge, pairOf } from "./vocabulary_merges.js";
+import { SPECIALS, SpecialTokens } from "./vocabulary_specials.js";
 
 export interface BytePairOptions {
   /** Number of tokens in the end: specials, 256 bytes, and merges. There may be fewer if the texts have no more to merge. */
@@ -36,13 +37,14 @@ const encoder = new TextEncoder();
  * Numbers: specials, then the bytes, then the merges as they were learnt.
  * Source: Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units", 2016; the pieces are those of GPT-2.
  */
-export class BytePairTokenizer {
+export class BytePairTokenizer extends SpecialTokens {
   readonly specials: readonly string[];
   readonly merges: readonly Merge[];
   private readonly merged = new Map<number, number>();
   private readonly cache = new Map<string, Int32Array>();
 
   private constructor(specials: readonly string[], merges: readonly Merge[]) {
+    super();
     this.specials = specials;
     this.merges = merges;
     merges.forEach(([a, b], i) => {
@@ -73,19 +75,6 @@ export class BytePairTokenizer {
   /** Number of tokens. */
   get length(): number {
     return this.specials.length + BYTES + this.merges.length;
-  }
-
-  /** The number of `<pad>`; null if that is no special token here. So for the next two. */
-  get padIndex(): number | null {
-    return this.special("<pad>");
-  }
-
-  get bosIndex(): number | null {
-    return this.special("<bos>");
-  }
-
-  get eosIndex(): number | null {
-    return this.special("<eos>");
   }
 
   /** The tokens of a text. Special tokens that are written in it are text like any other. */
@@ -161,17 +150,9 @@ export class BytePairTokenizer {
     }
   }
 
-  private special(name: string): number | null {
+  protected override special(name: string): number | null {
     const index = this.specials.indexOf(name);
     return index < 0 ? null : index;
-  }
-
-  private wanted(name: string): number {
-    const index = this.special(name);
-    if (index === null) {
-      throw new ArgumentError("BytePairTokenizer.encode", `there is no special token "${name}"; expected it`);
-    }
-    return index;
   }
 }
 

@@ -4,35 +4,13 @@ import { eachRun, readGeometry } from "./lib/window.js";
 
 // Gradient of convolution in its input; the contract is in assembly/conv_input_grad.ts.
 
-/** One way for all shapes. */
-export function conv_input_grad_algorithm(_geometry: Ptr, _n: number, _cg: number, _og: number): number {
-  return 0;
-}
-
-/** The weights are read as they are. */
-export function conv_input_grad_packed_bytes(
-  _geometry: Ptr,
-  _n: number,
-  _groups: number,
-  _cg: number,
-  _og: number,
-): number {
-  return 0;
-}
-
-export function conv_input_grad_needs_packed(_geometry: Ptr, _n: number, _cg: number, _og: number): number {
-  return 0;
-}
-
-export function conv_input_grad_pack_f32(
-  _packed: Ptr,
-  _w: Ptr,
-  _way: number,
-  _cg: number,
-  _og: number,
-  _begin: number,
-  _end: number,
-): void {}
+/** As of the convolution: one way for all shapes, which reads the weights as they are. */
+export {
+  conv_algorithm as conv_input_grad_algorithm,
+  conv_needs_packed as conv_input_grad_needs_packed,
+  conv_pack_f32 as conv_input_grad_pack_f32,
+  conv_packed_bytes as conv_input_grad_packed_bytes,
+} from "./conv.js";
 
 /** A unit is a channel of one image. */
 export function conv_input_grad_units(_geometry: Ptr, n: number, groups: number, cg: number, _og: number): number {
