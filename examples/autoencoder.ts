@@ -53,7 +53,9 @@ async function classify(
   return valAccuracy!;
 }
 
-await example(USAGE, { data: null, epochs: 8, labels: 200 }, async ({ data: folder, epochs, labels, short }) => {
+const FLAGS = { defaults: { data: null, epochs: 8, labels: 200 }, short: { epochs: 2 } };
+
+await example(USAGE, FLAGS, async ({ data: folder, epochs, labels, short }) => {
   manualSeed(1);
   const { train: images, test } = loadDigits(folder, short ? 2000 : 12_000);
   const encoder = encoderNet();
@@ -63,7 +65,7 @@ await example(USAGE, { data: null, epochs: 8, labels: 200 }, async ({ data: fold
     step: (model, [x]) => F.binaryCrossEntropyWithLogits(model.forward(x), x),
   });
   const history = await trainer.fit(new data.DataLoader(images, { batchSize: 64, shuffle: true }), {
-    epochs: short ? 2 : epochs,
+    epochs,
   });
   for (const { epoch, logs } of history.epochs) console.log(`autoencoder, epoch ${epoch}: ${logs.loss!.toFixed(4)}`);
 

@@ -21,7 +21,7 @@ const USAGE = `Trains an LSTM on a text, and lets it write.
 usage: node build/tools/examples/char_lstm.js [options]
 
   --text FILE      default: generated sentences
-  --epochs N       passes over the text. Default 3
+  --epochs N       epochs over the text. Default 3
   --hidden N       features of the LSTM. Default 128
   --dropout P      probability to drop a feature. Default 0
   --lr X           learning rate at the start. Default 0.005
@@ -79,9 +79,12 @@ function write(
   return text;
 }
 
-const DEFAULTS = { text: null, epochs: 3, hidden: 128, dropout: 0, lr: 0.005, threads: 1, temperature: 0.8 };
+const FLAGS = {
+  defaults: { text: null, epochs: 3, hidden: 128, dropout: 0, lr: 0.005, threads: 1, temperature: 0.8 },
+  short: { epochs: 4 },
+};
 
-await example(USAGE, DEFAULTS, async ({ text: file, epochs, hidden, dropout, lr, threads, temperature, short }) => {
+await example(USAGE, FLAGS, async ({ text: file, epochs, hidden, dropout, lr, threads, temperature, short }) => {
   if (threads !== 1) await init({ threads });
   manualSeed(1);
   const text = corpus(loadText(file, short ? 60_000 : 300_000));
@@ -97,12 +100,11 @@ await example(USAGE, DEFAULTS, async ({ text: file, epochs, hidden, dropout, lr,
   };
   const loader = data.sequentialBatches(text.train, BATCH, STEPS);
   const validation = data.sequentialBatches(text.test, BATCH, STEPS, { randomOffset: false });
-  const passes = short ? 4 : epochs;
   const trainer = new train.Trainer(model, {
     optimizer,
     step,
     clipNorm: 1,
-    scheduler: new optim.lrScheduler.CosineAnnealingLR(optimizer, passes * loader.length),
+    scheduler: new optim.lrScheduler.CosineAnnealingLR(optimizer, epochs * loader.length),
     schedulerInterval: "step",
     callbacks: [
       {
@@ -116,7 +118,7 @@ await example(USAGE, DEFAULTS, async ({ text: file, epochs, hidden, dropout, lr,
       },
     ],
   });
-  const history = await trainer.fit(loader, { epochs: passes, validation });
+  const history = await trainer.fit(loader, { epochs: epochs, validation });
   console.log(`\n${write(model, text, "The ", 300, temperature)}\n`);
   // Of a file nothing is known beforehand; 2.5 is what counting pairs of letters gives on English.
   const atMost = file === null ? (short ? 0.6 : 0.4) : 2.5;

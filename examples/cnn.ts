@@ -13,7 +13,7 @@ usage: node build/tools/examples/cnn.js [options]
   --epochs N       passes over the training set. Default 4
   --flip           mirror training images at random: for clothes, not for digits
   --threads N      threads of the kernels. Default 1
-  --checkpoints D  a folder for the best models; a run that was interrupted goes on from there
+  --checkpoints D  a folder for checkpoints; a run that was interrupted goes on from there
   --report FILE    an HTML page about the training`;
 
 const block = (inC: number, outC: number): nn.Module[] => [
@@ -35,9 +35,12 @@ const cnn = (): nn.Sequential =>
     new nn.Linear(128, 10),
   );
 
-const DEFAULTS = { data: null, epochs: 4, flip: false, threads: 1, checkpoints: null, report: null };
+const FLAGS = {
+  defaults: { data: null, epochs: 4, flip: false, threads: 1, checkpoints: null, report: null },
+  short: { epochs: 2 },
+};
 
-await example(USAGE, DEFAULTS, async ({ data: folder, epochs, flip, threads, checkpoints, report, short }) => {
+await example(USAGE, FLAGS, async ({ data: folder, epochs, flip, threads, checkpoints, report, short }) => {
   if (threads !== 1) await init({ threads });
   manualSeed(1);
   const digits = loadDigits(folder, short ? 2000 : 12_000);
@@ -53,12 +56,11 @@ await example(USAGE, DEFAULTS, async ({ data: folder, epochs, flip, threads, che
 
   const model = cnn();
   const optimizer = new optim.AdamW(model.parameters(), { lr: 0.004, weightDecay: 0.01 });
-  const passes = short ? 2 : epochs;
   const trainer = new train.Trainer(model, {
     optimizer,
     loss: F.crossEntropy,
     metrics: { accuracy: new metrics.Accuracy({ task: "multiclass" }) },
-    scheduler: new optim.lrScheduler.OneCycleLR(optimizer, 0.004, { totalSteps: passes * loader.length }),
+    scheduler: new optim.lrScheduler.OneCycleLR(optimizer, 0.004, { totalSteps: epochs * loader.length }),
     schedulerInterval: "step",
     callbacks: [
       new ProgressBar(),
@@ -67,7 +69,7 @@ await example(USAGE, DEFAULTS, async ({ data: folder, epochs, flip, threads, che
     ],
   });
   const history = await trainer.fit(loader, {
-    epochs: passes,
+    epochs,
     validation: new data.DataLoader(test, { batchSize: 500 }),
     resume: checkpoints,
   });

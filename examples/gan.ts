@@ -47,7 +47,9 @@ function statisticsGap(real: Tensor, fake: Tensor): number {
   return gap((x) => x.mean(0)) + gap((x) => x.std(0));
 }
 
-await example(USAGE, { data: null, epochs: 8, samples: null }, ({ data: folder, epochs, samples, short }) => {
+const FLAGS = { defaults: { data: null, epochs: 8, samples: null }, short: { epochs: 2 } };
+
+await example(USAGE, FLAGS, ({ data: folder, epochs, samples, short }) => {
   manualSeed(1);
   const digits = loadDigits(folder, short ? 2000 : 8000);
   const [generator, discriminator] = [generatorNet(), discriminatorNet()];
@@ -59,7 +61,7 @@ await example(USAGE, { data: null, epochs: 8, samples: null }, ({ data: folder, 
   const [generatorAdam, discriminatorAdam] = [adam(generator), adam(discriminator)];
 
   const loader = new data.DataLoader(digits.train, { batchSize: 64, shuffle: true, dropLast: true });
-  for (let epoch = 1; epoch <= (short ? 2 : epochs); epoch++) {
+  for (let epoch = 1; epoch <= epochs; epoch++) {
     let [lossD, lossG] = [0, 0];
     for (const [pixels] of loader) {
       const real = pixels.mul(2).sub(1);

@@ -52,7 +52,13 @@ function table(file: string, target: string | null): Problem {
   return { x: new data.Standardizer().fit(x).transform(x), y: new data.Standardizer().fit(y).transform(y), names };
 }
 
-await example(USAGE, { csv: null, target: null, epochs: 500 }, ({ csv, target, epochs }) => {
+const FLAGS = {
+  defaults: { csv: null, target: null, epochs: 500 },
+  short: { epochs: 250 },
+  needs: { target: "csv" },
+} as const;
+
+await example(USAGE, FLAGS, ({ csv, target, epochs }) => {
   manualSeed(1);
   const { x, y, names } = csv === null ? generated() : table(csv, target);
   const exact = scope(() => linalg.lstsq(F.cat([x, ones([x.size(0), 1])], { dim: 1 }), y).solution.data());

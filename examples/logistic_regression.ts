@@ -31,7 +31,13 @@ function table(file: string, target: string | null): Rows {
   return [rows.numbers(rows.names.filter((name) => name !== goal)), rows.numbers([goal])];
 }
 
-await example(USAGE, { csv: null, target: null, epochs: 30 }, async ({ csv, target, epochs }) => {
+const FLAGS = {
+  defaults: { csv: null, target: null, epochs: 30 },
+  short: { epochs: 10 },
+  needs: { target: "csv" },
+} as const;
+
+await example(USAGE, FLAGS, async ({ csv, target, epochs }) => {
   manualSeed(1);
   const [x, y] = csv === null ? clouds() : table(csv, target);
   const [training, test] = data.randomSplit(new data.TensorDataset(x, y), [0.8, 0.2]);

@@ -38,7 +38,13 @@ function learn(model: nn.Perceptron, x: Tensor, y: Tensor, epochs: number): numb
   return mistakes;
 }
 
-await example(USAGE, { csv: null, target: null, epochs: 200 }, ({ csv, target, epochs }) => {
+const FLAGS = {
+  defaults: { csv: null, target: null, epochs: 200 },
+  short: { epochs: 50 },
+  needs: { target: "csv" },
+} as const;
+
+await example(USAGE, FLAGS, ({ csv, target, epochs }) => {
   manualSeed(1);
   const [x, y] = csv === null ? separable() : table(csv, target);
   const model = new nn.Perceptron(x.size(1), 1);

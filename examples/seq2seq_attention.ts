@@ -141,11 +141,15 @@ function readPairs(file: string): Pair[] {
   return data.readPairs(file).map(([source, target]) => [words.tokenize(source), words.tokenize(target)]);
 }
 
-const DEFAULTS = { train: null, test: null, epochs: 10, hidden: 128, dropout: 0.2, lr: 0.002, threads: 1 };
+const FLAGS = {
+  defaults: { train: null, test: null, epochs: 10, hidden: 128, dropout: 0.2, lr: 0.002, threads: 1 },
+  short: { epochs: 6 },
+  needs: { test: "train" },
+} as const;
 
 await example(
   USAGE,
-  DEFAULTS,
+  FLAGS,
   async ({ train: trainFile, test: testFile, epochs, hidden, dropout, lr, threads, short }) => {
     if (threads !== 1) await init({ threads });
     manualSeed(1);
@@ -172,7 +176,6 @@ await example(
     const model = new Translator(sources.length, targets.length, { hidden, dropout });
     const optimizer = new optim.Adam(model.parameters(), { lr });
     const loader = loaderOf(pairs, true);
-    const passes = short ? 6 : epochs;
     const trainer = new train.Trainer<Translator, Batch>(model, {
       optimizer,
       // The decoder is shown the right words so far, and asked for the next.
@@ -187,11 +190,11 @@ await example(
         });
       },
       clipNorm: 1,
-      scheduler: new optim.lrScheduler.CosineAnnealingLR(optimizer, passes * loader.length),
+      scheduler: new optim.lrScheduler.CosineAnnealingLR(optimizer, epochs * loader.length),
       schedulerInterval: "step",
       callbacks: [{ onEpochEnd: ({ epoch }, logs) => console.log(`epoch ${epoch}: loss ${logs.loss!.toFixed(3)}`) }],
     });
-    await trainer.fit(loader, { epochs: passes });
+    await trainer.fit(loader, { epochs });
 
     model.eval();
     const bleu = new metrics.BLEUScore();

@@ -41,9 +41,13 @@ class Forecaster extends nn.Module {
   }
 }
 
-const DEFAULTS = { csv: null, column: null, season: 365, window: 60, horizon: 7, epochs: 15 };
+const FLAGS = {
+  defaults: { csv: null, column: null, season: 365, window: 60, horizon: 7, epochs: 15 },
+  short: { epochs: 3 },
+  needs: { column: "csv" },
+} as const;
 
-await example(USAGE, DEFAULTS, async ({ csv, column, season, window, horizon, epochs, short }) => {
+await example(USAGE, FLAGS, async ({ csv, column, season, window, horizon, epochs }) => {
   manualSeed(1);
   const values = csv === null ? weather() : readColumn(csv, column);
   const cut = Math.floor(values.length * 0.8);
@@ -56,7 +60,7 @@ await example(USAGE, DEFAULTS, async ({ csv, column, season, window, horizon, ep
   const optimizer = new optim.AdamW(model.parameters(), { lr: 0.003 });
   const trainer = new train.Trainer(model, { optimizer, loss: F.smoothL1Loss, clipNorm: 1 });
   const history = await trainer.fit(new data.DataLoader(windows(0, cut), { batchSize: 64, shuffle: true }), {
-    epochs: short ? 3 : epochs,
+    epochs,
   });
   for (const { epoch, logs } of history.epochs) console.log(`epoch ${epoch}: ${logs.loss!.toFixed(4)}`);
 

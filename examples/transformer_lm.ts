@@ -78,20 +78,22 @@ function write(
   return codes.map((c) => vocabulary[c]).join("");
 }
 
-const DEFAULTS = { text: null, steps: 600, width: 64, layers: 2, threads: 1, temperature: 0.8 };
+const FLAGS = {
+  defaults: { text: null, steps: 600, width: 64, layers: 2, threads: 1, temperature: 0.8 },
+  short: { steps: 150 },
+};
 
-await example(USAGE, DEFAULTS, async ({ text: file, steps, width, layers, threads, temperature, short }) => {
+await example(USAGE, FLAGS, async ({ text: file, steps, width, layers, threads, temperature, short }) => {
   if (threads !== 1) await init({ threads });
   manualSeed(1);
   const text = corpus(loadText(file, short ? 60_000 : 300_000));
   const model = new TransformerLM(text.vocabulary.length, width, layers);
   const optimizer = new optim.AdamW(model.parameters(), { lr: 0.003 });
-  const maxSteps = short ? 150 : steps;
   const trainer = new train.Trainer<TransformerLM>(model, {
     optimizer,
     step: (m, [x, y]) => F.crossEntropy(m.forward(x).flatten(0, 1), y.flatten()),
     clipNorm: 1,
-    scheduler: new optim.lrScheduler.OneCycleLR(optimizer, 0.003, { totalSteps: maxSteps }),
+    scheduler: new optim.lrScheduler.OneCycleLR(optimizer, 0.003, { totalSteps: steps }),
     schedulerInterval: "step",
     callbacks: [
       {
@@ -103,7 +105,7 @@ await example(USAGE, DEFAULTS, async ({ text: file, steps, width, layers, thread
   });
   const loader = data.randomBatches(text.train, BATCH, CONTEXT);
   const validation = data.sequentialBatches(text.test, BATCH, CONTEXT, { randomOffset: false });
-  await trainer.fit(loader, { maxSteps });
+  await trainer.fit(loader, { maxSteps: steps });
   const { valLoss } = await trainer.validate(validation);
   console.log(`\n${write(model, text, "The ", 200, temperature)}\n`);
   return {

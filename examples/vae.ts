@@ -46,14 +46,16 @@ function negativeElbo(model: VAE, [x]: readonly [Tensor, Tensor]): Tensor {
   return pixels.add(F.gaussianKLLoss(mu, logvar, { reduction: "sum" })).div(x.size(0));
 }
 
-await example(USAGE, { data: null, epochs: 10, samples: null }, async ({ data: folder, epochs, samples, short }) => {
+const FLAGS = { defaults: { data: null, epochs: 10, samples: null }, short: { epochs: 3 } };
+
+await example(USAGE, FLAGS, async ({ data: folder, epochs, samples, short }) => {
   manualSeed(1);
   const digits = loadDigits(folder, short ? 4000 : 12_000);
   const model = new VAE();
   const optimizer = new optim.Adam(model.parameters(), { lr: 0.001 });
   const trainer = new train.Trainer<VAE>(model, { optimizer, step: negativeElbo });
   const history = await trainer.fit(new data.DataLoader(digits.train, { batchSize: 128, shuffle: true }), {
-    epochs: short ? 3 : epochs,
+    epochs,
     validation: new data.DataLoader(digits.test, { batchSize: 500 }),
   });
   for (const { epoch, logs } of history.epochs)

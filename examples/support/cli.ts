@@ -22,16 +22,28 @@ export interface Outcome {
   readonly atMost: number;
 }
 
+/** What an example's flags are. */
+export interface Flags<D extends Record<string, Default>> {
+  readonly defaults: D;
+  /** Other defaults for --short. A flag that is given counts in any case. */
+  readonly short?: Partial<Values<D>>;
+  /** Flags that mean nothing without another one. */
+  readonly needs?: { readonly [K in keyof D]?: keyof D };
+}
+
+/** A flag's values, and whether the run is a short one. */
+type Options<D extends Record<string, Default>> = Values<D> & { readonly short: boolean };
+
 /**
  * Runs an example: reads its flags, prints `usage` for --help, and ends the process with 0 if the outcome is within its bound, 1 if not or if
  * something could not be read, 2 for a wrong command line. Every example has --short, a run of seconds.
  */
 export async function example<D extends Record<string, Default>>(
   usage: string,
-  defaults: D,
-  main: (options: Values<D & { short: false }>) => Outcome | Promise<Outcome>,
+  flags: Flags<D>,
+  main: (options: Options<D>) => Outcome | Promise<Outcome>,
 ): Promise<void> {
-  const options = parse(usage, { ...defaults, short: false as const });
+  const options = parse(usage, flags);
   if (options === null) return;
   try {
     const { name, value, atMost } = await main(options);
@@ -45,19 +57,28 @@ export async function example<D extends Record<string, Default>>(
   }
 }
 
-function parse<D extends Record<string, Default>>(usage: string, defaults: D): Values<D> | null {
-  const text = `${usage}\n\n  --short          a run of seconds, with a bound of its own\n  --help           print this`;
+function parse<D extends Record<string, Default>>(
+  usage: string,
+  { defaults, short, needs }: Flags<D>,
+): Options<D> | null {
+  const text = `${usage}\n\n  --short          a run of seconds, with smaller defaults\n  --help           print this`;
   try {
-    const flags = Object.entries({ ...defaults, help: false }).map(([name, value]) => {
+    const kinds = Object.entries({ ...defaults, short: false, help: false }).map(([name, value]) => {
       return [name, { type: typeof value === "boolean" ? "boolean" : "string" }] as const;
     });
-    const values: Record<string, unknown> = parseArgs({ options: Object.fromEntries(flags) }).values;
-    if (values.help === true) {
+    const given: Record<string, unknown> = parseArgs({ options: Object.fromEntries(kinds) }).values;
+    if (given.help === true) {
       console.log(text);
       return null;
     }
-    const entries = Object.entries(defaults).map(([name, value]) => [name, flagValue(name, values[name], value)]);
-    return Object.fromEntries(entries) as Values<D>;
+    for (const [name, other] of Object.entries(needs ?? {})) {
+      if (given[name] !== undefined && given[String(other)] === undefined) {
+        throw new Error(`--${name} means nothing without --${String(other)}`);
+      }
+    }
+    const fallbacks: Record<string, Default> = { ...defaults, ...(given.short === true ? short : {}) };
+    const entries = Object.entries(fallbacks).map(([name, value]) => [name, flagValue(name, given[name], value)]);
+    return { ...(Object.fromEntries(entries) as Values<D>), short: given.short === true };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n\n${text}`);
     process.exitCode = 2;
