@@ -1,0 +1,56 @@
+import type { Inputs, Op } from "../ops/op.js";
+import type { Tensor } from "../tensor.js";
+import type { DType, Shape } from "../types.js";
+
+/** Any op, with its types forgotten: what a graph knows of it is what the declaration says at run time. */
+export type AnyOp = Op<Inputs, readonly Tensor[], unknown>;
+
+/** A size that depends on symbols: Σ factors[s] · s + constant, all integers. */
+export interface SymbolicSize {
+  readonly factors: Readonly<Record<string, number>>;
+  readonly constant: number;
+}
+
+/** A size of a dimension: a number, or an expression of symbols such as the batch; null if it is not affine in them. */
+export type Dim = number | SymbolicSize | null;
+
+/** One tensor that flows through a graph. */
+export interface Value {
+  /** Unique in its graph; inputs, outputs and constants have the names that users know them by. */
+  readonly name: string;
+  readonly dtype: DType;
+  /** The shape for the examples that the graph was made from. */
+  readonly shape: Shape;
+  /** The shape with its symbols. */
+  readonly dims: readonly Dim[];
+}
+
+/** One run of an op. */
+export interface GraphNode {
+  readonly op: AnyOp;
+  readonly inputs: readonly (Value | null)[];
+  readonly outputs: readonly Value[];
+  /** The op's attributes for the examples: plain data. */
+  readonly attrs: unknown;
+  /** Dotted path of the module whose `forward` ran it; "" for the model itself. */
+  readonly module: string;
+}
+
+/** A value that the traced code has read: the graph is good for inputs only for which it comes out the same. */
+export interface Guard {
+  readonly value: Value;
+  readonly data: readonly number[];
+}
+
+/**
+ * What a module computes, as a list of ops: every value is an input, a constant, or the output of exactly one node before its first use.
+ * Graphs are immutable; passes make new ones that share values and constants.
+ */
+export interface GraphParts {
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  /** Weights and other tensors that the graph reads; a parameter's name is its state-dict key. They are not copies. */
+  readonly constants: ReadonlyMap<Value, Tensor>;
+  readonly nodes: readonly GraphNode[];
+  readonly guards: readonly Guard[];
+}
