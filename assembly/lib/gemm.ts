@@ -112,7 +112,16 @@ export function multiply(
     }
     let pc = c;
     let offset: usize = 0;
-    for (let j = 0; j < n; j += PANEL) {
+    let j = 0;
+    if (height == 1) {
+      for (; j <= n - ABREAST * PANEL; j += ABREAST * PANEL) {
+        rowTile(job, pc, a, b + offset, bRight, s, sRight);
+        pc += <usize>ABREAST * STEP;
+        s += <usize>ABREAST * sRight;
+        offset += <usize>ABREAST * bRight;
+      }
+    }
+    for (; j < n; j += PANEL) {
       const width = min(n - j, PANEL);
       if (width == PANEL) {
         if (packed && j > 0) packedTile(job, pc, b, s, offset, cDown);
@@ -307,6 +316,49 @@ function tile6(job: Job, c: usize, a: usize, b: usize, s: usize, offset: usize, 
   if (rows > 2) { finish(vectors, c, s, c20, c21, c22, c23, low, high); c -= cDown; s -= sDown; }
   if (rows > 1) { finish(vectors, c, s, c10, c11, c12, c13, low, high); c -= cDown; s -= sDown; }
   finish(vectors, c, s, c00, c01, c02, c03, low, high);
+}
+
+/** Panels that a single row is multiplied with at once: two or four sums alone would wait for each other. */
+@inline const ABREAST: i32 = WIDE ? 2 : 4;
+
+/** 1 × ABREAST · PANEL. */
+function rowTile(job: Job, c: usize, a: usize, b: usize, bRight: usize, s: usize, sRight: usize): void {
+  const zero = f32x4.splat(0);
+  let c0 = zero, c1 = zero, c2 = zero, c3 = zero, c4 = zero, c5 = zero, c6 = zero, c7 = zero;
+  const bDown = job.bDown;
+  const aRight = job.aRight;
+  let p = b;
+  let q = p + bRight;
+  let r = q + bRight;
+  let t = r + bRight;
+  const end = p + <usize>job.k * bDown;
+  while (p < end) {
+    const x = v128.load32_splat(a);
+    c0 = madd(x, v128.load(p), c0);
+    c1 = madd(x, v128.load(p, 16), c1);
+    c2 = madd(x, WIDE ? v128.load(p, 32) : v128.load(q), c2);
+    c3 = madd(x, WIDE ? v128.load(p, 48) : v128.load(q, 16), c3);
+    c4 = madd(x, v128.load(WIDE ? q : r), c4);
+    c5 = madd(x, v128.load(WIDE ? q : r, 16), c5);
+    c6 = madd(x, WIDE ? v128.load(q, 32) : v128.load(t), c6);
+    c7 = madd(x, WIDE ? v128.load(q, 48) : v128.load(t, 16), c7);
+    a += aRight;
+    p += bDown;
+    q += bDown;
+    if (!WIDE) r += bDown;
+    if (!WIDE) t += bDown;
+  }
+  const low = f32x4.splat(job.low);
+  const high = f32x4.splat(job.high);
+  if (WIDE) {
+    finish(FULL, c + STEP, s + sRight, c4, c5, c6, c7, low, high);
+    finish(FULL, c, s, c0, c1, c2, c3, low, high);
+  } else {
+    finish(FULL, c + 3 * STEP, s + 3 * sRight, c6, c7, zero, zero, low, high);
+    finish(FULL, c + 2 * STEP, s + 2 * sRight, c4, c5, zero, zero, low, high);
+    finish(FULL, c + STEP, s + sRight, c2, c3, zero, zero, low, high);
+    finish(FULL, c, s, c0, c1, zero, zero, low, high);
+  }
 }
 
 /** Packs the row-th value, which x holds in all lanes. */
