@@ -22,6 +22,8 @@ export * from "./errors.js";
 export * as functional from "./functional/index.js";
 export * as linalg from "./functional/linalg.js";
 export { type Binary, type InitOptions, init, type KernelSource, type RuntimeInfo, runtime } from "./init.js";
+export * as numpy from "./io/numpy.js";
+export * as pytorch from "./io/pytorch.js";
 export * as safetensors from "./io/safetensors.js";
 export * as metrics from "./metrics/index.js";
 export * as models from "./models/index.js";

@@ -8,7 +8,16 @@ import { chooseBinary, type InitOptions, installBytes, type RuntimeInfo, runtime
 
 export * as data from "./data/index.node.js";
 export * from "./index.js";
-export { loadSafetensors, saveSafetensors } from "./io/safetensors.node.js";
+export {
+  loadSafetensors,
+  loadShardedSafetensors,
+  openSafetensors,
+  type SafetensorsFile,
+  type ShardOptions,
+  saveSafetensors,
+  saveShardedSafetensors,
+} from "./io/safetensors.node.js";
+export { loadNpy, loadNpz, loadPyTorch, saveNpy, saveNpz } from "./io/weights.node.js";
 export * as train from "./train/index.node.js";
 export * as tune from "./tune/index.node.js";
 

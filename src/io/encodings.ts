@@ -27,6 +27,12 @@ export const encodings: ReadonlyMap<string, Encoding> = new Map<string, Encoding
   ["I16", { bytes: 2, dtype: "int32", decode: decodeWith((view, i) => view.getInt16(2 * i, true)) }],
   ["I8", { bytes: 1, dtype: "int32", decode: decodeWith((view, i) => view.getInt8(i)) }],
   ["U8", { bytes: 1, dtype: "int32", decode: decodeWith((view, i) => view.getUint8(i)) }],
+  ["U16", { bytes: 2, dtype: "int32", decode: decodeWith((view, i) => view.getUint16(2 * i, true)) }],
+  ["U32", { bytes: 4, dtype: "int32", decode: decodeUint32 }],
+  ["U64", { bytes: 8, dtype: "int32", decode: decodeUint64 }],
+  ["F8_E4M3", { bytes: 1, dtype: "float32", decode: decodeTable(e4m3) }],
+  ["F8_E5M2", { bytes: 1, dtype: "float32", decode: decodeTable(e5m2) }],
+  ["F8_E8M0", { bytes: 1, dtype: "float32", decode: decodeTable(e8m0) }],
 ]);
 
 function copyBytes(from: Uint8Array, to: DataArray): null {
@@ -87,6 +93,90 @@ function decodeInt64(from: Uint8Array, to: DataArray): string | null {
     to[i] = low;
   }
   return null;
+}
+
+function decodeUint32(from: Uint8Array, to: DataArray): string | null {
+  const view = viewOf(from);
+  for (let i = 0; i < to.length; i++) {
+    const value = view.getUint32(4 * i, true);
+    if (value > 2 ** 31 - 1) return `holds ${value} at ${i}; expected U32 values up to 2^31 - 1`;
+    to[i] = value;
+  }
+  return null;
+}
+
+function decodeUint64(from: Uint8Array, to: DataArray): string | null {
+  const view = viewOf(from);
+  for (let i = 0; i < to.length; i++) {
+    const value = view.getBigUint64(8 * i, true);
+    if (value > 2n ** 31n - 1n) return `holds ${value} at ${i}; expected U64 values up to 2^31 - 1`;
+    to[i] = Number(value);
+  }
+  return null;
+}
+
+/** One byte through a table of its 256 values. */
+function decodeTable(valueOfByte: (byte: number) => number): Encoding["decode"] {
+  const table = Float32Array.from({ length: 256 }, (_, byte) => valueOfByte(byte));
+  return (from, to) => {
+    for (let i = 0; i < to.length; i++) to[i] = table[from[i]!]!;
+    return null;
+  };
+}
+
+/** 1 sign, 4 exponent (bias 7), 3 fraction bits; no infinity, NaN where all of exponent and fraction are set. (Micikevicius et al., 2022.) */
+function e4m3(byte: number): number {
+  const magnitude = byte & 0x7f;
+  const value = magnitude === 0x7f ? Number.NaN : minifloat(magnitude >> 3, magnitude & 7, 3, 7);
+  return byte & 0x80 ? -value : value;
+}
+
+/** 1 sign, 5 exponent (bias 15), 2 fraction bits: the upper half of half precision. */
+function e5m2(byte: number): number {
+  const exponent = (byte >> 2) & 0x1f;
+  const fraction = byte & 3;
+  const value = exponent === 0x1f ? (fraction ? Number.NaN : Infinity) : minifloat(exponent, fraction, 2, 15);
+  return byte & 0x80 ? -value : value;
+}
+
+/** A power of two, 2^(byte − 127); 255 is NaN. (OCP Microscaling Formats, 2023.) */
+function e8m0(byte: number): number {
+  return byte === 0xff ? Number.NaN : 2 ** (byte - 127);
+}
+
+function minifloat(exponent: number, fraction: number, fractionBits: number, bias: number): number {
+  const part = fraction / 2 ** fractionBits;
+  return exponent === 0 ? part * 2 ** (1 - bias) : (1 + part) * 2 ** (exponent - bias);
+}
+
+/** The bits of half precision nearest to each float32, ties to even; what is too large becomes infinity. */
+export function halvesOf(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return Uint16Array.from(bits, (v) => {
+    const sign = (v >>> 16) & 0x8000;
+    const magnitude = v & 0x7fffffff;
+    if (magnitude > 0x7f800000) return sign | 0x7e00;
+    if (magnitude >= 0x47800000) return sign | 0x7c00;
+    if (magnitude >= 0x38800000) return sign | roundedShift(magnitude - (112 << 23), 13);
+    // Below 2^-14 the fraction counts units of 2^-24; from a quarter of one down nothing is left of it.
+    const exponent = magnitude >>> 23;
+    if (exponent < 102) return sign;
+    return sign | roundedShift((magnitude & 0x7fffff) | 0x800000, 126 - exponent);
+  });
+}
+
+/** The upper halves of float32, rounded to even. */
+export function brainFloatsOf(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return Uint16Array.from(bits, (v) => ((v & 0x7fffffff) > 0x7f800000 ? (v >>> 16) | 0x40 : roundedShift(v, 16)));
+}
+
+/** v / 2^n to the nearest integer, ties to even; v is unsigned. */
+function roundedShift(v: number, n: number): number {
+  const down = v >>> n;
+  const rest = v - down * 2 ** n;
+  const half = 2 ** (n - 1);
+  return rest > half || (rest === half && (down & 1) === 1) ? down + 1 : down;
 }
 
 function viewOf(bytes: Uint8Array): DataView {

@@ -1,0 +1,48 @@
+// Files of NumPy and PyTorch, by path.
+import { readFileSync } from "node:fs";
+import { inflateRawSync } from "node:zlib";
+import type { Tensor } from "../tensor.js";
+import { writeAtomically } from "./atomic.node.js";
+import { parseNpy, serializeNpy, serializeNpz } from "./numpy.js";
+import { type NpzOptions, npzEntries, npzTensors } from "./numpy_format.js";
+import { type PyTorchOptions, parse } from "./pytorch.js";
+import { checkExpanded, damaged, storedBytes, type ZipEntry } from "./zip.js";
+
+/** Reads a `.npy` file; see `numpy.parseNpy`. */
+export function loadNpy(path: string): Tensor {
+  return parseNpy(readFileSync(path));
+}
+
+/** Writes a `.npy` file, which appears whole or not at all; see `numpy.serializeNpy`. */
+export function saveNpy(path: string, t: Tensor): void {
+  writeAtomically(path, serializeNpy(t));
+}
+
+/** Reads a `.npz` file; see `numpy.parseNpz`. */
+export function loadNpz(path: string, options: NpzOptions = {}): Map<string, Tensor> {
+  const entries = npzEntries(readFileSync(path), options);
+  return npzTensors(entries, entries.map(expand));
+}
+
+/** Writes a `.npz` file, which appears whole or not at all; see `numpy.serializeNpz`. */
+export function saveNpz(path: string, tensors: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>): void {
+  writeAtomically(path, serializeNpz(tensors));
+}
+
+/** Reads the tensors of a `.pt` or `.pth` file without executing anything in it; see `pytorch.parse`. */
+export function loadPyTorch(path: string, options: PyTorchOptions = {}): Map<string, Tensor> {
+  return parse(readFileSync(path), options);
+}
+
+function expand(entry: ZipEntry): Uint8Array {
+  if (!entry.compressed) return storedBytes("numpy", entry);
+  let out: Uint8Array;
+  try {
+    out = inflateRawSync(entry.bytes, { maxOutputLength: Math.max(entry.size, 1) });
+  } catch (cause) {
+    const longer = cause instanceof Error && Reflect.get(cause, "code") === "ERR_BUFFER_TOO_LARGE";
+    if (longer) return checkExpanded("numpy", entry, entry.bytes, Infinity);
+    throw damaged("numpy", entry, cause);
+  }
+  return checkExpanded("numpy", entry, out, out.length);
+}
