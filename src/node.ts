@@ -9,6 +9,7 @@ import { chooseBinary, type InitOptions, installBytes, type RuntimeInfo, runtime
 export * as data from "./data/index.node.js";
 export * from "./index.js";
 export { loadSafetensors, saveSafetensors } from "./io/safetensors.node.js";
+export * as onnx from "./onnx/index.node.js";
 export * as train from "./train/index.node.js";
 export * as tune from "./tune/index.node.js";
 
