@@ -58,3 +58,29 @@ export class StateDictError extends QuadlaneError {
 
 /** The library is not ready or cannot run as asked on this platform. */
 export class RuntimeError extends QuadlaneError {}
+
+/** What a model asks of an operator that the library does not have. */
+export interface UnsupportedOperator {
+  readonly opType: string;
+  /** "" for ONNX's own operators. */
+  readonly domain: string;
+  /** Version of the domain's operator set that the model imports. */
+  readonly version: number;
+  /** Name of the node, or of its first output. */
+  readonly node: string;
+  /** The attribute that is not known; null if it is the operator. */
+  readonly attribute: string | null;
+}
+
+/** A model that uses operators, or attributes of them, that the library does not have: all of them are listed. */
+export class UnsupportedOperatorError extends QuadlaneError {
+  readonly operators: readonly UnsupportedOperator[];
+  constructor(op: string, operators: readonly UnsupportedOperator[]) {
+    const lines = operators.map(({ opType, domain, version, node, attribute }) => {
+      const where = `${opType} (domain "${domain === "" ? "ai.onnx" : domain}", version ${version}) at node "${node}"`;
+      return attribute === null ? where : `attribute "${attribute}" of ${where}`;
+    });
+    super(op, `not supported: ${lines.join("; ")}`);
+    this.operators = operators;
+  }
+}

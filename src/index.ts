@@ -28,6 +28,7 @@ export * as safetensors from "./io/safetensors.js";
 export * as metrics from "./metrics/index.js";
 export * as models from "./models/index.js";
 export * as nn from "./nn/index.js";
+export * as onnx from "./onnx/index.js";
 export * as optim from "./optim/index.js";
 export { Profile, type ProfileRow, profile } from "./profile.js";
 export { defaultGenerator, Generator, type GeneratorState, manualSeed, type Seed } from "./random.js";

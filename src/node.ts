@@ -10,14 +10,17 @@ export * as data from "./data/index.node.js";
 export * from "./index.js";
 export {
   loadSafetensors,
+  loadSafetensors,
   loadShardedSafetensors,
   openSafetensors,
   type SafetensorsFile,
   type ShardOptions,
   saveSafetensors,
+  saveSafetensors,
   saveShardedSafetensors,
 } from "./io/safetensors.node.js";
 export { loadNpy, loadNpz, loadPyTorch, saveNpy, saveNpz } from "./io/weights.node.js";
+export * as onnx from "./onnx/index.node.js";
 export * as train from "./train/index.node.js";
 export * as tune from "./tune/index.node.js";
 

@@ -28,26 +28,35 @@ export const INTERPOLATE_OPTIONS = ["size", "scaleFactor", "mode", "alignCorners
 /** How values between the elements are found. */
 export type Filter = "nearest" | "nearest-exact" | "linear" | "cubic";
 
-export interface Resampling {
+interface Resizing {
+  /** Spatial sizes of the image and of the result. */
+  readonly from: Shape;
+  readonly to: Shape;
+  /** Sends gradients of the result back to the image. */
+  readonly adjoint: boolean;
+}
+
+export interface Resampling extends Resizing {
   readonly filter: Filter;
   /** Whether the centres of the outer elements coincide, instead of their outer edges. */
   readonly alignCorners: boolean;
   /** Widens the filter where the image shrinks. */
   readonly antialias: boolean;
-  /** Spatial sizes of the image and of the result. */
-  readonly from: Shape;
-  readonly to: Shape;
   /** Enlargement by which places are found; null for that of the sizes. */
   readonly scales: readonly (number | null)[];
-  /** Sends gradients of the result back to the image. */
-  readonly adjoint: boolean;
+}
+
+/** Resampling by tables that somebody else has made. */
+export interface TableResampling extends Resizing {
+  /** For each dimension, what its outputs are made of. */
+  readonly tables: readonly (readonly Taps[])[];
 }
 
 /** What an output is made of. */
-type Taps = readonly (readonly [place: number, weight: number])[];
+export type Taps = readonly (readonly [place: number, weight: number])[];
 
 /** y = x resampled: x [N, C, from…] → y [N, C, to…], or for the adjoint the other way. */
-export const resampleOp = defineOp<readonly [Tensor], readonly [Tensor], Resampling>({
+export const resampleOp = defineOp<readonly [Tensor], readonly [Tensor], Resampling | TableResampling>({
   name: "resample",
   infer: ([x], attrs) => [inferResampled(x, attrs)],
   forward: ([y], [x], attrs) => runPasses(y, x, passesOf(attrs)),
@@ -55,11 +64,11 @@ export const resampleOp = defineOp<readonly [Tensor], readonly [Tensor], Resampl
   backward: ([g], _, __, attrs) => [() => resample(g, { ...attrs, adjoint: !attrs.adjoint })],
 });
 
-export function resample(x: Tensor, attrs: Resampling): Tensor {
+export function resample(x: Tensor, attrs: Resampling | TableResampling): Tensor {
   return apply(resampleOp, [x], attrs)[0];
 }
 
-function inferResampled(x: Spec, { from, to, adjoint }: Resampling): Spec {
+function inferResampled(x: Spec, { from, to, adjoint }: Resizing): Spec {
   checkDType("Upsample", "input", x, "float32");
   if ([...from, ...to].some((n) => n < 1)) {
     throw new ShapeError("Upsample", `cannot make ${formatShape(to)} of ${formatShape(from)}; expected sizes ≥ 1`);
@@ -77,10 +86,11 @@ interface Pass {
 }
 
 /** One pass for each dimension that changes, in the order that keeps what is between them small. */
-function passesOf({ from, to, adjoint, ...how }: Resampling): Pass[] {
+function passesOf(attrs: Resampling | TableResampling): Pass[] {
+  const { from, to, adjoint } = attrs;
   const [source, target] = adjoint ? [to, from] : [from, to];
   const axes = source.map((n, axis) => {
-    const taps = tapsOf(from[axis]!, to[axis]!, how.scales[axis]!, how);
+    const taps = "tables" in attrs ? attrs.tables[axis]! : tapsOf(from[axis]!, to[axis]!, attrs.scales[axis]!, attrs);
     return { axis, n, m: target[axis]!, outputs: adjoint ? transposed(taps, target[axis]!) : taps };
   });
   const changing = axes.filter(({ n, outputs }) => !isIdentity(outputs, n));
@@ -197,14 +207,14 @@ function cubic(place: number, n: number): Taps {
 }
 
 /** One tap for each place. */
-function merged(taps: Taps): Taps {
+export function merged(taps: Taps): Taps {
   const sums = new Map<number, number>();
   for (const [place, weight] of taps) sums.set(place, (sums.get(place) ?? 0) + weight);
   return [...sums];
 }
 
 /** Keys, "Cubic convolution interpolation for digital image processing", 1981; `a` is the slope at distance 1. */
-function cubicWeight(distance: number, a: number): number {
+export function cubicWeight(distance: number, a: number): number {
   const x = Math.abs(distance);
   if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
   return x < 2 ? ((x - 5) * x + 8) * x * a - 4 * a : 0;

@@ -1,0 +1,7 @@
+// Models in the ONNX format (onnx.ai).
+
+export type { ValueInfo } from "./graph.js";
+export type { Elem } from "./handler.js";
+export { type LoadOptions, load } from "./load.js";
+export { type ModelInfo, type NamedTensors, OnnxModel } from "./model.js";
+export type { ExternalData } from "./tensors.js";

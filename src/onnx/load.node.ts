@@ -1,0 +1,63 @@
+import { closeSync, fstatSync, openSync, readFileSync, readSync, realpathSync } from "node:fs";
+import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
+import { FileError, FormatError } from "../errors.js";
+import { load } from "./load.js";
+import type { OnnxModel } from "./model.js";
+import type { ExternalData } from "./tensors.js";
+
+/**
+ * Reads a model from an ONNX file; see `load`. Weights in other files are read from the model's folder and those below it.
+ * Errors: FileError for files that cannot be read; FormatError for a location outside that folder.
+ */
+export function loadFile(path: string): OnnxModel {
+  const bytes = reading(path, () => readFileSync(path));
+  return load(bytes, { externalData: besideModel(path) });
+}
+
+function reading<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : null;
+    throw new FileError("onnx", `cannot read ${path}`, { path, code, cause });
+  }
+}
+
+function besideModel(path: string): ExternalData {
+  return (location, { offset, length }) => {
+    const folder = reading(path, () => realpathSync(dirname(path)));
+    const named = resolve(folder, location);
+    // Links are followed before it is decided, so that none leads out of the folder.
+    if (isAbsolute(location) || leaves(folder, named)) throw outside(location);
+    const file = reading(named, () => realpathSync(named));
+    if (leaves(folder, file)) throw outside(location);
+    return reading(file, () => readRange(file, offset, length));
+  };
+}
+
+function leaves(folder: string, file: string): boolean {
+  const way = relative(folder, file);
+  return way === "" || way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way);
+}
+
+function outside(location: string): FormatError {
+  return new FormatError("onnx", `external data in "${location}"; expected a file in the model's folder`);
+}
+
+/** Fewer bytes than `length` if the file ends before. */
+function readRange(file: string, offset: number, length: number | undefined): Uint8Array {
+  const handle = openSync(file, "r");
+  try {
+    const left = Math.max(0, fstatSync(handle).size - offset);
+    const bytes = new Uint8Array(Math.min(length ?? left, left));
+    let done = 0;
+    while (done < bytes.length) {
+      const count = readSync(handle, bytes, done, bytes.length - done, offset + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return bytes.subarray(0, done);
+  } finally {
+    closeSync(handle);
+  }
+}
