@@ -30,6 +30,7 @@ export const maskedFillOp = defineOp<Masked, One, { value: number }>({
     const kernel = x.dtype === "bool" ? K.masked_fill_8 : K.masked_fill_32;
     runBroadcast((...operands) => kernel(...operands, bits), y, x, mask);
   },
+  inPlace: [0],
   saves: { inputs: [1] },
   backward: ([g], [x, mask]) => [() => sumTo(maskedFill(g, mask, 0), x.shape), null],
 });
@@ -37,7 +38,11 @@ export const maskedFillOp = defineOp<Masked, One, { value: number }>({
 /** The indices of all elements that are not 0, row-major, [count, rank] int32. */
 export function nonzero(x: Tensor): Tensor {
   const mask = contiguous(cast(x, "bool"));
-  return apply(nonzeroOp, [mask], { count: K.count_bool(mask.ptr, mask.numel) })[0];
+  return apply(nonzeroOp, [mask], { count: countOf(mask) })[0];
+}
+
+function countOf(mask: Tensor): number {
+  return K.count_bool(mask.ptr, mask.numel);
 }
 
 export const nonzeroOp = defineOp<Unary, One, { count: number }>({
@@ -46,6 +51,7 @@ export const nonzeroOp = defineOp<Unary, One, { count: number }>({
     checkDType("nonzero", "input", x, "bool");
     return [{ shape: [count, x.shape.length], dtype: "int32" }];
   },
+  fits: ([x], { count }) => countOf(x) === count,
   forward: ([y], [x], { count }) => {
     const flat = arena.scratch(count * 4);
     K.nonzero_bool(flat, x.ptr, x.numel);

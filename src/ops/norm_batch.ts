@@ -101,6 +101,7 @@ export const batchNormEvalOp = defineOp<
     const low = lowest(activation);
     K.batch_norm_eval_f32(y.ptr, x.ptr, w, b, mean.ptr, variance.ptr, normScratch(c, s), n, c, s, eps, low, 0, c);
   },
+  inPlace: [0],
   saves: (attrs) => ({ inputs: fused(attrs) ? [0, 1, 2, 3, 4] : [0, 1, 3, 4] }),
   backward: ([g], inputs, _, attrs) => [...gradients([g, ...inputs], attrs, false), null, null],
 });

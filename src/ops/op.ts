@@ -32,6 +32,14 @@ export interface OpDefinition<I extends Inputs, O extends readonly Tensor[], A> 
   view?(inputs: I, attrs: A): Layout | readonly Layout[];
   /** True if `forward` reads `strides` itself. */
   readonly strided?: boolean;
+  /**
+   * Positions of inputs whose place the first output may take: `forward` reads an element, or what a row needs of it, before it writes there.
+   * Such an input is contiguous and of the output's shape and dtype, and shares no memory with another one, unless that is the same tensor
+   * and has a position here too.
+   */
+  readonly inPlace?: readonly number[];
+  /** For attributes that were read from values: whether they are right for these inputs, which are as `forward` gets them. */
+  fits?(inputs: I, attrs: A): boolean;
   /** Floating-point operations of one run, a multiply-add counts two: for profiles, where products dominate. */
   flops?(inputs: I, outs: O, attrs: A): number;
   /** The windows that it slides over its first input, for summaries; null if one output reads everything. */
@@ -64,6 +72,8 @@ const LAYOUT = {
   forward: undefined,
   view: undefined,
   strided: undefined,
+  inPlace: undefined,
+  fits: undefined,
   flops: undefined,
   window: undefined,
   saves: undefined,

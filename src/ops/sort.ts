@@ -139,6 +139,7 @@ export const uniqueOp = defineOp<
     const kernel = x.dtype === "int32" ? K.unique_i32 : K.unique_f32;
     kernel(values.ptr, inverse.ptr, counts.ptr, x.ptr, order.ptr, x.numel);
   },
+  fits: ([x, order], { count }) => differentValues(x, order) === count,
   backward: notDifferentiable("the number of values it returns is no smooth function of its input"),
 });
 
@@ -147,9 +148,12 @@ export function unique(x: Tensor): readonly [values: Tensor, inverse: Tensor, co
   const numbers = x.dtype === "bool" ? cast(x, "int32") : x;
   const flat = reshape(numbers, [-1]);
   const order = apply(argsortOp, [flat], { descending: false })[0];
-  const count = (x.dtype === "float32" ? K.unique_count_f32 : K.unique_count_i32)(flat.ptr, order.ptr, x.numel);
-  const [values, inverse, counts] = apply(uniqueOp, [flat, order], { count });
+  const [values, inverse, counts] = apply(uniqueOp, [flat, order], { count: differentValues(flat, order) });
   return [cast(values, x.dtype), reshape(inverse, x.shape), counts];
+}
+
+function differentValues(x: Tensor, order: Tensor): number {
+  return (x.dtype === "float32" ? K.unique_count_f32 : K.unique_count_i32)(x.ptr, order.ptr, x.numel);
 }
 
 export const searchsortedOp = defineOp<readonly [sorted: Tensor, x: Tensor], One, { op: string; right: boolean }>({
