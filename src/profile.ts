@@ -1,4 +1,5 @@
 import { ArgumentError, RuntimeError } from "./errors.js";
+import type { AnyOp } from "./ops/op.js";
 import type { Tensor } from "./tensor.js";
 
 /** What a profile tells of one op. */
@@ -74,6 +75,8 @@ export interface OpWindow {
 /** What `apply` tells of one run of an op. */
 export interface OpReport {
   readonly op: string;
+  readonly declaration: AnyOp;
+  readonly attrs: unknown;
   readonly ms: number;
   /** Floating-point operations, a multiply-add counts two; null for an op that is not made of products. */
   readonly flops: number | null;

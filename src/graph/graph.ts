@@ -1,9 +1,8 @@
-import type { Inputs, Op } from "../ops/op.js";
+import type { AnyOp } from "../ops/op.js";
 import type { Tensor } from "../tensor.js";
 import type { DType, Shape } from "../types.js";
 
-/** Any op, with its types forgotten: what a graph knows of it is what the declaration says at run time. */
-export type AnyOp = Op<Inputs, readonly Tensor[], unknown>;
+export type { AnyOp } from "../ops/op.js";
 
 /** A size that depends on symbols: Σ factors[s] · s + constant, all integers. */
 export interface SymbolicSize {

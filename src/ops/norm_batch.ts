@@ -214,7 +214,7 @@ export function moveRunning(
 function average(y: Tensor, x: Tensor, momentum: number, scale: number): void {
   const flat = y.isContiguous ? y : materialize(y);
   K.running_average_f32(flat.ptr, x.ptr, y.numel, momentum, scale);
-  if (flat === y) y.storage.version++;
+  if (flat === y) y.storage.written();
   else {
     copyInto(y, flat);
     flat.dispose();

@@ -64,6 +64,9 @@ export interface Op<I extends Inputs, O extends readonly Tensor[], A> extends Op
   readonly kind: "op";
 }
 
+/** Any op, with its types forgotten: what is known of it is what the declaration says at run time. */
+export type AnyOp = Op<Inputs, readonly Tensor[], unknown>;
+
 /** Every property of an op, in one order. */
 const LAYOUT = {
   kind: "op",
@@ -113,6 +116,8 @@ export function apply<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I
   const written = op.view === undefined ? bytesOfAll(outs) : 0;
   profiler.note({
     op: op.name,
+    declaration: op as AnyOp,
+    attrs,
     ms,
     flops: op.flops?.(inputs, outs, attrs) ?? null,
     bytes: op.view === undefined ? bytesOfAll(inputs) + written : 0,
