@@ -5,7 +5,7 @@ import { broadcastShapes, contiguousStrides } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Ptr } from "../types.js";
 import { runBroadcast } from "./arithmetic.js";
-import { bitsFor, cast, contiguous } from "./copy.js";
+import { bitsFor, cast, contiguous, fill } from "./copy.js";
 import { apply, defineOp, notDifferentiable } from "./op.js";
 import { sumTo } from "./reduce.js";
 
@@ -38,12 +38,26 @@ export const maskedFillOp = defineOp<Masked, One, { value: number }>({
 /** The indices of all elements that are not 0, row-major, [count, rank] int32. */
 export function nonzero(x: Tensor): Tensor {
   const mask = contiguous(cast(x, "bool"));
-  return apply(nonzeroOp, [mask], { count: countOf(mask) })[0];
+  return apply(nonzeroOp, [mask], { count: countOf(apply(countTrueOp, [mask], undefined)[0]) })[0];
 }
 
-function countOf(mask: Tensor): number {
-  return K.count_bool(mask.ptr, mask.numel);
+/** The value of a tensor that only tells a size: that it is read is seen like any other read. */
+export function countOf(scalar: Tensor): number {
+  const count = scalar.item();
+  scalar.dispose();
+  return count;
 }
+
+/** How many elements are true; the size of other ops' results is an op of its own so that a trace knows what it depends on. */
+export const countTrueOp = defineOp<Unary, One>({
+  name: "count_true",
+  infer: ([x]) => {
+    checkDType("nonzero", "input", x, "bool");
+    return [{ shape: [], dtype: "int32" }];
+  },
+  forward: ([y], [x]) => fill(y, K.count_bool(x.ptr, x.numel)),
+  backward: notDifferentiable("its result is a count"),
+});
 
 export const nonzeroOp = defineOp<Unary, One, { count: number }>({
   name: "nonzero",
@@ -51,7 +65,6 @@ export const nonzeroOp = defineOp<Unary, One, { count: number }>({
     checkDType("nonzero", "input", x, "bool");
     return [{ shape: [count, x.shape.length], dtype: "int32" }];
   },
-  fits: ([x], { count }) => countOf(x) === count,
   forward: ([y], [x], { count }) => {
     const flat = arena.scratch(count * 4);
     K.nonzero_bool(flat, x.ptr, x.numel);

@@ -38,8 +38,6 @@ export interface OpDefinition<I extends Inputs, O extends readonly Tensor[], A> 
    * and has a position here too.
    */
   readonly inPlace?: readonly number[];
-  /** For attributes that were read from values: whether they are right for these inputs, which are as `forward` gets them. */
-  fits?(inputs: I, attrs: A): boolean;
   /** Floating-point operations of one run, a multiply-add counts two: for profiles, where products dominate. */
   flops?(inputs: I, outs: O, attrs: A): number;
   /** The windows that it slides over its first input, for summaries; null if one output reads everything. */
@@ -76,7 +74,6 @@ const LAYOUT = {
   view: undefined,
   strided: undefined,
   inPlace: undefined,
-  fits: undefined,
   flops: undefined,
   window: undefined,
   saves: undefined,
