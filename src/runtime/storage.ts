@@ -49,6 +49,11 @@ export class Storage {
     else use(kept);
   }
 
+  /** Bytes of the packed forms that are kept beside the block. */
+  get packedBytes(): number {
+    return this.forms?.bytes ?? 0;
+  }
+
   retain(): void {
     this.refs++;
   }
