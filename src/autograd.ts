@@ -235,7 +235,7 @@ function accumulate(slot: GradSlot, g: Tensor, adoptAs: (t: Tensor) => Tensor): 
 function addInPlace(y: Tensor, x: Tensor): void {
   const flat = x.isContiguous ? x : materialize(x);
   K.add_f32(y.ptr, y.ptr, flat.ptr, 1, 1, 1, y.numel, 0, 0, 0, 1, 0, 0, 0, 1);
-  y.storage.version++;
+  y.storage.written();
   if (flat !== x) flat.dispose();
 }
 

@@ -1,4 +1,5 @@
 import { ArgumentError, RuntimeError } from "./errors.js";
+import type { AnyOp } from "./ops/op.js";
 import type { Tensor } from "./tensor.js";
 
 /** What a profile tells of one op. */
@@ -50,7 +51,7 @@ function cells(name: string, calls: Count, ms: number, share: number, gflops: Co
 }
 
 /** Columns of equal width, the first aligned to the left. */
-function table(rows: readonly (readonly string[])[]): string {
+export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, c) => Math.max(...rows.map((row) => row[c]!.length)));
   const line = (row: readonly string[]): string =>
     row.map((cell, c) => (c === 0 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!))).join("  ");
@@ -74,6 +75,8 @@ export interface OpWindow {
 /** What `apply` tells of one run of an op. */
 export interface OpReport {
   readonly op: string;
+  readonly declaration: AnyOp;
+  readonly attrs: unknown;
   readonly ms: number;
   /** Floating-point operations, a multiply-add counts two; null for an op that is not made of products. */
   readonly flops: number | null;

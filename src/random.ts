@@ -1,6 +1,7 @@
 import { K } from "./backend/index.js";
 import { ArgumentError } from "./errors.js";
 import { arena } from "./runtime/arena.js";
+import { hostWatcher } from "./runtime/watch.js";
 import type { Ptr } from "./types.js";
 
 /** A seed: a safe integer, or a bigint of 64 bits. Negative ones stand for their two's complement. */
@@ -75,6 +76,7 @@ export class Generator {
 
   /** Takes `count` values from the stream: tells where they begin and moves on. */
   draw(count: number): Draw {
+    hostWatcher?.drew();
     const key = this.initialSeed();
     const start = this.offset;
     this.offset += Math.ceil(count / 4);

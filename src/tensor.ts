@@ -3,6 +3,7 @@ import { arena } from "./runtime/arena.js";
 import { collector } from "./runtime/collector.js";
 import { currentScope, type Owned, type Scope } from "./runtime/scope.js";
 import { Storage } from "./runtime/storage.js";
+import { hostWatcher } from "./runtime/watch.js";
 import { contiguousStrides, formatShape, isContiguous, numel } from "./shape.js";
 import { bytesOf, type DataArray, type DType, type Ptr, type Shape, type Spec } from "./types.js";
 
@@ -162,13 +163,9 @@ export class Tensor implements Owned, Spec {
   /** Copies the values out, row-major. */
   data(): DataArray {
     this.assertAlive("data");
-    if (this.isContiguous) return arena.view(this.ptr, this.numel, this.dtype).slice();
-    const all = arena.view(this.storage.at(0), this.storage.bytes / bytesOf(this.dtype), this.dtype);
-    const out = newDataArray(this.dtype, this.numel);
-    forEachOffset(this, (from, to) => {
-      out[to] = all[from]!;
-    });
-    return out;
+    const values = valuesOf(this);
+    hostWatcher?.read(this, values);
+    return values;
   }
 
   /** The value of a tensor with one element. A bool gives 0 or 1. */
@@ -176,7 +173,9 @@ export class Tensor implements Owned, Spec {
     if (this.numel !== 1) {
       throw new ShapeError("item", `tensor ${formatShape(this.shape)} has ${this.numel} elements; expected one`);
     }
-    return arena.view(this.ptr, 1, this.dtype)[0]!;
+    const value = arena.view(this.ptr, 1, this.dtype)[0]!;
+    hostWatcher?.read(this, [value]);
+    return value;
   }
 
   /** The values as nested arrays; a scalar gives one number. Bool gives booleans. */
@@ -281,6 +280,17 @@ export function giveTo(scope: Scope, tensor: Tensor): void {
   scope.add(tensor);
 }
 
+/** The values of a tensor that is alive, row-major. */
+function valuesOf(t: Tensor): DataArray {
+  if (t.isContiguous) return arena.view(t.ptr, t.numel, t.dtype).slice();
+  const all = arena.view(t.storage.at(0), t.storage.bytes / bytesOf(t.dtype), t.dtype);
+  const out = newDataArray(t.dtype, t.numel);
+  forEachOffset(t, (from, to) => {
+    out[to] = all[from]!;
+  });
+  return out;
+}
+
 /** Calls `visit(offset in the storage, row-major index)` for each element. */
 function forEachOffset(layout: Layout, visit: (from: number, to: number) => void): void {
   const { shape, strides, offset } = layout;
@@ -299,7 +309,7 @@ function forEachOffset(layout: Layout, visit: (from: number, to: number) => void
 }
 
 function preview(t: Tensor): string {
-  const flat = t.data();
+  const flat = valuesOf(t);
   const head = Array.from(flat.subarray(0, 8), (v) => (t.dtype === "float32" ? Number(v.toPrecision(6)) : v)).join(
     ", ",
   );

@@ -1,9 +1,8 @@
-import type { Inputs, Op } from "../ops/op.js";
+import type { AnyOp } from "../ops/op.js";
 import type { Tensor } from "../tensor.js";
 import type { DType, Shape } from "../types.js";
 
-/** Any op, with its types forgotten: what a graph knows of it is what the declaration says at run time. */
-export type AnyOp = Op<Inputs, readonly Tensor[], unknown>;
+export type { AnyOp } from "../ops/op.js";
 
 /** A size that depends on symbols: Σ factors[s] · s + constant, all integers. */
 export interface SymbolicSize {
@@ -25,6 +24,16 @@ export interface Value {
   readonly dims: readonly Dim[];
 }
 
+/** A number within a node's attributes that depends on symbols. */
+export interface SymbolicAttr {
+  /** Keys and indices that lead to it. */
+  readonly path: readonly (string | number)[];
+  /** Null only for one size of a reshape: what the others leave of the elements. */
+  readonly size: SymbolicSize | null;
+  /** The number is 1/size, as where a mean divides. */
+  readonly inverse?: true;
+}
+
 /** One run of an op. */
 export interface GraphNode {
   readonly op: AnyOp;
@@ -32,6 +41,8 @@ export interface GraphNode {
   readonly outputs: readonly Value[];
   /** The op's attributes for the examples: plain data. */
   readonly attrs: unknown;
+  /** Those of its numbers that depend on symbols; absent if there are none. */
+  readonly symbolic?: readonly SymbolicAttr[];
   /** Dotted path of the module whose `forward` ran it; "" for the model itself. */
   readonly module: string;
 }

@@ -42,7 +42,7 @@ export const coreMethods = {
       copyInto(this, scalar.alias({ shape: this.shape, strides: this.shape.map(() => 0), offset: 0 }));
       scalar.dispose();
     }
-    this.storage.version++;
+    this.storage.written();
     return this;
   },
   /** Sets every value to 0 in place. */

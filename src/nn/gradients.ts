@@ -19,7 +19,7 @@ function gradientsOf(op: string, params: Tensor | Iterable<Tensor>): readonly Te
 function rewrite(g: Tensor, kernel: (g: Ptr, n: number) => void): void {
   const flat = g.isContiguous ? g : materialize(g);
   kernel(flat.ptr, g.numel);
-  if (flat === g) g.storage.version++;
+  if (flat === g) g.storage.written();
   else {
     copyInto(g, flat);
     flat.dispose();

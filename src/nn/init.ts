@@ -300,7 +300,7 @@ function overwrite(op: string, t: Tensor, write: (y: Tensor) => void): Tensor {
   checkDType(op, "tensor", t, "float32");
   if (t.isContiguous) {
     write(t);
-    t.storage.version++;
+    t.storage.written();
     return t;
   }
   const flat = Tensor.allocate(t.shape, t.dtype, op);

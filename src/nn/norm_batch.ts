@@ -109,7 +109,7 @@ abstract class BatchNormBase extends ChannelNorm {
     const batches = count.item() + 1;
     const y = batchNorm(x, weight, bias, running, this.momentum ?? 1 / batches, attrs);
     fill(count, batches);
-    count.storage.version++;
+    count.storage.written();
     return y;
   }
 }

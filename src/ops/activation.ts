@@ -55,6 +55,7 @@ function curve<P, A>(name: string, prefix: string, family: Family<P>, parameters
       return [x];
     },
     forward: ([y], [x], attrs) => forward(y, x, parameters(attrs)),
+    inPlace: [0],
     backward: ([g], [x], _, attrs) => [() => apply(gradOp, [g, x], attrs)[0]],
   });
   return { op, gradOp };
@@ -212,6 +213,7 @@ export const preluOp = defineOp<Binary, One>({
     return [x];
   },
   forward: ([y], [x, weight]) => leakByChannel(y, x, x, weight),
+  inPlace: [0],
   backward: ([g], [x, weight]) => [
     () => apply(preluGradOp, [g, x, weight], undefined)[0],
     () => sumSlopes(mul(g, clamp(x, -Infinity, 0)), weight.shape),

@@ -49,6 +49,7 @@ export const addOp = defineOp<Binary, One>({
   infer: ([a, b]) => [inferBroadcast("add", a, b, "float32", "int32")],
   strided: true,
   forward: ([y], [a, b]) => runBroadcast(y.dtype === "int32" ? K.add_i32 : K.add_f32, y, a, b),
+  inPlace: [0, 1],
   saves: { inputs: [] },
   backward: ([g], [a, b]) => [() => sumTo(g, a.shape), () => sumTo(g, b.shape)],
 });
@@ -58,6 +59,7 @@ export const subOp = defineOp<Binary, One>({
   infer: ([a, b]) => [inferBroadcast("sub", a, b, "float32", "int32")],
   strided: true,
   forward: ([y], [a, b]) => runBroadcast(y.dtype === "int32" ? K.sub_i32 : K.sub_f32, y, a, b),
+  inPlace: [0, 1],
   saves: { inputs: [] },
   backward: ([g], [a, b]) => [() => sumTo(g, a.shape), () => sumTo(neg(g), b.shape)],
 });
@@ -67,6 +69,7 @@ export const mulOp = defineOp<Binary, One>({
   infer: ([a, b]) => [inferBroadcast("mul", a, b, "float32", "int32")],
   strided: true,
   forward: ([y], [a, b]) => runBroadcast(y.dtype === "int32" ? K.mul_i32 : K.mul_f32, y, a, b),
+  inPlace: [0, 1],
   backward: ([g], [a, b]) => [() => sumTo(mul(g, b), a.shape), () => sumTo(mul(g, a), b.shape)],
 });
 
@@ -75,6 +78,7 @@ export const divOp = defineOp<Binary, One>({
   infer: ([a, b]) => [inferBroadcast("div", a, b, "float32")],
   strided: true,
   forward: ([y], [a, b]) => runBroadcast(K.div_f32, y, a, b),
+  inPlace: [0, 1],
   backward: ([g], [a, b]) => [() => sumTo(div(g, b), a.shape), () => sumTo(neg(div(mul(g, a), mul(b, b))), b.shape)],
 });
 
@@ -83,6 +87,7 @@ export const minimumOp = defineOp<Binary, One>({
   infer: ([a, b]) => [inferBroadcast("minimum", a, b, "float32", "int32")],
   strided: true,
   forward: ([y], [a, b]) => runBroadcast(y.dtype === "int32" ? K.minimum_i32 : K.minimum_f32, y, a, b),
+  inPlace: [0, 1],
   backward: ([g], [a, b]) => [
     () => sumTo(mul(g, maximumShare(b, a)), a.shape),
     () => sumTo(mul(g, maximumShare(a, b)), b.shape),
@@ -94,6 +99,7 @@ export const maximumOp = defineOp<Binary, One>({
   infer: ([a, b]) => [inferBroadcast("maximum", a, b, "float32", "int32")],
   strided: true,
   forward: ([y], [a, b]) => runBroadcast(y.dtype === "int32" ? K.maximum_i32 : K.maximum_f32, y, a, b),
+  inPlace: [0, 1],
   backward: ([g], [a, b]) => [
     () => sumTo(mul(g, maximumShare(a, b)), a.shape),
     () => sumTo(mul(g, maximumShare(b, a)), b.shape),
@@ -138,6 +144,7 @@ export const negOp = defineOp<Unary, One>({
     return [x];
   },
   forward: ([y], [x]) => (x.dtype === "int32" ? K.neg_i32 : K.neg_f32)(y.ptr, x.ptr, x.numel),
+  inPlace: [0],
   saves: { inputs: [] },
   backward: ([g]) => [() => neg(g)],
 });
@@ -153,6 +160,7 @@ export const affineOp = defineOp<Unary, One, { scale: number; shift: number }>({
     return [x];
   },
   forward: ([y], [x], { scale, shift }) => K.affine_f32(y.ptr, x.ptr, x.numel, scale, shift),
+  inPlace: [0],
   saves: { inputs: [] },
   backward: ([g], _, __, { scale }) => [() => affine(g, scale, 0)],
 });

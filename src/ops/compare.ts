@@ -44,6 +44,7 @@ export const logicalAndOp = defineOp<Binary, One>({
   infer: ([a, b]) => [inferBroadcast("logicalAnd", a, b, "bool")],
   strided: true,
   forward: ([y], [a, b]) => runBroadcast(K.logical_and_bool, y, a, b),
+  inPlace: [0, 1],
   backward: NO_GRADIENT,
 });
 
@@ -52,6 +53,7 @@ export const logicalOrOp = defineOp<Binary, One>({
   infer: ([a, b]) => [inferBroadcast("logicalOr", a, b, "bool")],
   strided: true,
   forward: ([y], [a, b]) => runBroadcast(K.logical_or_bool, y, a, b),
+  inPlace: [0, 1],
   backward: NO_GRADIENT,
 });
 
@@ -62,6 +64,7 @@ export const logicalNotOp = defineOp<readonly [Tensor], One>({
     return [x];
   },
   forward: ([y], [x]) => K.logical_not_bool(y.ptr, x.ptr, x.numel),
+  inPlace: [0],
   backward: NO_GRADIENT,
 });
 
@@ -100,6 +103,7 @@ export const whereOp = defineOp<readonly [Tensor, Tensor, Tensor], One>({
       K.where_32(at(y, 0, 4), at(c, 1, 1), at(a, 2, 4), at(b, 3, 4), ...n, ...sc, ...sa, ...sb);
     });
   },
+  inPlace: [1, 2],
   saves: { inputs: [0] },
   backward: ([g], [c, a, b]) => [
     null,

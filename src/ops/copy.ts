@@ -360,5 +360,5 @@ export function copyInto(y: Tensor, x: Tensor): void {
     );
   }
   copyStrided(y, x, y.shape, y.dtype);
-  y.storage.version++;
+  y.storage.written();
 }

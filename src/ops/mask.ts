@@ -5,7 +5,7 @@ import { broadcastShapes, contiguousStrides } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Ptr } from "../types.js";
 import { runBroadcast } from "./arithmetic.js";
-import { bitsFor, cast, contiguous } from "./copy.js";
+import { bitsFor, cast, contiguous, fill } from "./copy.js";
 import { apply, defineOp, notDifferentiable } from "./op.js";
 import { sumTo } from "./reduce.js";
 
@@ -30,6 +30,7 @@ export const maskedFillOp = defineOp<Masked, One, { value: number }>({
     const kernel = x.dtype === "bool" ? K.masked_fill_8 : K.masked_fill_32;
     runBroadcast((...operands) => kernel(...operands, bits), y, x, mask);
   },
+  inPlace: [0],
   saves: { inputs: [1] },
   backward: ([g], [x, mask]) => [() => sumTo(maskedFill(g, mask, 0), x.shape), null],
 });
@@ -37,8 +38,26 @@ export const maskedFillOp = defineOp<Masked, One, { value: number }>({
 /** The indices of all elements that are not 0, row-major, [count, rank] int32. */
 export function nonzero(x: Tensor): Tensor {
   const mask = contiguous(cast(x, "bool"));
-  return apply(nonzeroOp, [mask], { count: K.count_bool(mask.ptr, mask.numel) })[0];
+  return apply(nonzeroOp, [mask], { count: countOf(apply(countTrueOp, [mask], undefined)[0]) })[0];
 }
+
+/** The value of a tensor that only tells a size: that it is read is seen like any other read. */
+export function countOf(scalar: Tensor): number {
+  const count = scalar.item();
+  scalar.dispose();
+  return count;
+}
+
+/** How many elements are true; the size of other ops' results is an op of its own so that a trace knows what it depends on. */
+export const countTrueOp = defineOp<Unary, One>({
+  name: "count_true",
+  infer: ([x]) => {
+    checkDType("nonzero", "input", x, "bool");
+    return [{ shape: [], dtype: "int32" }];
+  },
+  forward: ([y], [x]) => fill(y, K.count_bool(x.ptr, x.numel)),
+  backward: notDifferentiable("its result is a count"),
+});
 
 export const nonzeroOp = defineOp<Unary, One, { count: number }>({
   name: "nonzero",

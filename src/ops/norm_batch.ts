@@ -101,6 +101,7 @@ export const batchNormEvalOp = defineOp<
     const low = lowest(activation);
     K.batch_norm_eval_f32(y.ptr, x.ptr, w, b, mean.ptr, variance.ptr, normScratch(c, s), n, c, s, eps, low, 0, c);
   },
+  inPlace: [0],
   saves: (attrs) => ({ inputs: fused(attrs) ? [0, 1, 2, 3, 4] : [0, 1, 3, 4] }),
   backward: ([g], inputs, _, attrs) => [...gradients([g, ...inputs], attrs, false), null, null],
 });
@@ -213,7 +214,7 @@ export function moveRunning(
 function average(y: Tensor, x: Tensor, momentum: number, scale: number): void {
   const flat = y.isContiguous ? y : materialize(y);
   K.running_average_f32(flat.ptr, x.ptr, y.numel, momentum, scale);
-  if (flat === y) y.storage.version++;
+  if (flat === y) y.storage.written();
   else {
     copyInto(y, flat);
     flat.dispose();

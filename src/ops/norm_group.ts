@@ -66,6 +66,7 @@ export const groupNormOp = defineOp<Operands, Results, GroupNormAttrs>({
     return [x, stats, stats];
   },
   forward: (outs, inputs, { groups, eps }) => runForward(outs, inputs, groupSizes(inputs[0].shape, groups), eps),
+  inPlace: [0],
   saves: { inputs: [0, 1], outs: [1, 2] },
   backward: ([g], [x, weight], [, mean, variance], attrs) => {
     const all = once(() => apply(groupNormGradOp, [g!, x, weight, mean, variance], attrs));

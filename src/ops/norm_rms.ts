@@ -26,6 +26,7 @@ export const rmsNormOp = defineOp<readonly [Tensor, Maybe], readonly [y: Tensor,
     const n = numel(normalizedShape);
     K.rms_norm_f32(y.ptr, square.ptr, x.ptr, weight?.ptr ?? NULL, square.numel, n, eps, epsOutside ? 1 : 0);
   },
+  inPlace: [0],
   saves: { outs: [1] },
   backward: ([g], [x, weight], [, square], attrs) => {
     const all = once(() => apply(rmsNormGradOp, [g!, x, weight, square], attrs));

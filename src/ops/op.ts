@@ -32,6 +32,12 @@ export interface OpDefinition<I extends Inputs, O extends readonly Tensor[], A> 
   view?(inputs: I, attrs: A): Layout | readonly Layout[];
   /** True if `forward` reads `strides` itself. */
   readonly strided?: boolean;
+  /**
+   * Positions of inputs whose place the first output may take: `forward` reads an element, or what a row needs of it, before it writes there.
+   * Such an input is contiguous and of the output's shape and dtype, and shares no memory with another one, unless that is the same tensor
+   * and has a position here too.
+   */
+  readonly inPlace?: readonly number[];
   /** Floating-point operations of one run, a multiply-add counts two: for profiles, where products dominate. */
   flops?(inputs: I, outs: O, attrs: A): number;
   /** The windows that it slides over its first input, for summaries; null if one output reads everything. */
@@ -56,6 +62,9 @@ export interface Op<I extends Inputs, O extends readonly Tensor[], A> extends Op
   readonly kind: "op";
 }
 
+/** Any op, with its types forgotten: what is known of it is what the declaration says at run time. */
+export type AnyOp = Op<Inputs, readonly Tensor[], unknown>;
+
 /** Every property of an op, in one order. */
 const LAYOUT = {
   kind: "op",
@@ -64,6 +73,7 @@ const LAYOUT = {
   forward: undefined,
   view: undefined,
   strided: undefined,
+  inPlace: undefined,
   flops: undefined,
   window: undefined,
   saves: undefined,
@@ -103,6 +113,8 @@ export function apply<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I
   const written = op.view === undefined ? bytesOfAll(outs) : 0;
   profiler.note({
     op: op.name,
+    declaration: op as AnyOp,
+    attrs,
     ms,
     flops: op.flops?.(inputs, outs, attrs) ?? null,
     bytes: op.view === undefined ? bytesOfAll(inputs) + written : 0,

@@ -93,7 +93,7 @@ export const indexCopyOp = defineOp<Updated, One, { dim: number }>({
 export function overwriteRows(x: Tensor, index: Tensor, rows: Tensor): void {
   if (x.isContiguous) K.index_copy_32(x.ptr, index.ptr, rows.ptr, 1, index.numel, x.size(0), rows.size(1));
   else copyInto(x, indexCopy(x, index, rows, 0));
-  x.storage.version++;
+  x.storage.written();
 }
 
 /** x + alpha · src at the given indices of one dimension; where an index repeats, they sum up in order. */

@@ -35,6 +35,7 @@ export const softmaxOp = defineOp<Unary, One, Along>({
     return [x];
   },
   forward: ([y], [x], { dim }) => along(x, dim, (work, o, n, i) => K.softmax_f32(y.ptr, x.ptr, work, o, n, i)),
+  inPlace: [0],
   saves: { inputs: [], outs: [0] },
   backward: ([g], _, [y], attrs) => [() => softmaxGrad(g, y, attrs)],
 });
@@ -65,6 +66,7 @@ export const logSoftmaxOp = defineOp<Unary, One, Along>({
     return [x];
   },
   forward: ([y], [x], { dim }) => along(x, dim, (work, o, n, i) => K.log_softmax_f32(y.ptr, x.ptr, work, o, n, i)),
+  inPlace: [0],
   saves: { inputs: [], outs: [0] },
   backward: ([g], _, [y], attrs) => [() => apply(logSoftmaxGradOp, [g, y], attrs)[0]],
 });

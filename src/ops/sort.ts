@@ -5,8 +5,9 @@ import { arena } from "../runtime/arena.js";
 import { formatShape, normalizeDim, sameShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
-import { cast, narrow, reshape, select, transpose } from "./copy.js";
+import { cast, fill, narrow, reshape, select, transpose } from "./copy.js";
 import { gather } from "./gather.js";
+import { countOf } from "./mask.js";
 import { apply, defineOp, notDifferentiable } from "./op.js";
 import { sizeAlong } from "./view.js";
 
@@ -124,6 +125,17 @@ export function median(x: Tensor, dim: number, keepdim: boolean): readonly [valu
   return picked(x, index, dim, keepdim);
 }
 
+/** How many different values there are. */
+export const uniqueCountOp = defineOp<readonly [x: Tensor, order: Tensor], One>({
+  name: "unique_count",
+  infer: () => [{ shape: [], dtype: "int32" }],
+  forward: ([y], [x, order]) => {
+    const count = x.dtype === "int32" ? K.unique_count_i32 : K.unique_count_f32;
+    fill(y, count(x.ptr, order.ptr, x.numel));
+  },
+  backward: notDifferentiable("its result is a count"),
+});
+
 export const uniqueOp = defineOp<
   readonly [x: Tensor, order: Tensor],
   readonly [values: Tensor, inverse: Tensor, counts: Tensor],
@@ -147,7 +159,7 @@ export function unique(x: Tensor): readonly [values: Tensor, inverse: Tensor, co
   const numbers = x.dtype === "bool" ? cast(x, "int32") : x;
   const flat = reshape(numbers, [-1]);
   const order = apply(argsortOp, [flat], { descending: false })[0];
-  const count = (x.dtype === "float32" ? K.unique_count_f32 : K.unique_count_i32)(flat.ptr, order.ptr, x.numel);
+  const count = countOf(apply(uniqueCountOp, [flat, order], undefined)[0]);
   const [values, inverse, counts] = apply(uniqueOp, [flat, order], { count });
   return [cast(values, x.dtype), reshape(inverse, x.shape), counts];
 }

@@ -52,6 +52,7 @@ export const powScalarOp = defineOp<readonly [Tensor], readonly [Tensor], { expo
     return [x];
   },
   forward: ([y], [x], { exponent }) => K.pow_scalar_f32(y.ptr, x.ptr, x.numel, exponent),
+  inPlace: [0],
   backward: ([g], [x], _, { exponent }) => [
     () => (exponent === 0 ? constant(g.shape, 0) : mul(g, affine(powScalar(x, exponent - 1), exponent, 0))),
   ],
@@ -86,6 +87,7 @@ export const powOp = defineOp<readonly [Tensor, Tensor], readonly [Tensor]>({
     return [a];
   },
   forward: ([y], [a, b]) => K.pow_f32(y.ptr, a.ptr, b.ptr, y.numel),
+  inPlace: [0, 1],
   saves: { inputs: [0, 1], outs: [0] },
   backward: ([g], [a, b], [y]) => [
     // a^0 is constant, and so is 0^b for b ≥ 0: there 0·∞ must not turn into NaN.

@@ -47,6 +47,7 @@ export function elementwise(name: string, definition: Elementwise): Op<Unary, On
       return [x];
     },
     forward: ([y], [x]) => K[x.dtype === "int32" ? int32! : float32](y.ptr, x.ptr, x.numel),
+    inPlace: [0],
     saves: { inputs: reads === "input" ? [0] : [], outs: reads === "output" ? [0] : [] },
     backward: ([g], [x], [y]) => [() => backward(g, reads === "output" ? y : x)],
   });
@@ -159,6 +160,7 @@ export const clampOp = defineOp<Unary, One, Bounds>({
     if (x.dtype === "float32") K.clamp_f32(y.ptr, x.ptr, x.numel, min, max);
     else K.clamp_i32(y.ptr, x.ptr, x.numel, saturated(min), saturated(max));
   },
+  inPlace: [0],
   backward: ([g], [x], _, bounds) => [() => clampGrad(g, x, bounds)],
 });
 

@@ -38,7 +38,7 @@ export class FlatParameters {
   assign(values: Tensor): void {
     this.walk(values, (p, at) => {
       copyStrided(p, at(p), p.shape, "float32");
-      p.storage.version++;
+      p.storage.written();
     });
   }
 

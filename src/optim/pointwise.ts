@@ -90,7 +90,7 @@ export abstract class PointwiseOptimizer<
     }
     for (const { rows, scalars, count } of batches) this.run(tableOf(rows), rows.length, scalars, count);
     for (const { p, y, grad, g } of pairs) {
-      if (y === p) p.storage.version++;
+      if (y === p) p.storage.written();
       else {
         copyInto(p, y);
         y.dispose();

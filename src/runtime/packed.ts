@@ -78,6 +78,11 @@ export class PackedForms {
     return null;
   }
 
+  /** Bytes of the forms that are kept now. */
+  get bytes(): number {
+    return this.forms.reduce((sum, form) => sum + (form.block === null ? 0 : form.bytes), 0);
+  }
+
   free(): void {
     for (const form of this.forms) this.drop(form);
   }

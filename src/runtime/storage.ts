@@ -2,17 +2,28 @@ import type { Ptr } from "../types.js";
 import type { Block } from "./allocator.js";
 import { arena } from "./arena.js";
 import { type PackedForm, PackedForms, packedForOnce } from "./packed.js";
+import { hostWatcher } from "./watch.js";
 
 /** A block of the arena with a count of the tensors that look at it; the last one to let go frees it. */
 export class Storage {
-  /** Counts in-place writes, so that the tape notices a saved value that has changed. */
-  version = 0;
+  private writes = 0;
   private block: Block | null;
   private refs = 1;
   private forms: PackedForms | null = null;
 
   constructor(readonly bytes: number) {
     this.block = arena.alloc(bytes);
+  }
+
+  /** Counts in-place writes, so that the tape notices a saved value that has changed. */
+  get version(): number {
+    return this.writes;
+  }
+
+  /** Whoever overwrites the block in place says so here. */
+  written(): void {
+    this.writes++;
+    hostWatcher?.wrote(this);
   }
 
   get freed(): boolean {
@@ -36,6 +47,11 @@ export class Storage {
     const kept = this.forms.find(form, from, byteOffset, this.version);
     if (kept === null) packedForOnce(form, from, use);
     else use(kept);
+  }
+
+  /** Bytes of the packed forms that are kept beside the block. */
+  get packedBytes(): number {
+    return this.forms?.bytes ?? 0;
   }
 
   retain(): void {

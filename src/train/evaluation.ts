@@ -1,4 +1,5 @@
 import type { Metric } from "../metrics/metric.js";
+import { modesOf } from "../nn/mode.js";
 import type { Module } from "../nn/module.js";
 import { noGrad } from "../scoping.js";
 import { Batches, type Loader } from "./batches.js";
@@ -28,12 +29,4 @@ export async function inEvaluation<B>(model: Module, loader: Loader<B>, fn: (bat
 /** The results of metrics. */
 export function computed(metrics: Readonly<Record<string, Metric>>): Logs {
   return noGrad(() => Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [name, metric.compute()])));
-}
-
-/** Notes the training mode of each module; returns what restores them. */
-export function modesOf(model: Module): () => void {
-  const modes = [...model.modules()].map((module): [Module, boolean] => [module, module.training]);
-  return () => {
-    for (const [module, training] of modes) module.training = training;
-  };
 }

@@ -1,5 +1,6 @@
 import { checkInteger, checkOneOf, checkOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
+import { modesOf } from "../nn/mode.js";
 import { checkModule, type HookHandle, type Module } from "../nn/module.js";
 import { Buffer, Parameter } from "../nn/parameter.js";
 import { receptiveField, type WindowLayer } from "../nn/receptive.js";
@@ -97,7 +98,7 @@ export function summary(model: Module, ...inputs: readonly SummaryInput[]): Summ
   checkModule("summary", "model", model);
   for (const input of inputs) checkInput(input);
   const tracer = new Tracer(model);
-  const modes = Array.from(model.modules(), (module) => [module, module.training] as const);
+  const restoreModes = modesOf(model);
   const random = defaultGenerator.getState();
   let inputBytes = 0;
   try {
@@ -115,7 +116,7 @@ export function summary(model: Module, ...inputs: readonly SummaryInput[]): Summ
     });
   } finally {
     tracer.detach();
-    for (const [module, training] of modes) module.training = training;
+    restoreModes();
     defaultGenerator.setState(random);
   }
   const rows = rowsOf(model, tracer.tallies);

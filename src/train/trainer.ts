@@ -1,6 +1,7 @@
 import { checkInteger, checkOptions } from "../check.js";
 import { ArgumentError, RuntimeError } from "../errors.js";
 import { cat } from "../functional/copy.js";
+import { modesOf } from "../nn/mode.js";
 import type { Module } from "../nn/module.js";
 import { ReduceLROnPlateau } from "../optim/lr_scheduler/index.js";
 import { setScopesAside } from "../runtime/scope.js";
@@ -9,7 +10,7 @@ import type { Tensor } from "../tensor.js";
 import { Batches, checkLoader, type Loader, lengthOf } from "./batches.js";
 import type { Logs } from "./callback.js";
 import { monitored } from "./early_stopping.js";
-import { computed, inEvaluation, modesOf } from "./evaluation.js";
+import { computed, inEvaluation } from "./evaluation.js";
 import type { History } from "./history.js";
 import { Pacer } from "./pace.js";
 import { contentOf, resumeFrom } from "./resume.js";

@@ -70,7 +70,7 @@ export const cases = [
   }),
   opCase<unknown>({
     name: "nonzero",
-    ops: ["nonzero"],
+    ops: ["nonzero", "count_true"],
     run: ([x]) => F.nonzero(x as Tensor),
     oracle: ([x]) => {
       const found: number[][] = [];

@@ -179,7 +179,7 @@ export const cases = [
   }),
   opCase<unknown>({
     name: "unique",
-    ops: ["unique"],
+    ops: ["unique", "unique_count"],
     run: ([x]) => F.unique(x as Tensor, { returnInverse: true, returnCounts: true }),
     oracle: ([x]) => {
       const sorted = orderOf([...x!.data]).map((i) => x!.data[i]!);

