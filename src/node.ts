@@ -10,12 +10,10 @@ export * as data from "./data/index.node.js";
 export * from "./index.js";
 export {
   loadSafetensors,
-  loadSafetensors,
   loadShardedSafetensors,
   openSafetensors,
   type SafetensorsFile,
   type ShardOptions,
-  saveSafetensors,
   saveSafetensors,
   saveShardedSafetensors,
 } from "./io/safetensors.node.js";

@@ -50,6 +50,19 @@ export class OnnxModel extends Module {
     return this.graph.outputs;
   }
 
+  /** How often each operator stands in the graph and in the graphs within its nodes. */
+  operators(): Map<string, number> {
+    const counts = new Map<string, number>();
+    const visit = ({ nodes }: OnnxGraph): void => {
+      for (const { opType, graphs } of nodes) {
+        counts.set(opType, (counts.get(opType) ?? 0) + 1);
+        for (const graph of graphs.values()) visit(graph);
+      }
+    };
+    visit(this.graph);
+    return counts;
+  }
+
   protected override *members(): IterableIterator<[name: string, value: unknown]> {
     for (const [name, { tensor }] of this.constants) yield [name, tensor];
   }
