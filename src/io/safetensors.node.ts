@@ -1,10 +1,11 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { checkInteger, checkOptions } from "../check.js";
 import { ArgumentError, FormatError } from "../errors.js";
 import { Tensor } from "../tensor.js";
 import { bytesOf } from "../types.js";
 import { writeAtomically } from "./atomic.node.js";
+import { onFile, readBytes } from "./file_errors.node.js";
 import { parse, type Safetensors, SafetensorsView, type SerializeOptions, serialize } from "./safetensors.js";
 
 type Tensors = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
@@ -22,9 +23,9 @@ export function saveSafetensors(
   writeAtomically(path, serialize(tensors, metadata, options));
 }
 
-/** Reads a safetensors file; see `safetensors.parse`. */
+/** Reads a safetensors file; see `safetensors.parse`. Errors: FileError for a file that cannot be read. */
 export function loadSafetensors(path: string): Safetensors {
-  return parse(readFileSync(path));
+  return parse(readBytes("safetensors", path));
 }
 
 /** An open safetensors file, of which tensors are read one by one. */
@@ -36,7 +37,7 @@ export interface SafetensorsFile {
 
 /** Opens a safetensors file and reads its header; see `safetensors.open`. Close it when done. */
 export function openSafetensors(path: string): SafetensorsFile {
-  let handle: number | null = openSync(path, "r");
+  let handle: number | null = onFile("safetensors", "open", path, () => openSync(path, "r"));
   const close = (): void => {
     if (handle !== null) closeSync(handle);
     handle = null;
@@ -153,7 +154,7 @@ export function loadShardedSafetensors(indexPath: string): Map<string, Tensor> {
 function filesOf(indexPath: string): Map<string, Set<string>> {
   let index: unknown;
   try {
-    index = JSON.parse(readFileSync(indexPath, "utf8"));
+    index = JSON.parse(new TextDecoder().decode(readBytes("safetensors", indexPath)));
   } catch (cause) {
     if (cause instanceof SyntaxError)
       throw new FormatError("safetensors", `${indexPath} is no JSON (${cause.message})`);

@@ -1,16 +1,16 @@
-// Files of NumPy and PyTorch, by path.
-import { readFileSync } from "node:fs";
+// Files of NumPy and PyTorch, by path. Errors of all that read: FileError for a file that cannot be read.
 import { inflateRawSync } from "node:zlib";
 import type { Tensor } from "../tensor.js";
 import { writeAtomically } from "./atomic.node.js";
+import { readBytes } from "./file_errors.node.js";
 import { parseNpy, serializeNpy, serializeNpz } from "./numpy.js";
-import { type NpzOptions, npzEntries, npzTensors } from "./numpy_format.js";
+import { type NpzOptions, npzEntries, npzTensors, OP } from "./numpy_format.js";
 import { type PyTorchOptions, parse } from "./pytorch.js";
 import { checkExpanded, damaged, storedBytes, type ZipEntry } from "./zip.js";
 
 /** Reads a `.npy` file; see `numpy.parseNpy`. */
 export function loadNpy(path: string): Tensor {
-  return parseNpy(readFileSync(path));
+  return parseNpy(readBytes(OP, path));
 }
 
 /** Writes a `.npy` file, which appears whole or not at all; see `numpy.serializeNpy`. */
@@ -20,7 +20,7 @@ export function saveNpy(path: string, t: Tensor): void {
 
 /** Reads a `.npz` file; see `numpy.parseNpz`. */
 export function loadNpz(path: string, options: NpzOptions = {}): Map<string, Tensor> {
-  const entries = npzEntries(readFileSync(path), options);
+  const entries = npzEntries(readBytes(OP, path), options);
   return npzTensors(entries, entries.map(expand));
 }
 
@@ -31,18 +31,18 @@ export function saveNpz(path: string, tensors: ReadonlyMap<string, Tensor> | Rea
 
 /** Reads the tensors of a `.pt` or `.pth` file without executing anything in it; see `pytorch.parse`. */
 export function loadPyTorch(path: string, options: PyTorchOptions = {}): Map<string, Tensor> {
-  return parse(readFileSync(path), options);
+  return parse(readBytes("pytorch", path), options);
 }
 
 function expand(entry: ZipEntry): Uint8Array {
-  if (!entry.compressed) return storedBytes("numpy", entry);
+  if (!entry.compressed) return storedBytes(OP, entry);
   let out: Uint8Array;
   try {
     out = inflateRawSync(entry.bytes, { maxOutputLength: Math.max(entry.size, 1) });
   } catch (cause) {
     const longer = cause instanceof Error && Reflect.get(cause, "code") === "ERR_BUFFER_TOO_LARGE";
-    if (longer) return checkExpanded("numpy", entry, entry.bytes, Infinity);
-    throw damaged("numpy", entry, cause);
+    if (longer) return checkExpanded(OP, entry, entry.bytes, Infinity);
+    throw damaged(OP, entry, cause);
   }
-  return checkExpanded("numpy", entry, out, out.length);
+  return checkExpanded(OP, entry, out, out.length);
 }

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync, realpathSync } from "node:fs";
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
-import { FileError, FormatError } from "../errors.js";
+import { FormatError } from "../errors.js";
+import { onFile } from "../io/file_errors.node.js";
 import { load } from "./load.js";
 import type { OnnxModel } from "./model.js";
 import type { ExternalData } from "./tensors.js";
@@ -10,28 +11,19 @@ import type { ExternalData } from "./tensors.js";
  * Errors: FileError for files that cannot be read; FormatError for a location outside that folder.
  */
 export function loadFile(path: string): OnnxModel {
-  const bytes = reading(path, () => readFileSync(path));
+  const bytes = onFile("onnx", "read", path, () => readFileSync(path));
   return load(bytes, { externalData: besideModel(path) });
-}
-
-function reading<T>(path: string, read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : null;
-    throw new FileError("onnx", `cannot read ${path}`, { path, code, cause });
-  }
 }
 
 function besideModel(path: string): ExternalData {
   return (location, { offset, length }) => {
-    const folder = reading(path, () => realpathSync(dirname(path)));
+    const folder = onFile("onnx", "read", path, () => realpathSync(dirname(path)));
     const named = resolve(folder, location);
     // Links are followed before it is decided, so that none leads out of the folder.
     if (isAbsolute(location) || leaves(folder, named)) throw outside(location);
-    const file = reading(named, () => realpathSync(named));
+    const file = onFile("onnx", "read", named, () => realpathSync(named));
     if (leaves(folder, file)) throw outside(location);
-    return reading(file, () => readRange(file, offset, length));
+    return onFile("onnx", "read", file, () => readRange(file, offset, length));
   };
 }
 

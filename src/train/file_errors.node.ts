@@ -1,40 +1,7 @@
-import { FileError } from "../errors.js";
-import { errorCode } from "../io/atomic.node.js";
+import { told } from "../io/file_errors.node.js";
 import { CheckpointError } from "./checkpoint.js";
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  EFBIG: "the file is larger than allowed",
-  ENOENT: "the file or its folder does not exist",
-  ENOTDIR: "its folder is no folder",
-  EISDIR: "it is a folder",
-  EACCES: "permission is denied",
-  EPERM: "permission is denied",
-  EROFS: "the disk is read-only",
-};
-
-/** A system's error in words that name the path. */
-function told(
-  what: string,
-  path: string,
-  cause: unknown,
-): [message: string, where: { path: string; code: string | null; cause: unknown }] {
-  const code = errorCode(cause);
-  const reason = REASONS[code ?? ""] ?? (cause instanceof Error ? cause.message : String(cause));
-  return [`cannot ${what} "${path}": ${reason}${code === null ? "" : ` (${code})`}`, { path, code, cause }];
-}
 
 /** The error for a checkpoint. */
 export function checkpointError(op: string, what: string, path: string, cause: unknown): CheckpointError {
   return new CheckpointError(op, ...told(what, path, cause));
-}
-
-/** Runs `fn`, which works on a file. Errors: FileError, naming the path, for what the system refuses. */
-export function onFile<R>(op: string, what: string, path: string, fn: () => R): R {
-  try {
-    return fn();
-  } catch (cause) {
-    throw new FileError(op, ...told(what, path, cause));
-  }
 }

@@ -2,8 +2,8 @@ import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { checkOneOf, checkOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import { writeAtomically } from "../io/atomic.node.js";
+import { onFile } from "../io/file_errors.node.js";
 import type { Callback, Logs, TrainingState } from "./callback.js";
-import { onFile } from "./file_errors.node.js";
 
 /** Which moments a logger writes down. */
 export type LogLevel = "steps" | "epochs";
