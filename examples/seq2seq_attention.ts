@@ -6,10 +6,9 @@ import {
   init,
   manualSeed,
   metrics,
-  nn,
+  models,
   noGrad,
   optim,
-  type Tensor,
   tensor,
   train,
 } from "quadlane";
@@ -55,82 +54,26 @@ function dates(count: number): Pair[] {
   });
 }
 
-interface Sizes {
-  readonly hidden: number;
-  readonly dropout: number;
-}
-
-/** What the decoder reads from: the encoder's outputs, its own first state, and where padding is. */
-type Memory = readonly [keys: Tensor, state: Tensor, padding: Tensor];
-
-class Translator extends nn.Module {
-  sourceEmbedding: nn.Embedding;
-  targetEmbedding: nn.Embedding;
-  encoder: nn.GRU;
-  bridge: nn.Linear;
-  decoder: nn.GRU;
-  attention: nn.LuongAttention;
-  combine: nn.Linear;
-  head: nn.Linear;
-  dropout: nn.Dropout;
-
-  constructor(sourceWords: number, targetWords: number, { hidden, dropout }: Sizes) {
-    super();
-    this.sourceEmbedding = new nn.Embedding(sourceWords, hidden, { paddingIdx: 0 });
-    this.targetEmbedding = new nn.Embedding(targetWords, hidden, { paddingIdx: 0 });
-    this.encoder = new nn.GRU(hidden, hidden / 2, { batchFirst: true, bidirectional: true });
-    this.bridge = new nn.Linear(hidden, hidden);
-    this.decoder = new nn.GRU(hidden, hidden, { batchFirst: true });
-    this.attention = new nn.LuongAttention(hidden, hidden);
-    this.combine = new nn.Linear(2 * hidden, hidden);
-    this.head = new nn.Linear(hidden, targetWords);
-    this.dropout = new nn.Dropout({ p: dropout });
-  }
-
-  /** Scores of the words y [N, T], each given those before it and the source. */
-  forward([x, lengths]: data.PaddedSequences, y: Tensor): Tensor {
-    return this.decode(y, this.encode(x, lengths))[0];
-  }
-
-  encode(x: Tensor, lengths: Int32Array): Memory {
-    const [keys, last] = this.encoder.forward(this.dropout.forward(this.sourceEmbedding.forward(x)), null, { lengths });
-    const both = F.cat([last.select(0, 0), last.select(0, 1)], { dim: 1 });
-    return [this.dropout.forward(keys), F.tanh(this.bridge.forward(both)).unsqueeze(0), x.eq(0)];
-  }
-
-  /** y [N, T], the words so far → scores [N, T, words] of the next ones, and the state behind them. */
-  decode(y: Tensor, [keys, state, keyPaddingMask]: Memory): [scores: Tensor, state: Tensor] {
-    const [h, after] = this.decoder.forward(this.dropout.forward(this.targetEmbedding.forward(y)), state);
-    const [context] = this.attention.forward(h, keys, { keyPaddingMask });
-    const joined = F.tanh(this.combine.forward(F.cat([context, h], { dim: 2 })));
-    return [this.head.forward(this.dropout.forward(joined)), after];
-  }
-}
-
 type Sample = readonly [source: Int32Array, target: Int32Array];
 type Batch = data.Padded<Sample>;
 
 /** The best word at each step, until every sentence has ended. */
 function translate(
-  model: Translator,
+  model: models.Seq2Seq,
   [source, lengths]: data.PaddedSequences,
   vocabulary: data.Vocabulary,
 ): string[][] {
   const [bos, eos] = [vocabulary.bosIndex!, vocabulary.eosIndex!];
   return noGrad(() => {
-    const [keys, first, padding] = model.encode(source, lengths);
     const sentences = Array.from({ length: source.size(0) }, (): number[] => []);
-    let [state, words] = [first, sentences.map(() => bos)];
+    let memory = model.encode(source, { lengths });
+    let words = sentences.map(() => bos);
     for (let step = 0; step < MAX_LENGTH && words.some((w) => w !== eos); step++) {
-      const [scores, after] = model.decode(tensor(Int32Array.from(words), { shape: [words.length, 1] }), [
-        keys,
-        state,
-        padding,
-      ]);
+      const [scores, after] = model.decode(tensor(Int32Array.from(words), { shape: [words.length, 1] }), memory);
       const best = scores.argmax(2).data();
       words = words.map((w, i) => (w === eos ? eos : best[i]!));
       for (const [i, w] of words.entries()) if (w !== eos) sentences[i]!.push(w);
-      state = after;
+      memory = after;
     }
     return sentences.map((codes) => vocabulary.decode(codes));
   });
@@ -173,18 +116,24 @@ await example(
       return new data.DataLoader(dataset, { batchSize: 64, shuffle, collate: data.padCollate() });
     };
 
-    const model = new Translator(sources.length, targets.length, { hidden, dropout });
+    const model = new models.Seq2Seq(sources.length, targets.length, {
+      embeddingDim: hidden,
+      hiddenSize: hidden,
+      dropout,
+      bidirectional: true,
+      attention: "general",
+    });
     const optimizer = new optim.Adam(model.parameters(), { lr });
     const loader = loaderOf(pairs, true);
-    const trainer = new train.Trainer<Translator, Batch>(model, {
+    const trainer = new train.Trainer<models.Seq2Seq, Batch>(model, {
       optimizer,
       // The decoder is shown the right words so far, and asked for the next.
-      step: (m, [source, [target]]) => {
+      step: (m, [[source, lengths], [target]]) => {
         const begin = tensor(new Int32Array(target.size(0)).fill(targets.bosIndex!), {
           shape: [target.size(0), 1],
         });
         const shown = F.cat([begin, target.narrow(1, 0, target.size(1) - 1)], { dim: 1 });
-        return F.crossEntropy(m.forward(source, shown).flatten(0, 1), target.flatten(), {
+        return F.crossEntropy(m.forward(source, shown, { lengths }).flatten(0, 1), target.flatten(), {
           ignoreIndex: 0,
           labelSmoothing: 0.1,
         });

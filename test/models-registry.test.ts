@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ArgumentError, manualSeed, memory, models, nn, scope, setBackend, type Tensor, tensor } from "../src/node.js";
+import { SMALL_MODELS as SEQUENCES } from "./support/sequences.js";
 
 let blocksBefore = 0;
 beforeEach(() => {
@@ -37,25 +38,28 @@ function inputShape(name: string): number[] {
 }
 
 describe("the small version of", () => {
-  test.each(models.list())("%s gives a value for each class, and finite gradients to every parameter", (name) => {
-    manualSeed(3);
-    const model = models.create(name as string, smallOptions(name));
-    const x = image(...inputShape(name));
-    const dense = name.startsWith("fcn") || name === "unet";
-    scope(() => {
-      const y = model.forward(x);
-      expect(y.shape).toEqual(dense ? [2, CLASSES, SIDE, SIDE] : [2, CLASSES]);
-      if (name !== "perceptron") y.square().mean().backward();
-    });
-    for (const [key, p] of model.namedParameters()) {
-      if (!p.requiresGrad) continue;
-      expect(p.grad, key).not.toBeNull();
-      scope(() => expect(Number.isFinite(p.grad!.abs().sum().item()), key).toBe(true));
-    }
-    x.dispose();
-    model.zeroGrad();
-    model.dispose();
-  });
+  test.each(models.list().filter((name) => !Object.hasOwn(SEQUENCES, name)))(
+    "%s gives a value for each class, and finite gradients to every parameter",
+    (name) => {
+      manualSeed(3);
+      const model = models.create(name as string, smallOptions(name));
+      const x = image(...inputShape(name));
+      const dense = name.startsWith("fcn") || name === "unet";
+      scope(() => {
+        const y = model.forward(x);
+        expect(y.shape).toEqual(dense ? [2, CLASSES, SIDE, SIDE] : [2, CLASSES]);
+        if (name !== "perceptron") y.square().mean().backward();
+      });
+      for (const [key, p] of model.namedParameters()) {
+        if (!p.requiresGrad) continue;
+        expect(p.grad, key).not.toBeNull();
+        scope(() => expect(Number.isFinite(p.grad!.abs().sum().item()), key).toBe(true));
+      }
+      x.dispose();
+      model.zeroGrad();
+      model.dispose();
+    },
+  );
 
   test.each(["mobilenet_v2", "shufflenet_v1", "googlenet", "vit_b_16", "unet"])(
     "%s gives the same on both back ends",

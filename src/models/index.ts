@@ -1,8 +1,10 @@
 export { Perceptron } from "../nn/linear.js";
 export { AlexNet, type AlexNetOptions } from "./alexnet.js";
+export { DeepRNN, type DeepRNNOptions } from "./deep_rnn.js";
 export { DenseNet, type DenseNetOptions } from "./densenet.js";
 export { EfficientNet, type EfficientNetOptions, type EfficientNetScale } from "./efficientnet.js";
 export { FCN, type FCNOptions } from "./fcn.js";
+export type { Decoding, DecodingOptions, GenerativeModel } from "./generation.js";
 export { GoogLeNet, type GoogLeNetOptions } from "./googlenet.js";
 export { InceptionV3, type InceptionV3Options } from "./inception.js";
 export type { WithAux } from "./inception_parts.js";
@@ -30,12 +32,34 @@ export {
 export { type ResidualBlockClass, ResNet, type ResNetOptions, ResNetTrunk } from "./resnet.js";
 export { SEBottleneck, SEResNet } from "./senet.js";
 export {
+  Seq2Seq,
+  type Seq2SeqAttention,
+  type Seq2SeqEncodeOptions,
+  type Seq2SeqForwardOptions,
+  type Seq2SeqMemory,
+  type Seq2SeqOptions,
+  type Seq2SeqPrompt,
+} from "./seq2seq.js";
+export type { CellKind, CellState, SourcePrompt } from "./sequence_parts.js";
+export {
   ShuffleNetV1,
   type ShuffleNetV1Options,
   ShuffleNetV2,
   type ShuffleNetV2Options,
 } from "./shufflenet.js";
 export { SqueezeNet, type SqueezeNetOptions } from "./squeezenet.js";
+export { BidirectionalTagger, type BidirectionalTaggerOptions } from "./tagger.js";
+export {
+  type TransformerBaseOptions,
+  TransformerClassifier,
+  type TransformerClassifierOptions,
+  type TransformerDecodeOptions,
+  TransformerDecoderModel,
+  TransformerEmbedding,
+  TransformerEncoderModel,
+  type TransformerStackModelOptions,
+} from "./transformer.js";
+export { Seq2SeqTransformer, type Seq2SeqTransformerOptions, type TransformerMemory } from "./transformer_seq2seq.js";
 export { UNet, type UNetOptions } from "./unet.js";
 export { VGG, type VGGOptions } from "./vgg.js";
 export { VisionTransformer, type ViTOptions, type ViTSizes } from "./vit.js";

@@ -1,6 +1,8 @@
 import { ArgumentError } from "../errors.js";
 import type { Layer } from "../nn/blocks.js";
+import type { Module } from "../nn/module.js";
 import { alexnets } from "./alexnet.js";
+import { deepRnns } from "./deep_rnn.js";
 import { densenets } from "./densenet.js";
 import { efficientnets } from "./efficientnet.js";
 import { fcns } from "./fcn.js";
@@ -15,8 +17,11 @@ import type { ImageModelOptions } from "./options.js";
 import { regnets } from "./regnet.js";
 import { resnets } from "./resnet.js";
 import { senets } from "./senet.js";
+import { seq2seqs } from "./seq2seq.js";
 import { shufflenets } from "./shufflenet.js";
 import { squeezenets } from "./squeezenet.js";
+import { taggers } from "./tagger.js";
+import { transformers } from "./transformer_seq2seq.js";
 import { unets } from "./unet.js";
 import { vggs } from "./vgg.js";
 import { vits } from "./vit.js";
@@ -28,6 +33,7 @@ const BUILDERS = {
   ...linears,
   ...unets,
   lenet5: (options: LeNet5Options = {}): LeNet5 => new LeNet5(options),
+  ...deepRnns,
   ...densenets,
   ...efficientnets,
   ...googlenets,
@@ -38,8 +44,11 @@ const BUILDERS = {
   ...regnets,
   ...resnets,
   ...senets,
+  ...seq2seqs,
   ...shufflenets,
   ...squeezenets,
+  ...taggers,
+  ...transformers,
   ...vggs,
   ...vits,
   ...xceptions,
@@ -59,12 +68,13 @@ export function list(): ModelName[] {
 /**
  * Builds a model by its name, freshly initialised. Names are torchvision's where it has the model ("resnet18", "vgg16_bn"), and so are the
  * keys of its state dict, so that published weights load strictly.
- * Options: numClasses, inChannels, widthMult, small, and those of the class. Errors: ArgumentError for a name that is not in `list()`,
- * with the names that are near; for options that the model does not take.
+ * Options: numClasses, inChannels, widthMult, small, and those of the class; models of sequences take those of their class and the numbers
+ * of words. A name that is known only while the program runs is taken for that of a model of one tensor.
+ * Errors: ArgumentError for a name that is not in `list()`, with the names that are near; for options that the model does not take.
  */
 export function create<N extends ModelName>(name: N, options?: ModelOptions<N>): ReturnType<(typeof BUILDERS)[N]>;
 export function create(name: string, options?: ImageModelOptions & Readonly<Record<string, unknown>>): Layer;
-export function create(name: string, options: object = {}): Layer {
+export function create(name: string, options: object = {}): Module {
   const builder = Object.hasOwn(BUILDERS, name) ? BUILDERS[name as ModelName] : undefined;
   if (builder === undefined) throw new ArgumentError("create", unknownName(name));
   return builder(options);

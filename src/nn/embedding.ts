@@ -46,7 +46,11 @@ export class Embedding extends Module {
   resetParameters(): void {
     normal_(this.weight);
     const row = this.paddingIdx;
-    if (row !== null) noGrad(() => select(this.weight, 0, row).zero_());
+    if (row === null) return;
+    noGrad(() => {
+      // In braces: a view that is returned would outlive the module.
+      select(this.weight, 0, row).zero_();
+    });
   }
 
   /** A module around a table [num, dim], whose values are copied; frozen unless told otherwise. */
