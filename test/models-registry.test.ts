@@ -23,6 +23,9 @@ const SIDE = 28;
 const CLASSES = 5;
 const LINEAR: readonly string[] = ["perceptron", "linear_regression", "logistic_regression", "mlp"];
 
+/** Models of sequences of tokens, which have tests of their own. */
+const SEQUENCES: readonly string[] = ["char_rnn", "decoder_lm", "gpt2"];
+
 /** Options that make a version with few weights for gray images of 28 px. */
 function smallOptions(name: string): Record<string, unknown> {
   if (LINEAR.includes(name)) return { inFeatures: SIDE * SIDE, numClasses: CLASSES };
@@ -37,25 +40,28 @@ function inputShape(name: string): number[] {
 }
 
 describe("the small version of", () => {
-  test.each(models.list())("%s gives a value for each class, and finite gradients to every parameter", (name) => {
-    manualSeed(3);
-    const model = models.create(name as string, smallOptions(name));
-    const x = image(...inputShape(name));
-    const dense = name.startsWith("fcn") || name === "unet";
-    scope(() => {
-      const y = model.forward(x);
-      expect(y.shape).toEqual(dense ? [2, CLASSES, SIDE, SIDE] : [2, CLASSES]);
-      if (name !== "perceptron") y.square().mean().backward();
-    });
-    for (const [key, p] of model.namedParameters()) {
-      if (!p.requiresGrad) continue;
-      expect(p.grad, key).not.toBeNull();
-      scope(() => expect(Number.isFinite(p.grad!.abs().sum().item()), key).toBe(true));
-    }
-    x.dispose();
-    model.zeroGrad();
-    model.dispose();
-  });
+  test.each(models.list().filter((name) => !SEQUENCES.includes(name)))(
+    "%s gives a value for each class, and finite gradients to every parameter",
+    (name) => {
+      manualSeed(3);
+      const model = models.create(name as string, smallOptions(name));
+      const x = image(...inputShape(name));
+      const dense = name.startsWith("fcn") || name === "unet";
+      scope(() => {
+        const y = model.forward(x);
+        expect(y.shape).toEqual(dense ? [2, CLASSES, SIDE, SIDE] : [2, CLASSES]);
+        if (name !== "perceptron") y.square().mean().backward();
+      });
+      for (const [key, p] of model.namedParameters()) {
+        if (!p.requiresGrad) continue;
+        expect(p.grad, key).not.toBeNull();
+        scope(() => expect(Number.isFinite(p.grad!.abs().sum().item()), key).toBe(true));
+      }
+      x.dispose();
+      model.zeroGrad();
+      model.dispose();
+    },
+  );
 
   test.each(["mobilenet_v2", "shufflenet_v1", "googlenet", "vit_b_16", "unet"])(
     "%s gives the same on both back ends",

@@ -1,6 +1,8 @@
 import { ArgumentError } from "../errors.js";
 import type { Layer } from "../nn/blocks.js";
 import { alexnets } from "./alexnet.js";
+import { charRNNs } from "./char_rnn.js";
+import { decoderLMs } from "./decoder_lm.js";
 import { densenets } from "./densenet.js";
 import { efficientnets } from "./efficientnet.js";
 import { fcns } from "./fcn.js";
@@ -28,6 +30,8 @@ const BUILDERS = {
   ...linears,
   ...unets,
   lenet5: (options: LeNet5Options = {}): LeNet5 => new LeNet5(options),
+  ...charRNNs,
+  ...decoderLMs,
   ...densenets,
   ...efficientnets,
   ...googlenets,
