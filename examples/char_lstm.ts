@@ -1,20 +1,7 @@
 // A language model that reads and writes character by character (Karpathy, The Unreasonable Effectiveness of RNNs, 2015).
-import {
-  data,
-  defaultGenerator,
-  functional as F,
-  init,
-  manualSeed,
-  multinomial,
-  nn,
-  noGrad,
-  optim,
-  type Tensor,
-  tensor,
-  train,
-} from "quadlane";
+import { data, functional as F, init, manualSeed, models, nn, optim, type Tensor, train } from "quadlane";
 import { example } from "./support/cli.js";
-import { type Corpus, corpus, loadText } from "./support/text.js";
+import { continued, corpus, loadText } from "./support/text.js";
 
 const USAGE = `Trains an LSTM on a text, and lets it write.
 
@@ -31,54 +18,6 @@ usage: node build/tools/examples/char_lstm.js [options]
 const BATCH = 32;
 const STEPS = 64;
 
-type State = nn.LstmState;
-
-class CharLSTM extends nn.Module {
-  embedding: nn.Embedding;
-  lstm: nn.LSTM;
-  dropout: nn.Dropout;
-  head: nn.Linear;
-
-  constructor(characters: number, hidden: number, p: number) {
-    super();
-    this.embedding = new nn.Embedding(characters, hidden / 2);
-    this.lstm = new nn.LSTM(hidden / 2, hidden, { batchFirst: true });
-    this.dropout = new nn.Dropout({ p });
-    this.head = new nn.Linear(hidden, characters);
-  }
-
-  /** x [N, T] → scores [N, T, characters] of the next character. */
-  forward(x: Tensor, before: State | null): [scores: Tensor, after: State] {
-    const [y, after] = this.lstm.forward(this.dropout.forward(this.embedding.forward(x)), before);
-    return [this.head.forward(this.dropout.forward(y)), after];
-  }
-}
-
-/** Reads a prompt and goes on for `length` characters. */
-function write(
-  model: CharLSTM,
-  { vocabulary, encode }: Corpus,
-  prompt: string,
-  length: number,
-  temperature: number,
-): string {
-  const carried = new nn.utils.CarriedState<State>();
-  let [x, text] = [encode(prompt), prompt];
-  model.eval();
-  while (text.length < prompt.length + length) {
-    noGrad(() => {
-      const [scores, after] = model.forward(tensor(x, { shape: [1, x.length] }), carried.state);
-      carried.carry(after);
-      const last = scores.select(0, 0).select(0, x.length - 1);
-      const next = multinomial(F.softmax(last.div(temperature), { dim: 0 }), 1, { generator: defaultGenerator }).item();
-      x = Int32Array.of(next);
-      text += vocabulary[next];
-    });
-  }
-  carried.dispose();
-  return text;
-}
-
 const FLAGS = {
   defaults: { text: null, epochs: 3, hidden: 128, dropout: 0, lr: 0.005, threads: 1, temperature: 0.8 },
   short: { epochs: 4 },
@@ -88,12 +27,13 @@ await example(USAGE, FLAGS, async ({ text: file, epochs, hidden, dropout, lr, th
   if (threads !== 1) await init({ threads });
   manualSeed(1);
   const text = corpus(loadText(file, short ? 60_000 : 300_000));
-  const model = new CharLSTM(text.vocabulary.length, hidden, dropout);
+  const sizes = { vocabSize: text.vocabulary.length, embeddingDim: hidden / 2, hiddenSize: hidden, numLayers: 1 };
+  const model = new models.CharRNN({ ...sizes, dropout });
   const optimizer = new optim.Adam(model.parameters(), { lr });
 
   // Batches in the order of the text, each going on where the last one stopped: the state runs on.
-  const carried = new nn.utils.CarriedState<State>();
-  const step = (m: CharLSTM, [x, y]: readonly [Tensor, Tensor]): Tensor => {
+  const carried = new nn.utils.CarriedState<models.CharRNNState>();
+  const step = (m: models.CharRNN, [x, y]: readonly [Tensor, Tensor]): Tensor => {
     const [scores, after] = m.forward(x, carried.state);
     carried.carry(after);
     return F.crossEntropy(scores.flatten(0, 1), y.flatten());
@@ -119,7 +59,7 @@ await example(USAGE, FLAGS, async ({ text: file, epochs, hidden, dropout, lr, th
     ],
   });
   const history = await trainer.fit(loader, { epochs: epochs, validation });
-  console.log(`\n${write(model, text, "The ", 300, temperature)}\n`);
+  console.log(`\n${continued(model, text, "The ", { maxNewTokens: 300, temperature })}\n`);
   // Of a file nothing is known beforehand; 2.5 is what counting pairs of letters gives on English.
   const atMost = file === null ? (short ? 0.6 : 0.4) : 2.5;
   return { name: "nats a character of held-out text", value: history.column("valLoss").at(-1)!, atMost };

@@ -146,6 +146,62 @@ describe("positions", () => {
   });
 });
 
+describe("attention with rotary positions", () => {
+  test.each([true, false])("turns queries and keys, also those behind a cache (batchFirst %s)", (batchFirst) => {
+    const attention = disturb(new nn.MultiheadAttention(12, 2, { batchFirst, rotary: {} }));
+    const cache = own(new nn.KeyValueCache());
+    const dim = batchFirst ? 1 : 0;
+    for (const backend of ["js", "wasm"] as const) {
+      setBackend(backend);
+      cache.dispose();
+      noGrad(() => {
+        const order = (t: Tensor): Tensor => (batchFirst ? t : F.transpose(t, { dim0: 0, dim1: 1 }));
+        const rows = normal(2, 7, 12);
+        const [q, k, v] = F.linear(rows, attention.inProjWeight!, attention.inProjBias)
+          .reshape([2, 7, 3, 2, 6])
+          .permute([2, 0, 3, 1, 4])
+          .unbind(0);
+        const turned = [q!, k!].map((t) => F.rotaryEmbedding(t)) as [Tensor, Tensor];
+        const heads = F.scaledDotProductAttention(...turned, v!, { isCausal: true });
+        const want = order(attention.outProj.forward(heads.permute([0, 2, 1, 3]).reshape([2, 7, 12])));
+        const x = order(rows);
+        for (const needWeights of [true, false]) {
+          const [y] = attention.forward(x, x, x, { isCausal: true, needWeights });
+          expect(distance(y, want)).toBeLessThan(2e-5);
+        }
+        for (const [start, length] of [
+          [0, 4],
+          [4, 1],
+          [5, 2],
+        ] as const) {
+          const part = F.narrow(x, { dim, start, length });
+          const [y] = attention.forward(part, part, part, { isCausal: true, cache });
+          expect(distance(y, F.narrow(want, { dim, start, length }))).toBeLessThan(2e-5);
+        }
+      });
+    }
+  });
+
+  test("is for self-attention, of an encoder's and a decoder's layers", () => {
+    const attention = own(new nn.MultiheadAttention(8, 2, { rotary: { maxLength: 4 } }));
+    scope(() => {
+      const [x, other] = [normal(4, 2, 8), normal(3, 2, 8)];
+      expect(() => attention.forward(x, other, other)).toThrow("key is not query; expected self-attention");
+      const long = normal(5, 2, 8);
+      expect(() => attention.forward(long, long, long)).toThrow("positions 0 to 5 are asked for; expected at most 4");
+      expect(() => new nn.MultiheadAttention(8, 2, { rotary: {}, addZeroAttn: true })).toThrow("neither addBiasKv");
+      const sizes = { dimFeedforward: 8, dropout: 0 };
+      const encoders = [sizes, { ...sizes, rotary: {} }].map((o) => own(new nn.TransformerEncoderLayer(8, 2, o)));
+      const decoders = [sizes, { ...sizes, rotary: {} }].map((o) => own(new nn.TransformerDecoderLayer(8, 2, o)));
+      for (const [plain, rotary] of [encoders, decoders]) rotary!.loadStateDict(plain!.stateDict());
+      const [a, b] = encoders.map((layer) => layer.forward(x));
+      const [c, d] = decoders.map((layer) => layer.forward(x, other));
+      expect(distance(a!, b!)).toBeGreaterThan(1e-3);
+      expect(distance(c!, d!)).toBeGreaterThan(1e-3);
+    });
+  });
+});
+
 describe("attention of a recurrent decoder", () => {
   test("with Bahdanau's score is Σ softmax(vᵀ tanh(W q + U k + b)) values", () => {
     const attention = disturb(new nn.AdditiveAttention(3, 4, 5));

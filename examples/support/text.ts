@@ -1,5 +1,5 @@
 // Text to learn from: a file's, or sentences of a small grammar.
-import { data, Generator } from "quadlane";
+import { data, Generator, models } from "quadlane";
 
 const WORDS = {
   subject: ["the king", "my lady", "a fool", "the old captain", "our queen", "this servant"],
@@ -42,4 +42,15 @@ export function corpus(text: string): Corpus {
 
 export function loadText(file: string | null, characters: number): string {
   return file === null ? grammarText(characters) : data.readText(file);
+}
+
+/** A prompt, and what a model writes behind it. */
+export function continued(
+  model: models.GenerativeModel<models.Prompt>,
+  { vocabulary, encode }: Corpus,
+  prompt: string,
+  options: models.GenerateOptions,
+): string {
+  const [written] = models.generate(model, encode(prompt), options);
+  return prompt + Array.from(written!, (code) => vocabulary[code]).join("");
 }

@@ -1,9 +1,13 @@
 export { Perceptron } from "../nn/linear.js";
 export { AlexNet, type AlexNetOptions } from "./alexnet.js";
+export { type BeamSearchOptions, beamSearch, type ScoredSequence } from "./beam_search.js";
+export { CharRNN, type CharRNNOptions, type CharRNNState } from "./char_rnn.js";
+export { DecoderLM, type DecoderLMForwardOptions, type DecoderLMOptions } from "./decoder_lm.js";
 export { DeepRNN, type DeepRNNOptions } from "./deep_rnn.js";
 export { DenseNet, type DenseNetOptions } from "./densenet.js";
 export { EfficientNet, type EfficientNetOptions, type EfficientNetScale } from "./efficientnet.js";
 export { FCN, type FCNOptions } from "./fcn.js";
+export { type GenerateOptions, generate } from "./generate.js";
 export type { Decoding, DecodingOptions, GenerativeModel } from "./generation.js";
 export { GoogLeNet, type GoogLeNetOptions } from "./googlenet.js";
 export { InceptionV3, type InceptionV3Options } from "./inception.js";
@@ -20,6 +24,7 @@ export {
 } from "./mobilenet.js";
 export { NiN, type NiNOptions } from "./nin.js";
 export type { ImageModelOptions } from "./options.js";
+export type { Prompt } from "./prompt.js";
 export { create, list, type ModelName, type ModelOptions } from "./registry.js";
 export {
   AnyNet,

@@ -2,6 +2,8 @@ import { ArgumentError } from "../errors.js";
 import type { Layer } from "../nn/blocks.js";
 import type { Module } from "../nn/module.js";
 import { alexnets } from "./alexnet.js";
+import { charRNNs } from "./char_rnn.js";
+import { decoderLMs } from "./decoder_lm.js";
 import { deepRnns } from "./deep_rnn.js";
 import { densenets } from "./densenet.js";
 import { efficientnets } from "./efficientnet.js";
@@ -34,6 +36,8 @@ const BUILDERS = {
   ...unets,
   lenet5: (options: LeNet5Options = {}): LeNet5 => new LeNet5(options),
   ...deepRnns,
+  ...charRNNs,
+  ...decoderLMs,
   ...densenets,
   ...efficientnets,
   ...googlenets,

@@ -21,6 +21,7 @@ import { xavierNormal_, xavierUniform_, zeros_ } from "./init.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 import { type Parameter, uninitialised } from "./parameter.js";
+import { RotaryEmbedding, type RotaryModuleOptions } from "./positions.js";
 
 export interface MultiheadAttentionOptions {
   /** Probability to drop an attention weight while training. Default 0. */
@@ -37,6 +38,8 @@ export interface MultiheadAttentionOptions {
   readonly vdim?: number | null;
   /** Sequences are [N, L, E]; else [L, N, E]. Default false. */
   readonly batchFirst?: boolean;
+  /** Turn queries and keys by their positions (Su et al., 2021), for self-attention: `{}` for the usual tables. Default null: no. */
+  readonly rotary?: RotaryModuleOptions | null;
 }
 
 export interface MultiheadAttentionForwardOptions {
@@ -56,6 +59,9 @@ export interface MultiheadAttentionForwardOptions {
 
 const NAME = "MultiheadAttention";
 
+/** Queries, and the keys and values of this call if it has any: [N, H, positions, features]. */
+type Projected = readonly [q: Tensor, own: readonly [k: Tensor, v: Tensor] | null];
+
 /** Hidden pairs (true: do not attend) and what is added to the scores, both broadcast to [N, H, L, S]. */
 interface Masks {
   readonly hidden: Tensor | null;
@@ -68,7 +74,7 @@ interface Masks {
  * output [L, N, embedDim], weights [N, L, S] or [N, H, L, S]; N first with batchFirst, no N without a batch.
  * State: in_proj_weight [3 · embedDim, embedDim] (or q_proj_weight, k_proj_weight, v_proj_weight if kdim or vdim differ), in_proj_bias,
  * bias_k, bias_v [1, 1, embedDim], out_proj.weight, out_proj.bias; weights begin as Xavier's, biases as 0. Errors: embedDim that numHeads
- * does not divide; other shapes. PyTorch: isCausal needs no mask here, and there is a cache.
+ * does not divide; other shapes. PyTorch: isCausal needs no mask here, and there are a cache and rotary positions.
  * Source: Vaswani et al., Attention Is All You Need, 2017.
  */
 export class MultiheadAttention extends Module {
@@ -86,6 +92,7 @@ export class MultiheadAttention extends Module {
   readonly biasK: Parameter | null = null;
   readonly biasV: Parameter | null = null;
   readonly outProj: Linear;
+  readonly rotary: RotaryEmbedding | null = null;
 
   constructor(
     readonly embedDim: number,
@@ -93,7 +100,8 @@ export class MultiheadAttention extends Module {
     options: MultiheadAttentionOptions = {},
   ) {
     super();
-    checkOptions(NAME, options, ["dropout", "bias", "addBiasKv", "addZeroAttn", "kdim", "vdim", "batchFirst"]);
+    const known = ["dropout", "bias", "addBiasKv", "addZeroAttn", "kdim", "vdim", "batchFirst", "rotary"];
+    checkOptions(NAME, options, known);
     checkInteger(NAME, "embedDim", embedDim, 1);
     checkInteger(NAME, "numHeads", numHeads, 1);
     if (embedDim % numHeads !== 0) {
@@ -106,6 +114,9 @@ export class MultiheadAttention extends Module {
     this.batchFirst = options.batchFirst ?? false;
     this.addZeroAttn = options.addZeroAttn ?? false;
     const bias = options.bias ?? true;
+    if (options.rotary && (options.addBiasKv || this.addZeroAttn)) {
+      throw new ArgumentError(NAME, "there are rotary positions; expected neither addBiasKv nor addZeroAttn");
+    }
     if (this.kdim === embedDim && this.vdim === embedDim) {
       this.inProjWeight = uninitialised([3 * embedDim, embedDim], NAME);
     } else {
@@ -119,6 +130,7 @@ export class MultiheadAttention extends Module {
       this.biasV = uninitialised([1, 1, embedDim], NAME);
     }
     this.outProj = new Linear(embedDim, embedDim, { bias });
+    if (options.rotary) this.rotary = new RotaryEmbedding(this.headDim, options.rotary);
     this.resetParameters();
   }
 
@@ -157,7 +169,7 @@ export class MultiheadAttention extends Module {
       const y = this.packedAttention(query, masks, { scale, diagonal: isCausal ? 0 : null }, p);
       return [this.outProj.forward(y), null];
     }
-    const [q, own] = this.project(query, key, value, positions);
+    const [q, own] = this.turned(this.project(query, key, value, positions), past);
     const [k, v] = cache === null ? own! : own === null ? cache.all() : cache.append(...own);
     const diagonal = isCausal ? (own === null ? 0 : past) : null;
     if (!needWeights) {
@@ -173,7 +185,14 @@ export class MultiheadAttention extends Module {
   /** Whether queries, keys and values are one projection of one input. */
   private packs(query: Tensor, key: Tensor | null, value: Tensor | null): boolean {
     const extended = this.biasK !== null || this.addZeroAttn;
-    return this.inProjWeight !== null && query === key && key === value && !extended;
+    return this.inProjWeight !== null && this.rotary === null && query === key && key === value && !extended;
+  }
+
+  /** Queries and keys with rotary positions from `offset` on, if there are any. */
+  private turned([q, own]: Projected, offset: number): Projected {
+    const { rotary } = this;
+    if (rotary === null || own === null) return [q, own];
+    return [rotary.forward(q, { offset }), [rotary.forward(own[0], { offset }), own[1]]];
   }
 
   /** The heads' results side by side, in the layout of x. */
@@ -198,6 +217,9 @@ export class MultiheadAttention extends Module {
     if ((key === null) !== (value === null) || (key === null && cache === null)) {
       throw new ArgumentError(NAME, "key or value is null; expected both, or neither and a cache");
     }
+    if (this.rotary !== null && (key === null || key !== query)) {
+      throw new ArgumentError(NAME, "there are rotary positions and key is not query; expected self-attention");
+    }
     if (cache !== null && (this.biasK !== null || this.addZeroAttn)) {
       throw new ArgumentError(NAME, "there is a cache; expected neither addBiasKv nor addZeroAttn");
     }
@@ -219,12 +241,7 @@ export class MultiheadAttention extends Module {
   }
 
   /** Projections as [N, H, positions, headDim], keys and values with what is appended to them; views wherever the layout allows. */
-  private project(
-    query: Tensor,
-    key: Tensor | null,
-    value: Tensor | null,
-    positions: number,
-  ): [q: Tensor, own: [k: Tensor, v: Tensor] | null] {
+  private project(query: Tensor, key: Tensor | null, value: Tensor | null, positions: number): Projected {
     const [q, k, v] = this.projections(query, key, value);
     const heads = (x: Tensor): Tensor => this.heads(x, positions);
     const appended = (x: Tensor, bias: Parameter | null): Tensor => {

@@ -12,6 +12,7 @@ import { forwardWith } from "./epilogue.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 import { LayerNorm } from "./norm.js";
+import type { RotaryModuleOptions } from "./positions.js";
 
 /** The non-linearity between the two linear layers. */
 export type TransformerActivation = "relu" | "gelu" | ((x: Tensor) => Tensor);
@@ -31,6 +32,8 @@ export interface TransformerLayerOptions {
   readonly normFirst?: boolean;
   /** Learn additive biases everywhere. Default true. */
   readonly bias?: boolean;
+  /** `rotary` of the self-attention: positions that turn queries and keys. Default null: none. */
+  readonly rotary?: RotaryModuleOptions | null;
 }
 
 export const LAYER_OPTIONS: readonly string[] = [
@@ -41,6 +44,7 @@ export const LAYER_OPTIONS: readonly string[] = [
   "batchFirst",
   "normFirst",
   "bias",
+  "rotary",
 ];
 
 interface LayerSettings extends Required<TransformerLayerOptions> {
@@ -50,7 +54,7 @@ interface LayerSettings extends Required<TransformerLayerOptions> {
 function settingsOf(op: string, dModel: number, options: TransformerLayerOptions): LayerSettings {
   checkOptions(op, options, LAYER_OPTIONS);
   checkInteger(op, "dModel", dModel, 1);
-  const { activation = "relu", batchFirst = false, normFirst = false, bias = true } = options;
+  const { activation = "relu", batchFirst = false, normFirst = false, bias = true, rotary = null } = options;
   return {
     dimFeedforward: checkInteger(op, "dimFeedforward", options.dimFeedforward ?? 2048, 1),
     dropout: checkProbability(op, options.dropout ?? 0.1),
@@ -59,6 +63,7 @@ function settingsOf(op: string, dModel: number, options: TransformerLayerOptions
     batchFirst,
     normFirst,
     bias,
+    rotary,
     activate: activationOf(op, activation),
   };
 }
@@ -89,7 +94,7 @@ export interface EncoderLayerForwardOptions {
 /**
  * Self-attention, then a feed-forward network linear2(activation(linear1(x))), each added to its input and normalised. Shape: [L, N,
  * dModel], [N, L, dModel] with batchFirst, or [L, dModel]. State: self_attn.…, linear1.…, linear2.…, norm1.…, norm2.….
- * PyTorch: with a cache and isCausal it is a layer of a decoder without a memory.
+ * PyTorch: it has no rotary positions; with a cache and isCausal it is a layer of a decoder without a memory.
  * Source: Vaswani et al., Attention Is All You Need, 2017.
  */
 export class TransformerEncoderLayer extends Module {
@@ -107,8 +112,8 @@ export class TransformerEncoderLayer extends Module {
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
     super();
     const s = settingsOf("TransformerEncoderLayer", dModel, options);
-    const { bias, dropout, batchFirst } = s;
-    this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias });
+    const { bias, dropout, batchFirst, rotary } = s;
+    this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias, rotary });
     this.linear1 = new Linear(dModel, s.dimFeedforward, { bias });
     this.dropout = new Dropout({ p: dropout });
     this.linear2 = new Linear(s.dimFeedforward, dModel, { bias });
@@ -181,7 +186,7 @@ export const DECODER_FORWARD_OPTIONS: readonly string[] = [
  * normalised. Shapes: target and output [T, N, dModel], memory [S, N, dModel]; N first with batchFirst, none without a batch.
  * State: self_attn.…, multihead_attn.…, linear1.…, linear2.…, norm1.…, norm2.…, norm3.….
  * Source: Vaswani et al., Attention Is All You Need, 2017.
- * PyTorch: 1.13 has neither bias nor the causal flags nor a cache.
+ * PyTorch: 1.13 has neither bias nor the causal flags nor a cache, and no version rotary positions.
  */
 export class TransformerDecoderLayer extends Module {
   readonly selfAttn: MultiheadAttention;
@@ -201,9 +206,9 @@ export class TransformerDecoderLayer extends Module {
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
     super();
     const s = settingsOf("TransformerDecoderLayer", dModel, options);
-    const { bias, dropout, batchFirst } = s;
+    const { bias, dropout, batchFirst, rotary } = s;
     const norm = { eps: s.layerNormEps, bias };
-    this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias });
+    this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias, rotary });
     this.multiheadAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias });
     this.linear1 = new Linear(dModel, s.dimFeedforward, { bias });
     this.dropout = new Dropout({ p: dropout });
