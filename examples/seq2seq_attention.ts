@@ -1,17 +1,5 @@
 // Translation by an encoder, a decoder and attention (Luong et al., 2015): trained with teacher forcing, tested on pairs it has not seen.
-import {
-  data,
-  functional as F,
-  Generator,
-  init,
-  manualSeed,
-  metrics,
-  models,
-  noGrad,
-  optim,
-  tensor,
-  train,
-} from "quadlane";
+import { data, functional as F, Generator, init, manualSeed, metrics, models, optim, tensor, train } from "quadlane";
 import { example } from "./support/cli.js";
 
 const USAGE = `Learns to translate from pairs of sentences.
@@ -63,20 +51,13 @@ function translate(
   [source, lengths]: data.PaddedSequences,
   vocabulary: data.Vocabulary,
 ): string[][] {
-  const [bos, eos] = [vocabulary.bosIndex!, vocabulary.eosIndex!];
-  return noGrad(() => {
-    const sentences = Array.from({ length: source.size(0) }, (): number[] => []);
-    let memory = model.encode(source, { lengths });
-    let words = sentences.map(() => bos);
-    for (let step = 0; step < MAX_LENGTH && words.some((w) => w !== eos); step++) {
-      const [scores, after] = model.decode(tensor(Int32Array.from(words), { shape: [words.length, 1] }), memory);
-      const best = scores.argmax(2).data();
-      words = words.map((w, i) => (w === eos ? eos : best[i]!));
-      for (const [i, w] of words.entries()) if (w !== eos) sentences[i]!.push(w);
-      memory = after;
-    }
-    return sentences.map((codes) => vocabulary.decode(codes));
+  const prompt = { source, lengths, begin: vocabulary.bosIndex! };
+  const sentences = models.generate(model, prompt, {
+    temperature: 0,
+    eos: vocabulary.eosIndex!,
+    maxNewTokens: MAX_LENGTH,
   });
+  return sentences.map((codes) => vocabulary.decode(codes));
 }
 
 function readPairs(file: string): Pair[] {

@@ -2,10 +2,10 @@
 
 import { checkInteger } from "../check.js";
 import { ArgumentError } from "../errors.js";
+import { modesOf } from "../nn/mode.js";
 import { Module } from "../nn/module.js";
 import { noGrad } from "../scoping.js";
 import type { Tensor } from "../tensor.js";
-import { modesOf } from "../train/evaluation.js";
 import type { Decoding, DecodingOptions, GenerativeModel } from "./generation.js";
 import { checkBoolean } from "./options.js";
 
