@@ -37,4 +37,13 @@ describe("the small version", () => {
     expect(momenta(true)).toEqual(new Set([0.1]));
     expect(momenta(false)).toEqual(new Set([1 - 0.9997]));
   });
+
+  test("of a Vision Transformer can tell its patches apart", () => {
+    const deviation = (small: boolean): number => {
+      const model = own(models.create("vit_b_32", { small, imageSize: 224, numLayers: 1, hiddenDim: 48, mlpDim: 8 }));
+      return scope(() => model.encoder.posEmbedding.square().mean().sqrt().item());
+    };
+    expect(deviation(true)).toBeCloseTo(0.5, 1);
+    expect(deviation(false)).toBeCloseTo(0.02, 2);
+  });
 });

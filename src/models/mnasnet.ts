@@ -9,9 +9,11 @@ import { Module } from "../nn/module.js";
 import { BatchNorm2d } from "../nn/norm_batch.js";
 import type { Tensor } from "../tensor.js";
 import { heFanOut, initialise } from "./initialise.js";
-import { type ImageModelOptions, imageSettings, makeDivisible, positive } from "./options.js";
+import { checkCounts, type ImageModelOptions, imageSettings, makeDivisible, positive } from "./options.js";
 
 export interface MNASNetOptions extends ImageModelOptions {
+  /** Blocks of the six stages. Default [3, 3, 3, 2, 4, 1]. */
+  readonly depths?: readonly number[];
   /** Probability to drop a feature before the last layer. Default 0.2. */
   readonly dropout?: number;
 }
@@ -47,15 +49,17 @@ class InvertedResidual extends Module {
   }
 }
 
-/** Channels, kernel, first stride, expansion and blocks of the stages. */
+/** Channels, kernel, first stride and expansion of the stages. */
 const STAGES = [
-  [24, 3, 2, 3, 3],
-  [40, 5, 2, 3, 3],
-  [80, 5, 2, 6, 3],
-  [96, 3, 1, 6, 2],
-  [192, 5, 2, 6, 4],
-  [320, 3, 1, 6, 1],
+  [24, 3, 2, 3],
+  [40, 5, 2, 3],
+  [80, 5, 2, 6],
+  [96, 3, 1, 6],
+  [192, 5, 2, 6],
+  [320, 3, 1, 6],
 ] as const;
+
+const DEPTHS = [3, 3, 3, 2, 4, 1];
 
 /**
  * MNASNet-B1: inverted residuals whose sizes a search has found (Tan et al., MnasNet: Platform-Aware Neural Architecture Search for Mobile,
@@ -71,7 +75,8 @@ export class MNASNet extends Module {
 
   constructor(alpha: number, options: MNASNetOptions = {}) {
     super();
-    const { numClasses, inChannels, widthMult, small } = imageSettings("MNASNet", options, ["dropout"]);
+    const { numClasses, inChannels, widthMult, small } = imageSettings("MNASNet", options, ["depths", "dropout"]);
+    const depths = checkCounts("MNASNet", "depths", options.depths ?? DEPTHS, 1, STAGES.length);
     const factor = positive("MNASNet", "alpha", alpha) * widthMult;
     const w = (channels: number): number => makeDivisible(channels * factor);
     const norm: Norm = (channels) => new BatchNorm2d(channels, small ? {} : { momentum: MOMENTUM });
@@ -87,9 +92,9 @@ export class MNASNet extends Module {
       norm(first),
     );
     let channels = first;
-    for (const [i, [width, kernelSize, stride, expand, blocks]] of STAGES.entries()) {
+    for (const [i, [width, kernelSize, stride, expand]] of STAGES.entries()) {
       const stage = new Sequential();
-      for (let b = 0; b < blocks; b++) {
+      for (let b = 0; b < depths[i]!; b++) {
         const step = b > 0 || (small && i === 0) ? 1 : stride;
         stage.append(new InvertedResidual(channels, w(width), kernelSize, step, expand, norm));
         channels = w(width);

@@ -25,12 +25,21 @@ const SMALL = { small: true, inChannels: 1, numClasses: 10 };
 /** Models that are made for such images and have no other version. */
 const OLD = ["lenet5", "mlp"];
 
+/** The first stages of MobileNet v2's table, with a block each. */
+const V2_STAGES = [
+  [1, 16, 1, 1],
+  [6, 24, 1, 2],
+  [6, 32, 1, 2],
+  [6, 64, 1, 2],
+  [6, 96, 1, 1],
+];
+
 export const ROWS: readonly Row[] = [
-  { model: "mlp" },
-  { model: "lenet5" },
-  { model: "alexnet", options: { widthMult: 0.125, dropout: 0 }, lr: 0.001 },
+  { model: "mlp", short: 0.68 },
+  { model: "lenet5", short: 0.5 },
+  { model: "alexnet", options: { widthMult: 0.125, dropout: 0 }, lr: 0.001, short: 0.58 },
   { model: "vgg11", options: { widthMult: 0.125, dropout: 0 }, lr: 0.002 },
-  { model: "vgg11_bn", options: { widthMult: 0.125, dropout: 0 } },
+  { model: "vgg11_bn", options: { widthMult: 0.125, dropout: 0 }, short: 0.58 },
   { model: "nin", options: { widthMult: 0.125, dropout: 0 }, lr: 0.002, batch: 16 },
   { model: "googlenet", options: { widthMult: 0.125 } },
   { model: "inception_v3", options: { widthMult: 0.125 } },
@@ -39,24 +48,29 @@ export const ROWS: readonly Row[] = [
   { model: "resnext50_32x4d", options: { widthMult: 0.25, layers: [1, 1, 1, 1], groups: 4 } },
   { model: "se_resnet50", options: { widthMult: 0.125, layers: [1, 1, 1, 1] } },
   { model: "densenet121", options: { widthMult: 0.25, blockConfig: [2, 2, 3, 3] }, lr: 0.005, batch: 16 },
-  { model: "squeezenet1_1", options: { widthMult: 0.25, dropout: 0 }, batch: 16 },
-  { model: "mobilenet_v1", options: { widthMult: 0.125 }, lr: 0.01, batch: 16 },
-  { model: "mobilenet_v2", options: { widthMult: 0.125 }, lr: 0.01 },
+  { model: "squeezenet1_1", options: { widthMult: 0.25, dropout: 0 }, lr: 0.005, batch: 16 },
+  { model: "mobilenet_v1", options: { widthMult: 0.125, middleBlocks: 1 }, lr: 0.01, batch: 16 },
+  { model: "mobilenet_v2", options: { widthMult: 0.25, invertedResidualSetting: V2_STAGES }, lr: 0.01 },
   { model: "shufflenet_v1", options: { widthMult: 0.25, repeats: [2, 3, 2] } },
-  { model: "shufflenet_v2_x0_5", options: { widthMult: 0.5, repeats: [2, 3, 2] } },
-  { model: "mnasnet0_5", options: { widthMult: 0.25 }, lr: 0.005 },
-  { model: "xception", options: { widthMult: 0.125, middleBlocks: 1 } },
-  { model: "regnet_x_400mf", options: { widthMult: 0.25, depths: [1, 1, 2, 2] } },
+  { model: "shufflenet_v2_x0_5", options: { widthMult: 0.5, repeats: [2, 3, 2] }, short: 0.5 },
+  { model: "mnasnet0_5", options: { widthMult: 0.5, depths: [1, 1, 1, 1, 1, 1] }, lr: 0.005 },
+  { model: "xception", options: { widthMult: 0.125, middleBlocks: 1 }, short: 0.55 },
+  { model: "regnet_x_400mf", options: { widthMult: 0.25, depths: [1, 1, 2, 2] }, short: 0.5 },
   { model: "regnet_y_400mf", options: { widthMult: 0.25, depths: [1, 1, 2, 2] } },
   { model: "efficientnet_b0", options: { widthMult: 0.125, depthMult: 0.25 } },
   { model: "fcn_resnet50", options: { widthMult: 0.0625, layers: [1, 1, 1, 1] } },
-  { model: "unet", options: { widthMult: 0.125, batchNorm: true }, lr: 0.01, batch: 16 },
-  { model: "vit_b_32", options: { patchSize: 7, hiddenDim: 64, numHeads: 4, mlpDim: 128, numLayers: 2 }, batch: 16 },
+  { model: "unet", options: { widthMult: 0.1875, batchNorm: true }, lr: 0.02, batch: 16 },
+  {
+    model: "vit_b_32",
+    options: { patchSize: 7, hiddenDim: 64, numHeads: 4, mlpDim: 128, numLayers: 2 },
+    batch: 16,
+    short: 0.5,
+  },
 ];
 
 const SIDE = 28;
 const TRAINING_IMAGES = 6000;
-const SHORT_IMAGES = 1200;
+const SHORT_IMAGES = 1500;
 const TEST_IMAGES = 1000;
 
 interface Split {
