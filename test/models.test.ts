@@ -349,6 +349,9 @@ describe("other families", () => {
       3,
     );
     expect(count(models.create("regnet_x_400mf", { ...tiny, depths: [1, 1, 1, 1] }), "RegNetBlock")).toBe(4);
+    expect(count(models.create("mobilenet_v1", { ...tiny, middleBlocks: 0 }), "DepthwiseSeparable")).toBe(8);
+    const depths = [1, 2, 1, 1, 1, 1];
+    expect(count(models.create("mnasnet0_5", { ...tiny, depths }), "InvertedResidual")).toBe(7);
   });
 
   test("a gated bottleneck is a bottleneck whose body is scaled by channel", () => {

@@ -9,9 +9,11 @@ import { Module } from "../nn/module.js";
 import { BatchNorm2d } from "../nn/norm_batch.js";
 import type { Tensor } from "../tensor.js";
 import { heFanOut, initialise } from "./initialise.js";
-import { type ImageModelOptions, imageSettings, makeDivisible, positive } from "./options.js";
+import { checkCounts, type ImageModelOptions, imageSettings, makeDivisible, positive } from "./options.js";
 
 export interface MNASNetOptions extends ImageModelOptions {
+  /** Blocks of the six stages. Default [3, 3, 3, 2, 4, 1]. */
+  readonly depths?: readonly number[];
   /** Probability to drop a feature before the last layer. Default 0.2. */
   readonly dropout?: number;
 }
@@ -19,14 +21,14 @@ export interface MNASNetOptions extends ImageModelOptions {
 /** Weight of a batch in the running statistics: they are TensorFlow's, with decay 0.9997. */
 const MOMENTUM = 1 - 0.9997;
 
-const norm = (channels: number): BatchNorm2d => new BatchNorm2d(channels, { momentum: MOMENTUM });
+type Norm = (channels: number) => BatchNorm2d;
 
 /** As nn.InvertedResidual, for kernels of 5×5 too, with relu, under MNASNet's keys: layers.0 … layers.7 (Tan et al., 2019, Figure 7b, c). */
 class InvertedResidual extends Module {
   readonly layers: Sequential;
   readonly applyResidual: boolean;
 
-  constructor(from: number, to: number, kernelSize: number, stride: number, expand: number) {
+  constructor(from: number, to: number, kernelSize: number, stride: number, expand: number, norm: Norm) {
     super();
     const inner = from * expand;
     this.layers = new Sequential(
@@ -47,21 +49,24 @@ class InvertedResidual extends Module {
   }
 }
 
-/** Channels, kernel, first stride, expansion and blocks of the stages. */
+/** Channels, kernel, first stride and expansion of the stages. */
 const STAGES = [
-  [24, 3, 2, 3, 3],
-  [40, 5, 2, 3, 3],
-  [80, 5, 2, 6, 3],
-  [96, 3, 1, 6, 2],
-  [192, 5, 2, 6, 4],
-  [320, 3, 1, 6, 1],
+  [24, 3, 2, 3],
+  [40, 5, 2, 3],
+  [80, 5, 2, 6],
+  [96, 3, 1, 6],
+  [192, 5, 2, 6],
+  [320, 3, 1, 6],
 ] as const;
+
+const DEPTHS = [3, 3, 3, 2, 4, 1];
 
 /**
  * MNASNet-B1: inverted residuals whose sizes a search has found (Tan et al., MnasNet: Platform-Aware Neural Architecture Search for Mobile,
  * 2019, Figure 7 without squeeze-and-excitation). Parameters and multiply-adds at 224 px: mnasnet0_5 2,218,512 and 0.10 G, mnasnet0_75
  * 3,170,208 and 0.22 G, mnasnet1_0 4,383,312 and 0.31 G, mnasnet1_3 6,282,256 and 0.53 G; the factor is alpha · widthMult.
- * `small`: the first convolution and the first stage have stride 1. Shapes: x [N, inChannels, H, W] → logits [N, numClasses]. Keys: layers.0 …
+ * `small`: the first convolution and the first stage have stride 1, and the running statistics BatchNorm2d's own momentum: theirs needs
+ * tens of thousands of steps. Shapes: x [N, inChannels, H, W] → logits [N, numClasses]. Keys: layers.0 …
  * layers.15, classifier.1.
  */
 export class MNASNet extends Module {
@@ -70,9 +75,11 @@ export class MNASNet extends Module {
 
   constructor(alpha: number, options: MNASNetOptions = {}) {
     super();
-    const { numClasses, inChannels, widthMult, small } = imageSettings("MNASNet", options, ["dropout"]);
+    const { numClasses, inChannels, widthMult, small } = imageSettings("MNASNet", options, ["depths", "dropout"]);
+    const depths = checkCounts("MNASNet", "depths", options.depths ?? DEPTHS, 1, STAGES.length);
     const factor = positive("MNASNet", "alpha", alpha) * widthMult;
     const w = (channels: number): number => makeDivisible(channels * factor);
+    const norm: Norm = (channels) => new BatchNorm2d(channels, small ? {} : { momentum: MOMENTUM });
     const [stem, first] = [w(32), w(16)];
     this.layers = new Sequential(
       new Conv2d(inChannels, stem, 3, { padding: 1, stride: small ? 1 : 2, bias: false }),
@@ -85,11 +92,11 @@ export class MNASNet extends Module {
       norm(first),
     );
     let channels = first;
-    for (const [i, [width, kernelSize, stride, expand, blocks]] of STAGES.entries()) {
+    for (const [i, [width, kernelSize, stride, expand]] of STAGES.entries()) {
       const stage = new Sequential();
-      for (let b = 0; b < blocks; b++) {
+      for (let b = 0; b < depths[i]!; b++) {
         const step = b > 0 || (small && i === 0) ? 1 : stride;
-        stage.append(new InvertedResidual(channels, w(width), kernelSize, step, expand));
+        stage.append(new InvertedResidual(channels, w(width), kernelSize, step, expand, norm));
         channels = w(width);
       }
       this.layers.append(stage);

@@ -1,3 +1,4 @@
+import { checkInteger } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import { flatten } from "../functional/copy.js";
 import { ReLU6 } from "../nn/activation.js";
@@ -14,19 +15,23 @@ import { heFanOut, initialise, normal001 } from "./initialise.js";
 import { checkCounts, type ImageModelOptions, imageSettings, makeDivisible, scaled } from "./options.js";
 
 export interface MobileNetV1Options extends ImageModelOptions {
+  /** Separable convolutions of 512 channels that keep the size. Default 5. */
+  readonly middleBlocks?: number;
   /** Probability to drop a feature before the last layer. Default 0. */
   readonly dropout?: number;
 }
 
+type V1Layer = readonly [channels: number, stride: number];
+
 /** Output channels and stride of the separable convolutions. */
-const V1_LAYERS: readonly (readonly [channels: number, stride: number])[] = [
+const v1Layers = (middleBlocks: number): V1Layer[] => [
   [64, 1],
   [128, 2],
   [128, 1],
   [256, 2],
   [256, 1],
   [512, 2],
-  ...Array.from({ length: 5 }, () => [512, 1] as const),
+  ...Array.from({ length: middleBlocks }, (): V1Layer => [512, 1]),
   [1024, 2],
   [1024, 1],
 ];
@@ -54,10 +59,12 @@ export class MobileNetV1 extends Module {
 
   constructor(options: MobileNetV1Options = {}) {
     super();
-    const { numClasses, inChannels, widthMult, small } = imageSettings("MobileNetV1", options, ["dropout"]);
+    const known = ["middleBlocks", "dropout"];
+    const { numClasses, inChannels, widthMult, small } = imageSettings("MobileNetV1", options, known);
+    const middle = checkInteger("MobileNetV1", "middleBlocks", options.middleBlocks ?? 5, 0);
     let channels = scaled(32, widthMult);
     this.features = new Sequential(new Conv2dNormActivation(inChannels, channels, { stride: small ? 1 : 2 }));
-    for (const [i, [width, stride]] of V1_LAYERS.entries()) {
+    for (const [i, [width, stride]] of v1Layers(middle).entries()) {
       const to = scaled(width, widthMult);
       this.features.append(new DepthwiseSeparable(channels, to, small && i === 1 ? 1 : stride));
       channels = to;

@@ -49,8 +49,9 @@ const FIRES = {
 /**
  * SqueezeNet: a convolution, eight fire modules, a 1×1 convolution to the classes and their means (Iandola et al., SqueezeNet: AlexNet-level
  * Accuracy with 50x Fewer Parameters, 2016, Table 1). 1.0: 1,248,424 parameters, 0.82 G multiply-adds at 224 px; 1.1, which pools earlier:
- * 1,235,496, 0.35 G. `small`: the first convolution is 3×3 with stride 1, without the pooling behind it.
- * Shapes: x [N, inChannels, H, W] → logits [N, numClasses], none below 0. Keys: features.0, features.3 … features.12, classifier.1
+ * 1,235,496, 0.35 G. `small`: the first convolution is 3×3 with stride 1, without the pooling behind it; the maps of the classes begin as the
+ * others and are not rectified: those of ten classes are soon pushed below 0 everywhere, where nothing is learned.
+ * Shapes: x [N, inChannels, H, W] → logits [N, numClasses], none below 0 but for `small`. Keys: features.0, features.3 … features.12, classifier.1
  * (`small`: the same numbers).
  */
 export class SqueezeNet extends Module {
@@ -85,10 +86,11 @@ export class SqueezeNet extends Module {
     this.classifier = new Sequential(
       new Dropout({ p: options.dropout ?? 0.5 }),
       final,
-      new ReLU(),
+      small ? new Identity() : new ReLU(),
       new AdaptiveAvgPool2d(1),
     );
-    initialise(this, { conv: (weight) => (weight === final.weight ? normal001 : kaimingUniform_)(weight) });
+    const narrow = small ? null : final.weight;
+    initialise(this, { conv: (weight) => (weight === narrow ? normal001 : kaimingUniform_)(weight) });
   }
 
   forward(x: Tensor): Tensor {

@@ -72,17 +72,17 @@ class EncoderBlock extends Module {
   }
 }
 
-/** Learned positions, blocks, a normalisation. Keys: pos_embedding, layers.encoder_layer_0 …, ln. */
+/** Learned positions that begin with a standard deviation, blocks, a normalisation. Keys: pos_embedding, layers.encoder_layer_0 …, ln. */
 class Encoder extends Module {
   readonly posEmbedding: Parameter;
   readonly dropout: Dropout;
   readonly layers: NamedSequential;
   readonly ln: LayerNorm;
 
-  constructor(length: number, dim: number, blocks: Readonly<Record<string, EncoderBlock>>, p: number) {
+  constructor(length: number, dim: number, blocks: Readonly<Record<string, EncoderBlock>>, p: number, std: number) {
     super();
     this.posEmbedding = new Parameter(zeros([1, length, dim]));
-    normal_(this.posEmbedding, 0, 0.02);
+    normal_(this.posEmbedding, 0, std);
     this.dropout = new Dropout({ p });
     this.layers = new NamedSequential(blocks);
     this.ln = new LayerNorm(dim, { eps: EPS });
@@ -100,8 +100,9 @@ class Encoder extends Module {
  *     vit_b_16   86,567,656  17.6 G     vit_l_16  304,326,632   61.6 G     vit_h_14  632,045,800  167.3 G
  *     vit_b_32   88,224,232   4.4 G     vit_l_32  306,535,400   15.4 G
  *
- * `small`: patches of 4×4 in images of 28 px. Shapes: x [N, inChannels, imageSize, imageSize] → logits [N, numClasses]. The last layer begins
- * at 0. Keys: class_token, conv_proj, encoder.pos_embedding, encoder.layers.encoder_layer_0 …, encoder.ln, heads.head.
+ * `small`: patches of 4×4 in images of 28 px, and positions that begin with deviation 0.5 for 0.02, which takes more steps to tell patches apart
+ * than a small set of images gives. Shapes: x [N, inChannels, imageSize, imageSize] → logits [N, numClasses]. The last layer begins at 0.
+ * Keys: class_token, conv_proj, encoder.pos_embedding, encoder.layers.encoder_layer_0 …, encoder.ln, heads.head.
  * Errors: ShapeError for images of another size.
  */
 export class VisionTransformer extends Module {
@@ -138,7 +139,7 @@ export class VisionTransformer extends Module {
         new EncoderBlock(dim, mlpDim, numHeads, dropout, attentionDropout),
       ]),
     );
-    this.encoder = new Encoder((imageSize / patchSize) ** 2 + 1, dim, blocks, dropout);
+    this.encoder = new Encoder((imageSize / patchSize) ** 2 + 1, dim, blocks, dropout, small ? 0.5 : 0.02);
     const head = new Linear(dim, numClasses);
     zeros_(head.weight);
     zeros_(head.bias!);

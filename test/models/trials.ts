@@ -1,0 +1,5 @@
+import { imageTrials } from "./images.js";
+import type { Trial } from "./trial.js";
+
+/** All trials, under names of their own. */
+export const TRIALS: readonly Trial[] = [...imageTrials];
