@@ -65,10 +65,11 @@ async function attempt(name: string, form: Form): Promise<{ passed: boolean; lin
 /** A line about a trial. */
 export function describe(name: string, { outcome, seconds }: Report): { passed: boolean; line: string } {
   const wrong = problems(outcome);
-  const { measure, value, losses } = outcome;
+  const { measure, value, bound, losses } = outcome;
+  const limit = "atLeast" in bound ? `≥ ${bound.atLeast.toFixed(3)}` : `≤ ${bound.atMost.toFixed(3)}`;
   const course = quarters(losses).map((loss) => loss.toFixed(3));
   const parts = [
-    `${wrong.length === 0 ? "passed" : "FAILED"} ${name.padEnd(20)} ${measure} ${value.toFixed(3)}`,
+    `${wrong.length === 0 ? "passed" : "FAILED"} ${name.padEnd(20)} ${measure} ${value.toFixed(3)} (${limit})`,
     ...(course.length === 0 ? [] : [`losses ${course.join(" ")}`]),
     `${seconds.toFixed(1)} s`,
     ...wrong,

@@ -1,5 +1,6 @@
 import { imageTrials } from "./images.js";
+import { sequenceTrials } from "./sequences.js";
 import type { Trial } from "./trial.js";
 
 /** All trials, under names of their own. */
-export const TRIALS: readonly Trial[] = [...imageTrials];
+export const TRIALS: readonly Trial[] = [...imageTrials, ...sequenceTrials];
