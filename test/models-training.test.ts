@@ -20,7 +20,7 @@ describe("a trial", () => {
     expect(problems({ ...reached, value: 1.5, bound: { atMost: 1.5 } })).toEqual([]);
     expect(line("mlp", { outcome: reached, seconds: 1.26 })).toEqual({
       passed: true,
-      line: "passed mlp                  accuracy 0.720  losses 4.000 3.000 2.000 1.000  1.3 s",
+      line: "passed mlp                  accuracy 0.720 (≥ 0.720)  losses 4.000 3.000 2.000 1.000  1.3 s",
     });
   });
 

@@ -24,7 +24,7 @@ const HALF = LENGTH / 2;
 const BATCH = 32;
 const TEST_BATCHES = 20;
 /** Steps of the trainings. */
-const STEPS = { long: 600, short: 120 };
+const STEPS = { long: 600, short: 300 };
 const CHARACTERS = { long: 1_000_000, short: 100_000 };
 
 /** What a model is asked: the loss of a batch of windows [N, LENGTH + 1], the mean over what it predicts. */
