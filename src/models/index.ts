@@ -1,8 +1,21 @@
 export { Perceptron } from "../nn/linear.js";
 export { AlexNet, type AlexNetOptions } from "./alexnet.js";
+export { Autoencoder, type AutoencoderOptions, type Coder, ConvAutoencoder, DenseAutoencoder } from "./autoencoder.js";
+export {
+  DCGANDiscriminator,
+  type DCGANDiscriminatorOptions,
+  DCGANGenerator,
+  type DCGANGeneratorOptions,
+} from "./dcgan.js";
 export { DenseNet, type DenseNetOptions } from "./densenet.js";
 export { EfficientNet, type EfficientNetOptions, type EfficientNetScale } from "./efficientnet.js";
 export { FCN, type FCNOptions } from "./fcn.js";
+export {
+  GANDiscriminator,
+  type GANDiscriminatorOptions,
+  GANGenerator,
+  type GANGeneratorOptions,
+} from "./gan.js";
 export { GoogLeNet, type GoogLeNetOptions } from "./googlenet.js";
 export { InceptionV3, type InceptionV3Options } from "./inception.js";
 export type { WithAux } from "./inception_parts.js";
@@ -37,6 +50,7 @@ export {
 } from "./shufflenet.js";
 export { SqueezeNet, type SqueezeNetOptions } from "./squeezenet.js";
 export { UNet, type UNetOptions } from "./unet.js";
+export { type Codes, ConvVAE, DenseVAE, negativeElbo, VAE, type VAEOptions, type VAEOutput } from "./vae.js";
 export { VGG, type VGGOptions } from "./vgg.js";
 export { VisionTransformer, type ViTOptions, type ViTSizes } from "./vit.js";
 export { Xception, type XceptionOptions } from "./xception.js";
