@@ -157,7 +157,7 @@ export class DenseAutoencoder extends Autoencoder {
 /**
  * Autoencoder of 3×3 convolutions that halve the size and transposed 4×4 ones that double it (Masci, Meier, Cireşan and Schmidhuber,
  * Stacked Convolutional Auto-Encoders for Hierarchical Feature Extraction, 2011, with strides instead of max-pooling). By default
- * 16 and 32 channels and codes of 64: 215,809 parameters, 3.2 M multiply-adds at 28 px. Shapes: x [N, C, H, H] → scores [N, C, H, H]; see
+ * 16 and 32 channels and codes of 64: 215,601 parameters, 0.91 M multiply-adds at 28 px. Shapes: x [N, C, H, H] → scores [N, C, H, H]; see
  * `Autoencoder`. Errors: ArgumentError for a size that cannot be halved for each of the widths.
  */
 export class ConvAutoencoder extends Autoencoder {

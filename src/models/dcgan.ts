@@ -57,7 +57,7 @@ function initialise(model: Module): void {
 /**
  * DCGAN's generator: a transposed convolution makes the coarsest maps of a code, and others double the size until it is the image's (Radford,
  * Metz and Chintala, Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks, 2016, Figure 1). By
- * default as in PyTorch's tutorial: 512 to 64 channels, 3,576,704 parameters, 0.43 G multiply-adds at 64 px. Weights begin as N(0, 0.02²).
+ * default as in PyTorch's tutorial: 512 to 64 channels, 3,576,704 parameters, 0.10 G multiply-adds at 64 px. Weights begin as N(0, 0.02²).
  * Shapes: z [N, latent] or [N, latent, 1, 1], from N(0, 1) → images [N, C, H, H] with values from −1 to 1. Keys: main.0, main.1, main.3, …,
  * the tutorial's. Errors: ArgumentError for an imageSize that is odd.
  */

@@ -96,8 +96,8 @@ export class DenseVAE extends VAE {
 }
 
 /**
- * VAE of 3×3 convolutions that halve the size and transposed 4×4 ones that double it: by default 32 and 64 channels and codes of 20; 242,025
- * parameters, 10 M multiply-adds at 28 px; see `VAE` for paper and shapes. Errors: ArgumentError for a size that cannot be halved for
+ * VAE of 3×3 convolutions that halve the size and transposed 4×4 ones that double it: by default 32 and 64 channels and codes of 20; 243,465
+ * parameters, 2.9 M multiply-adds at 28 px; see `VAE` for paper and shapes. Errors: ArgumentError for a size that cannot be halved for
  * each of the widths.
  */
 export class ConvVAE extends VAE {
