@@ -1,5 +1,5 @@
 // Unlabelled images first: an autoencoder learns to compress them, then its encoder learns to tell the classes from a few labels.
-import { data, functional as F, manualSeed, metrics, nn, optim, type Tensor, train } from "quadlane";
+import { data, functional as F, manualSeed, metrics, models, nn, optim, type Tensor, train } from "quadlane";
 import { example } from "./support/cli.js";
 import { loadDigits } from "./support/digits.js";
 
@@ -12,26 +12,6 @@ usage: node build/tools/examples/autoencoder.js [options]
   --labels N       labelled images for the classifier. Default 200`;
 
 const CODE = 64;
-
-const encoderNet = (): nn.Sequential =>
-  new nn.Sequential(
-    new nn.Conv2d(1, 16, 3, { stride: 2, padding: 1 }),
-    new nn.ReLU(),
-    new nn.Conv2d(16, 32, 3, { stride: 2, padding: 1 }),
-    new nn.ReLU(),
-    new nn.Flatten(),
-    new nn.Linear(32 * 7 * 7, CODE),
-  );
-
-const decoderNet = (): nn.Sequential =>
-  new nn.Sequential(
-    new nn.Linear(CODE, 32 * 7 * 7),
-    new nn.ReLU(),
-    new nn.Unflatten(1, [32, 7, 7]),
-    new nn.ConvTranspose2d(32, 16, 4, { stride: 2, padding: 1 }),
-    new nn.ReLU(),
-    new nn.ConvTranspose2d(16, 1, 4, { stride: 2, padding: 1 }),
-  );
 
 const classifierNet = (encoder: nn.Module): nn.Sequential =>
   new nn.Sequential(encoder, new nn.ReLU(), new nn.Linear(CODE, 10));
@@ -58,9 +38,9 @@ const FLAGS = { defaults: { data: null, epochs: 8, labels: 200 }, short: { epoch
 await example(USAGE, FLAGS, async ({ data: folder, epochs, labels, short }) => {
   manualSeed(1);
   const { train: images, test } = loadDigits(folder, short ? 2000 : 12_000);
-  const encoder = encoderNet();
-  const autoencoder = new nn.Sequential(encoder, decoderNet());
-  const trainer = new train.Trainer<nn.Sequential>(autoencoder, {
+  const autoencoder = new models.ConvAutoencoder({ latent: CODE });
+  const untrained = autoencoder.encoder.clone();
+  const trainer = new train.Trainer<models.ConvAutoencoder>(autoencoder, {
     optimizer: new optim.Adam(autoencoder.parameters(), { lr: 0.001 }),
     step: (model, [x]) => F.binaryCrossEntropyWithLogits(model.forward(x), x),
   });
@@ -73,8 +53,8 @@ await example(USAGE, FLAGS, async ({ data: folder, epochs, labels, short }) => {
     images,
     Int32Array.from({ length: labels }, (_, i) => i),
   );
-  const pretrained = await classify(classifierNet(encoder), few, test);
-  const scratch = await classify(classifierNet(encoderNet()), few, test);
+  const pretrained = await classify(classifierNet(autoencoder.encoder), few, test);
+  const scratch = await classify(classifierNet(untrained), few, test);
   console.log(`accuracy with ${labels} labels: ${percent(pretrained)} pre-trained, ${percent(scratch)} from scratch`);
   return { name: "error of the pre-trained classifier", value: 1 - pretrained, atMost: short ? 0.5 : 0.4 };
 });

@@ -1,12 +1,25 @@
 export { Perceptron } from "../nn/linear.js";
 export { AlexNet, type AlexNetOptions } from "./alexnet.js";
+export { Autoencoder, type AutoencoderOptions, type Coder, ConvAutoencoder, DenseAutoencoder } from "./autoencoder.js";
 export { type BeamSearchOptions, beamSearch, type ScoredSequence } from "./beam_search.js";
 export { CharRNN, type CharRNNOptions, type CharRNNState } from "./char_rnn.js";
+export {
+  DCGANDiscriminator,
+  type DCGANDiscriminatorOptions,
+  DCGANGenerator,
+  type DCGANGeneratorOptions,
+} from "./dcgan.js";
 export { DecoderLM, type DecoderLMForwardOptions, type DecoderLMOptions } from "./decoder_lm.js";
 export { DeepRNN, type DeepRNNOptions } from "./deep_rnn.js";
 export { DenseNet, type DenseNetOptions } from "./densenet.js";
 export { EfficientNet, type EfficientNetOptions, type EfficientNetScale } from "./efficientnet.js";
 export { FCN, type FCNOptions } from "./fcn.js";
+export {
+  GANDiscriminator,
+  type GANDiscriminatorOptions,
+  GANGenerator,
+  type GANGeneratorOptions,
+} from "./gan.js";
 export { type GenerateOptions, generate } from "./generate.js";
 export type { Decoding, DecodingOptions, GenerativeModel } from "./generation.js";
 export { GoogLeNet, type GoogLeNetOptions } from "./googlenet.js";
@@ -66,6 +79,7 @@ export {
 } from "./transformer.js";
 export { Seq2SeqTransformer, type Seq2SeqTransformerOptions, type TransformerMemory } from "./transformer_seq2seq.js";
 export { UNet, type UNetOptions } from "./unet.js";
+export { type Codes, ConvVAE, DenseVAE, negativeElbo, VAE, type VAEOptions, type VAEOutput } from "./vae.js";
 export { VGG, type VGGOptions } from "./vgg.js";
 export { VisionTransformer, type ViTOptions, type ViTSizes } from "./vit.js";
 export { Xception, type XceptionOptions } from "./xception.js";

@@ -2,12 +2,15 @@ import { ArgumentError } from "../errors.js";
 import type { Layer } from "../nn/blocks.js";
 import type { Module } from "../nn/module.js";
 import { alexnets } from "./alexnet.js";
+import { autoencoders } from "./autoencoder.js";
 import { charRNNs } from "./char_rnn.js";
+import { dcgans } from "./dcgan.js";
 import { decoderLMs } from "./decoder_lm.js";
 import { deepRnns } from "./deep_rnn.js";
 import { densenets } from "./densenet.js";
 import { efficientnets } from "./efficientnet.js";
 import { fcns } from "./fcn.js";
+import { gans } from "./gan.js";
 import { googlenets } from "./googlenet.js";
 import { inceptions } from "./inception.js";
 import { LeNet5, type LeNet5Options } from "./lenet.js";
@@ -25,12 +28,17 @@ import { squeezenets } from "./squeezenet.js";
 import { taggers } from "./tagger.js";
 import { transformers } from "./transformer_seq2seq.js";
 import { unets } from "./unet.js";
+import { vaes } from "./vae.js";
 import { vggs } from "./vgg.js";
 import { vits } from "./vit.js";
 import { xceptions } from "./xception.js";
 
 const BUILDERS = {
   ...alexnets,
+  ...autoencoders,
+  ...dcgans,
+  ...gans,
+  ...vaes,
   ...fcns,
   ...linears,
   ...unets,
@@ -72,12 +80,15 @@ export function list(): ModelName[] {
 /**
  * Builds a model by its name, freshly initialised. Names are torchvision's where it has the model ("resnet18", "vgg16_bn"), and so are the
  * keys of its state dict, so that published weights load strictly.
- * Options: numClasses, inChannels, widthMult, small, and those of the class; models of sequences take those of their class and the numbers
- * of words. A name that is known only while the program runs is taken for that of a model of one tensor.
+ * Options: those of the class; image models take numClasses, inChannels, widthMult and small among them, models of sequences the numbers of words.
+ * Where the name is known at run time only, the caller tells what kind of module it stands for; by default one from a tensor to a tensor.
  * Errors: ArgumentError for a name that is not in `list()`, with the names that are near; for options that the model does not take.
  */
 export function create<N extends ModelName>(name: N, options?: ModelOptions<N>): ReturnType<(typeof BUILDERS)[N]>;
-export function create(name: string, options?: ImageModelOptions & Readonly<Record<string, unknown>>): Layer;
+export function create<M extends Module = Layer>(
+  name: string,
+  options?: ImageModelOptions & Readonly<Record<string, unknown>>,
+): M;
 export function create(name: string, options: object = {}): Module {
   const builder = Object.hasOwn(BUILDERS, name) ? BUILDERS[name as ModelName] : undefined;
   if (builder === undefined) throw new ArgumentError("create", unknownName(name));

@@ -1,6 +1,6 @@
 // What a file of fingerprints holds (see ../shared/models/README.md), and how a model is held to one.
 import { readFileSync } from "node:fs";
-import { models, noGrad, tensor } from "quadlane";
+import { models, type nn, noGrad, tensor } from "quadlane";
 import { fillByFormula, uniform } from "../conformance/formula.js";
 
 export interface Fingerprint {
@@ -41,7 +41,7 @@ function isFingerprint(value: unknown): value is Fingerprint {
 
 /** What is wrong with the model of that name; null if it matches. */
 export function mismatch(wanted: Fingerprint): string | null {
-  let model: ReturnType<typeof models.create>;
+  let model: nn.Layer;
   try {
     model = models.create(wanted.name);
   } catch (error) {

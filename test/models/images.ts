@@ -124,7 +124,7 @@ function classify({ model: name, options, lr = 0.003, batch = 32, ...bounds }: R
 }
 
 /** What a model says of images; a model that has a class for each pixel says the mean of all pixels. */
-function logits(model: ReturnType<typeof models.create>, x: Tensor): Tensor {
+function logits(model: { forward(x: Tensor): Tensor }, x: Tensor): Tensor {
   const y = model.forward(x);
   return y.ndim === 4 ? y.mean([2, 3]) : y;
 }
