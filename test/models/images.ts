@@ -78,12 +78,17 @@ interface Split {
   readonly test: data.ImageDataset;
 }
 
-/** The first images of Fashion-MNIST, else drawn digits; normalised by the statistics of the training images. */
-function loadImages(folder: string, count: number): Split {
+/** The first images of Fashion-MNIST, else drawn digits, with values from 0 to 1. */
+export function loadImages(form: Form): Split {
+  const folder = join(form.data, "fashion-mnist");
   const generator = new Generator(1);
   const load = (part: string, images: number): data.ImageDataset =>
     existsSync(folder) ? readImages(folder, part, images) : data.drawDigits(images, { generator });
-  const [train, test] = [load("train", count), load("t10k", TEST_IMAGES)];
+  return { train: load("train", form.short ? SHORT_IMAGES : TRAINING_IMAGES), test: load("t10k", TEST_IMAGES) };
+}
+
+/** The same, normalised by the statistics of the training images. */
+function normalised({ train, test }: Split): Split {
   const statistics = train.statistics();
   return { train: train.normalized(statistics), test: test.normalized(statistics) };
 }
@@ -98,7 +103,7 @@ function readImages(folder: string, part: string, count: number): data.ImageData
 
 function classify({ model: name, options, lr = 0.003, batch = 32, ...bounds }: Row, form: Form): Outcome {
   const { bound = 0.72, short = bound } = bounds;
-  const images = loadImages(join(form.data, "fashion-mnist"), form.short ? SHORT_IMAGES : TRAINING_IMAGES);
+  const images = normalised(loadImages(form));
   manualSeed(1);
   const model = models.create(name, OLD.includes(name) ? options : { ...SMALL, ...options });
   const losses: number[] = [];
