@@ -5,14 +5,14 @@ import { prepare } from "./quadlane/prepare.js";
 import { type Internals, recorded } from "./record.js";
 import { serve } from "./serve.js";
 
-// The package's own modules, which are not part of its surface.
-const dist = new URL("../../dist/", import.meta.url).href;
-const backend: Internals["backend"] = await import(`${dist}backend/index.js`);
-const { arena }: Pick<Internals, "arena"> = await import(`${dist}runtime/arena.js`);
+// What is not part of the package's surface.
+const backend: Internals["backend"] & Pick<Internals, "arena"> = await import(
+  new URL("../../lib/internals.js", import.meta.url).href
+);
 
 serve({
   about: `the kernel calls alone, ${runtime().binary} binary`,
   async prepare(work) {
-    return recorded(await prepare(work), { backend, arena });
+    return recorded(await prepare(work), { backend, arena: backend.arena });
   },
 });

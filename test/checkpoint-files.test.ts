@@ -173,7 +173,7 @@ describe("ModelCheckpoint", () => {
   });
 });
 
-const dist = new URL("../build/dist/node.js", import.meta.url);
+const dist = new URL("../build/lib/node.js", import.meta.url);
 
 /** Writes checkpoint after checkpoint to a folder, the n-th with n in all weights, until it is killed. */
 const WRITER = `

@@ -138,7 +138,7 @@ describe("a resumed training", () => {
   });
 });
 
-const dist = new URL("../build/dist/node.js", import.meta.url);
+const dist = new URL("../build/lib/node.js", import.meta.url);
 
 /** Trains with dropout, Adam and a schedule up to a step, and prints the weights' bits; its seed comes from the arguments. */
 const PROCESS = `

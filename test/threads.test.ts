@@ -229,7 +229,7 @@ describe("threads", () => {
 
   test("do not keep a process alive", async () => {
     const script = `
-      import { init, randn, runtime } from ${JSON.stringify(new URL("../build/dist/node.js", import.meta.url).href)};
+      import { init, randn, runtime } from ${JSON.stringify(new URL("../build/lib/node.js", import.meta.url).href)};
       await init({ threads: 3 });
       const x = randn([200, 200]);
       console.log(runtime().threads, x.matmul(x).shape[0]);

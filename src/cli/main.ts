@@ -1,15 +1,13 @@
 #!/usr/bin/env node
 // The command line. Every command prints to standard output; errors go to standard error, with status 1, and 2 for a wrong command line.
-import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { QuadlaneError } from "../node.js";
 import { type FloatType, READABLE, readWeights, WRITABLE, writeWeights } from "./files.js";
 import { check, type InfoOptions, info } from "./info.js";
 import { type BenchOptions, bench, type RunOptions, run } from "./run.js";
 
-const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
-  version: string;
-};
+const { version } = createRequire(import.meta.url)("quadlane/package.json") as { version: string };
 
 const program = new Command("quadlane")
   .description("Looks into, runs, measures and converts neural networks and their weights.")

@@ -31,7 +31,7 @@ interface Hand {
 /** The worker's file in the build, also where the sources run as they are. */
 function workerFile(): URL {
   const built = createRequire(import.meta.url).resolve("quadlane/kernels.simd.wasm");
-  return new URL("dist/data/workers_serve.node.js", pathToFileURL(built));
+  return new URL("lib/workers_serve.node.js", pathToFileURL(built));
 }
 
 /** Worker threads of Node. The main thread sleeps while it waits for them, so that a loop over a loader stays synchronous. */

@@ -6,7 +6,7 @@ import type { Spawn } from "./threads.js";
 /** The worker's file in the build, also where the sources run as they are. */
 function workerFile(): URL {
   const built = createRequire(import.meta.url).resolve("quadlane/kernels.simd.wasm");
-  return new URL("dist/runtime/threads_worker.node.js", pathToFileURL(built));
+  return new URL("lib/threads_worker.node.js", pathToFileURL(built));
 }
 
 /** Starts a worker thread of Node. */
