@@ -10,7 +10,7 @@ import { Module } from "../nn/module.js";
 import { AdaptiveAvgPool2d, MaxPool2d } from "../nn/pool.js";
 import type { Tensor } from "../tensor.js";
 import { checkInputTransform, fromImageNetScale, type WithAux } from "./inception_parts.js";
-import { initialise } from "./initialise.js";
+import { heFanOut, initialise } from "./initialise.js";
 import { checkBoolean, type ImageModelOptions, imageSettings, scaled } from "./options.js";
 
 export interface GoogLeNetOptions extends ImageModelOptions {
@@ -49,7 +49,8 @@ class AuxiliaryHead extends Module {
 /**
  * GoogLeNet: a stem, nine inception blocks, the mean over space, a linear layer (Szegedy et al., Going Deeper with Convolutions, 2015,
  * Table 1), as torchvision has it: with batch normalisation, and 3×3 convolutions for 5×5 ones. 6,624,904 parameters without, 13,004,888
- * with auxiliary classifiers; 1.5 G multiply-adds at 224 px. `small`: the stem is 3×3 with stride 1, without its first pooling.
+ * with auxiliary classifiers; 1.5 G multiply-adds at 224 px. `small`: the stem is 3×3 with stride 1, without its first pooling,
+ * and the convolutions begin as He's: with the deviation 0.01 few channels give less variance than the normalisation adds as its ε.
  * Shapes: x [N, inChannels, H, W] → logits [N, numClasses]. Keys: conv1 … conv3, inception3a … inception5b, aux1, aux2, fc.
  */
 export class GoogLeNet extends Module {
@@ -123,7 +124,7 @@ export class GoogLeNet extends Module {
     this.dropout = new Dropout({ p: options.dropout ?? 0.2 });
     this.fc = new Linear(channels, numClasses);
     const narrow = (weight: Tensor): Tensor => truncNormal_(weight, { std: 0.01 });
-    initialise(this, { conv: narrow, linear: narrow, zeroBias: [] });
+    initialise(this, { conv: small ? heFanOut : narrow, linear: narrow, zeroBias: [] });
   }
 
   forward(x: Tensor): Tensor {
