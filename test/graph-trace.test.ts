@@ -149,6 +149,11 @@ describe("refuses", () => {
     ["a value that is overwritten in place", inPlace, /overwritten in place/],
     ["a constant that is overwritten in place", new Fn((x) => F.add(x, zeros([2]).copy_(x))), /overwritten in place/],
     ["state that is overwritten in place", new Fn((x) => F.add(cached.copy_(x), x)), /overwritten in place/],
+    [
+      "a cache that grows",
+      new Fn((x) => new nn.KeyValueCache().append(x.reshape(1, 1, 1, 2), x.reshape(1, 1, 1, 2))[0]),
+      /overwritten in place/,
+    ],
     ["random numbers", new Fn((x) => F.add(x, rand([2]))), /random numbers/],
     ["dropout that drops", new Fn((x) => F.dropout(x, { p: 0.5, training: true })), /random numbers/],
     ["a result without tensors", new Fn(() => 3), /no tensor/],

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { evaluate } from "../../src/graph/evaluate.js";
 import type { Graph } from "../../src/graph/graph_class.js";
-import type { Pass } from "../../src/graph/optimize.js";
+import { optimize, type Pass, passes } from "../../src/graph/optimize.js";
 import { type TraceOptions, trace } from "../../src/graph/trace.js";
 import { nn, type Tensor } from "../../src/node.js";
 
@@ -54,3 +54,9 @@ export function expectSame(graph: Graph, other: Graph, inputs: readonly Tensor[]
     expect(error).toBeLessThanOrEqual(tolerance * largest);
   }
 }
+
+/** For passes that expect arithmetic and views in one form. */
+export const inForm =
+  (pass: Pass): Pass =>
+  (graph) =>
+    optimize(graph, { passes: [passes.constantFolding, passes.scalarArithmetic, passes.viewMerging, pass] });
