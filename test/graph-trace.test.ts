@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { evaluate } from "../src/graph/evaluate.js";
-import type { Graph } from "../src/graph/graph_class.js";
 import { type TraceOptions, trace } from "../src/graph/trace.js";
 import {
   ArgumentError,
@@ -17,24 +16,7 @@ import {
   tensor,
   zeros,
 } from "../src/node.js";
-
-type Forward = (...args: readonly Tensor[]) => unknown;
-
-/** A module without parameters, of a function. */
-class Fn extends nn.Module {
-  constructor(private readonly fn: Forward) {
-    super();
-  }
-  override forward(...args: readonly Tensor[]): unknown {
-    return this.fn(...args);
-  }
-}
-
-/** The lines of a graph without its frame, inputs and constants. */
-function body(graph: Graph): string[] {
-  const lines = String(graph).split("\n").slice(1, -1);
-  return lines.map((line) => line.trim()).filter((line) => !/^(input|const) /.test(line));
-}
+import { body, Fn, type Forward } from "./support/graphs.js";
 
 function traced(fn: Forward, inputs: readonly Tensor[], options?: TraceOptions): string[] {
   return body(trace(new Fn(fn), inputs, options));
@@ -62,7 +44,8 @@ describe("a traced graph", () => {
   return %output
 }`);
     expect(graph.toDot()).toContain('n0 -> n1 [label="float32[N, 2, 4, 4]"];');
-    expect([...graph.constants.values()]).toContain((model.at(0) as nn.Conv2d).weight);
+    const { weight } = model.at(0) as nn.Conv2d;
+    expect([...graph.constants.values()].map((t) => t.storage)).toContain(weight.storage);
   });
 
   test.each(["resnet18", "mobilenet_v2", "densenet121", "squeezenet1_1"] as const)("computes what %s does", (name) => {
@@ -166,6 +149,11 @@ describe("refuses", () => {
     ["a value that is overwritten in place", inPlace, /overwritten in place/],
     ["a constant that is overwritten in place", new Fn((x) => F.add(x, zeros([2]).copy_(x))), /overwritten in place/],
     ["state that is overwritten in place", new Fn((x) => F.add(cached.copy_(x), x)), /overwritten in place/],
+    [
+      "a cache that grows",
+      new Fn((x) => new nn.KeyValueCache().append(x.reshape(1, 1, 1, 2), x.reshape(1, 1, 1, 2))[0]),
+      /overwritten in place/,
+    ],
     ["random numbers", new Fn((x) => F.add(x, rand([2]))), /random numbers/],
     ["dropout that drops", new Fn((x) => F.dropout(x, { p: 0.5, training: true })), /random numbers/],
     ["a result without tensors", new Fn(() => 3), /no tensor/],

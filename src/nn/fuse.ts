@@ -5,6 +5,7 @@ import { rsqrt } from "../functional/unary.js";
 import { noGrad } from "../scoping.js";
 import { formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import type { Shape } from "../types.js";
 import { Conv1d, Conv2d, Conv3d, type Convolution } from "./conv.js";
 import { type Epilogue, forwardWith } from "./epilogue.js";
 import { Identity, Linear } from "./linear.js";
@@ -73,6 +74,32 @@ export function convNorm(conv: Conv2d, norm: BatchNorm2d | Identity, x: Tensor, 
   return forwardWith(norm, conv.forward(x), epilogue) as Tensor;
 }
 
+/** What a batch normalisation applies to each channel in evaluation. */
+export interface ChannelNorm {
+  readonly gamma: Tensor | null;
+  readonly beta: Tensor | null;
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+  readonly eps: number;
+}
+
+/**
+ * Weight and bias [O] of a layer that gives what another one and then the normalisation give. `channels` is the shape in which the
+ * outputs meet the weight, by default [O, 1, …].
+ */
+export function foldedWeights(
+  weight: Tensor,
+  bias: Tensor | null,
+  { gamma, beta, mean, variance, eps }: ChannelNorm,
+  channels: Shape = weight.shape.map((n, d) => (d === 0 ? n : 1)),
+): { readonly weight: Tensor; readonly bias: Tensor } {
+  const inverse = rsqrt(add(variance, eps));
+  const scale = gamma === null ? inverse : mul(inverse, gamma);
+  const centred = bias === null ? mul(mean, -1) : sub(bias, mean);
+  const shift = mul(centred, scale);
+  return { weight: mul(weight, scale.reshape(...channels)), bias: beta === null ? shift : add(shift, beta) };
+}
+
 function folded<L extends Affine>(op: string, layer: L, bn: BatchNorm): L {
   const { runningMean, runningVar, weight: gamma, bias: beta, eps } = bn;
   if (bn.training) throw new ArgumentError(op, "normalisation is in training mode; expected evaluation, call eval()");
@@ -84,14 +111,8 @@ function folded<L extends Affine>(op: string, layer: L, bn: BatchNorm): L {
     const shape = formatShape(layer.weight.shape);
     throw new ShapeError(op, `normalisation has ${bn.numFeatures} channels; expected ${channels} (weight ${shape})`);
   }
-  const [weight, bias] = noGrad(() => {
-    const inverse = rsqrt(add(runningVar, eps));
-    const scale = gamma === null ? inverse : mul(inverse, gamma);
-    const centred = layer.bias === null ? mul(runningMean, -1) : sub(layer.bias, runningMean);
-    const shift = mul(centred, scale);
-    const perChannel = scale.reshape(channels, ...layer.weight.shape.slice(1).map(() => 1));
-    return [mul(layer.weight, perChannel), beta === null ? shift : add(shift, beta)] as const;
-  });
+  const norm = { gamma, beta, mean: runningMean, variance: runningVar, eps };
+  const { weight, bias } = noGrad(() => foldedWeights(layer.weight, layer.bias, norm));
   const made = layer.clone();
   made.dispose();
   made.weight = new Parameter(weight);
