@@ -19,7 +19,6 @@ import {
   type Tensor,
 } from "../src/node.js";
 import { arena } from "../src/runtime/arena.js";
-import { freeModel } from "./support/session.js";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
@@ -87,7 +86,7 @@ describe("10,000 runs leave memory as it was", () => {
       });
     } finally {
       restore();
-      freeModel(model);
+      model.dispose();
       setBackend(best);
       await init({ threads: 1 });
     }
@@ -105,7 +104,7 @@ describe("memory", () => {
     });
     for (const p of model.parameters()) expect(p.disposed).toBe(false);
     // Forms of the weights that kernels have kept go with the weights.
-    freeModel(model);
+    model.dispose();
     expect(memory().liveBytes).toBe(before);
   });
 
@@ -115,7 +114,7 @@ describe("memory", () => {
       const x = randn([1, 3]);
       const session = compile(model, x);
       const want = session.run({ input: x }).output!.data();
-      freeModel(model);
+      model.dispose();
       randn([4, 4]);
       expect(session.run({ input: x }).output!.data()).toEqual(want);
       session.dispose();
@@ -135,7 +134,7 @@ describe("memory", () => {
       cold.dispose();
       warm.dispose();
     });
-    layers.forEach(freeModel);
+    for (const model of layers) model.dispose();
   });
 
   test("of ResNet-18 at 224² is its weights, their packed forms and 12 MB", () => {
@@ -155,7 +154,7 @@ describe("memory", () => {
       expect(slabBytes).toBe(lowerBoundBytes);
       session.dispose();
     });
-    freeModel(model);
+    model.dispose();
   });
 });
 

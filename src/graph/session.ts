@@ -32,10 +32,17 @@ export interface GraphSource {
   readonly retraces: boolean;
   /** Refuses shapes that no graph can be had for. */
   check?(op: string, shapes: readonly Shape[]): void;
-  /** The graph for some inputs, as it comes, and as it is to run. */
-  graphFor(inputs: readonly Tensor[]): { readonly traced: GraphParts; readonly graph: GraphParts };
-  /** Tensors that are not the session's to free. */
-  owns(t: Tensor): boolean;
+  graphFor(inputs: readonly Tensor[]): Prepared;
+}
+
+/** A graph for some inputs. */
+export interface Prepared {
+  /** As it came. */
+  readonly traced: GraphParts;
+  /** As it is to run. */
+  readonly graph: GraphParts;
+  /** To be freed as soon as there is a plan, which has handles of its own. */
+  readonly temporary: Iterable<Tensor>;
 }
 
 /** What `session.memory()` reports, in bytes. */
@@ -214,8 +221,7 @@ export class Session {
   }
 
   private add(inputs: readonly Tensor[]): Entry {
-    const { traced, graph } = this.source.graphFor(inputs);
-    const constants = [...traced.constants.values(), ...graph.constants.values()];
+    const { traced, graph, temporary } = this.source.graphFor(inputs);
     try {
       const storages = new Set(Array.from(traced.constants.values(), (t) => t.storage));
       const sources = Array.from(storages, (storage) => [storage, storage.version] as const);
@@ -224,8 +230,7 @@ export class Session {
       while (this.entries.length > this.maxPlans) this.entries.pop()?.plan.dispose();
       return entry;
     } finally {
-      // The plan has handles of its own.
-      for (const t of constants) if (!this.source.owns(t)) t.dispose();
+      for (const t of temporary) t.dispose();
     }
   }
 

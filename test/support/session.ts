@@ -63,7 +63,7 @@ function small(name: "resnet18" | "mobilenet_v2", widthMult: number): nn.Module 
 function transformer(): nn.Module {
   const layer = new nn.TransformerEncoderLayer(16, 4, { dimFeedforward: 32 });
   const encoder = new nn.TransformerEncoder(layer, 2);
-  freeModel(layer);
+  layer.dispose();
   return encoder;
 }
 
@@ -75,10 +75,6 @@ export function eager(model: nn.Module, ...inputs: readonly Tensor[]): DataArray
 /** The outputs of a run, in order. */
 export function outputsOf(session: Session, feeds: Record<string, graph.Feed>): DataArray[] {
   return Object.values(session.run(feeds)).map((t) => t.data());
-}
-
-export function freeModel(model: nn.Module): void {
-  for (const t of [...model.parameters(), ...model.buffers()]) t.dispose();
 }
 
 export function expectError(
