@@ -53,7 +53,12 @@ export function optimize(graph: Graph, options: OptimizeOptions = {}): Graph {
   let now = graph;
   for (let round = 0; round < ROUNDS; round++) {
     const before = now;
-    for (const pass of list) now = pass(now);
+    for (const pass of list) {
+      const next = pass(now);
+      // What one pass has made and another has replaced.
+      if (next !== now && now !== graph) now.dispose(graph, next);
+      now = next;
+    }
     if (now === before) break;
   }
   return now;
