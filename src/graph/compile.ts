@@ -2,7 +2,7 @@ import { checkInteger, checkOptions } from "../check.js";
 import { ArgumentError, RuntimeError } from "../errors.js";
 import { Module } from "../nn/module.js";
 import { scope } from "../scoping.js";
-import { adopt, noteUnscoped, Tensor } from "../tensor.js";
+import { adopt, Tensor } from "../tensor.js";
 import { mapTensors, namedTensors } from "./arguments.js";
 import { Graph } from "./graph_class.js";
 import { optimize } from "./optimize.js";
@@ -50,6 +50,7 @@ function compileGraph(graph: Graph, options: SessionOptions = {}): Session {
     inputs,
     outputs,
     retraces: false,
+    keeps: [graph],
     check: (op, shapes) => void solveSymbols(op, inputs, shapes),
     graphFor: (given) => {
       const symbols = solveSymbols(
@@ -57,7 +58,7 @@ function compileGraph(graph: Graph, options: SessionOptions = {}): Session {
         inputs,
         given.map((t) => t.shape),
       );
-      return prepared(specialise(graph, symbols), [], options);
+      return prepared(specialise(graph, symbols), options);
     },
   };
   return sessionOf(source, options);
@@ -81,16 +82,15 @@ function compileModule(model: Module, inputs: TraceInputs, options: CompileOptio
   return scope(() => {
     // The trace that makes the first plan also tells the names.
     let first: Graph | null = traced(examples);
-    const known = new Set<Tensor>([...model.parameters(), ...model.buffers()]);
     const source: GraphSource = {
       inputs: first.inputs,
       outputs: first.outputs,
       retraces: true,
+      keeps: [],
       graphFor: (given) => {
         const graph = first ?? traced(given);
         first = null;
-        const own = [...graph.constants.values()].filter((t) => !known.has(t));
-        return prepared(graph, own, options);
+        return prepared(graph, options);
       },
     };
     const made = sessionOf(source, options);
@@ -103,9 +103,7 @@ function sessionOf(source: GraphSource, { maxPlans = 4 }: SessionOptions): Sessi
   return new Session(source, checkInteger("compile", "maxPlans", maxPlans, 1));
 }
 
-/** What is to run, and the tensors that nobody needs once there is a plan. */
-function prepared(traced: Graph, own: readonly Tensor[], { optimize: wanted = true }: SessionOptions): Prepared {
-  const made = new Set(own);
-  const graph = wanted ? noteUnscoped(made, () => optimize(traced)) : traced;
-  return { traced, graph, temporary: made };
+/** As it came, and as it is to run. */
+function prepared(traced: Graph, { optimize: wanted = true }: SessionOptions): Prepared {
+  return { traced, graph: wanted ? optimize(traced) : traced };
 }

@@ -8,7 +8,8 @@ import { scope } from "../scoping.js";
 import { formatShape, sameShape } from "../shape.js";
 import { adopt, Tensor } from "../tensor.js";
 import { bytesOf, type Shape } from "../types.js";
-import type { GraphParts, Value } from "./graph.js";
+import type { Value } from "./graph.js";
+import type { Graph } from "./graph_class.js";
 import { Plan, type StepWatcher } from "./plan.js";
 import {
   arrayInto,
@@ -30,6 +31,8 @@ export interface GraphSource {
   readonly outputs: readonly Value[];
   /** Whether another graph may come of the same shapes, because the values are others. */
   readonly retraces: boolean;
+  /** Graphs whose constants are not the session's to free. */
+  readonly keeps: readonly Graph[];
   /** Refuses shapes that no graph can be had for. */
   check?(op: string, shapes: readonly Shape[]): void;
   graphFor(inputs: readonly Tensor[]): Prepared;
@@ -38,11 +41,9 @@ export interface GraphSource {
 /** A graph for some inputs. */
 export interface Prepared {
   /** As it came. */
-  readonly traced: GraphParts;
+  readonly traced: Graph;
   /** As it is to run. */
-  readonly graph: GraphParts;
-  /** To be freed as soon as there is a plan, which has handles of its own. */
-  readonly temporary: Iterable<Tensor>;
+  readonly graph: Graph;
 }
 
 /** What `session.memory()` reports, in bytes. */
@@ -221,7 +222,7 @@ export class Session {
   }
 
   private add(inputs: readonly Tensor[]): Entry {
-    const { traced, graph, temporary } = this.source.graphFor(inputs);
+    const { traced, graph } = this.source.graphFor(inputs);
     try {
       const storages = new Set(Array.from(traced.constants.values(), (t) => t.storage));
       const sources = Array.from(storages, (storage) => [storage, storage.version] as const);
@@ -230,7 +231,8 @@ export class Session {
       while (this.entries.length > this.maxPlans) this.entries.pop()?.plan.dispose();
       return entry;
     } finally {
-      for (const t of temporary) t.dispose();
+      // The plan has handles of its own.
+      for (const done of [graph, traced]) done.dispose(...this.source.keeps);
     }
   }
 
