@@ -87,22 +87,15 @@ export class Plan {
   }
 
   /** Computes the outputs from the inputs. False if a value that the traced code has read is another one now: then they are wrong. */
-  run(): boolean {
+  run(watcher: StepWatcher | null = null): boolean {
     return withGradMode(false, () => {
       if (!allHold(this.first)) return false;
-      for (let i = 0; i < this.steps.length; i++) if (!this.take(this.steps[i]!)) return false;
-      return true;
-    });
-  }
-
-  /** The same, step by step. */
-  watch(watcher: StepWatcher): boolean {
-    return withGradMode(false, () => {
-      if (!allHold(this.first)) return false;
-      for (const step of this.steps) {
-        const start = performance.now();
-        if (!this.take(step)) return false;
-        watcher(step, performance.now() - start);
+      for (let i = 0; i < this.steps.length; i++) {
+        const step = this.steps[i]!;
+        const start = watcher === null ? 0 : performance.now();
+        this.take(step);
+        watcher?.(step, performance.now() - start);
+        if (!allHold(step.checks)) return false;
       }
       return true;
     });
@@ -112,11 +105,10 @@ export class Plan {
     for (const t of this.handles) t.dispose();
   }
 
-  private take({ op, inputs, outs, attrs, checks }: Step): boolean {
+  private take({ op, inputs, outs, attrs }: Step): void {
     op.forward!(outs, inputs, attrs);
     // What kernels keep of an operand holds for one version: the bytes here are soon another tensor's.
     this.slab.written();
-    return allHold(checks);
   }
 }
 
