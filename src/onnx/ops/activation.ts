@@ -33,10 +33,12 @@ function swish(x: Tensor, node: NodeView): Tensor {
   return alpha === 1 ? F.silu(x) : F.mul(x, F.sigmoid(F.mul(x, alpha)));
 }
 
-/** The slope broadcasts to x. */
+/** The slope broadcasts to x; before operator set 7 it is one for each channel. */
 const prelu: Handler = (node, inputs) => {
   const x = needed(node, inputs, 0);
-  const slope = tensorAt(node, inputs, 1);
+  const given = tensorAt(node, inputs, 1);
+  const perChannel = node.opset < 7 && given.numel > 1;
+  const slope = perChannel ? F.reshape(given, { shape: [-1, ...x.tensor.shape.slice(2).map(() => 1)] }) : given;
   return [as(x, F.where(F.lt(x.tensor, 0), F.mul(x.tensor, slope), x.tensor))];
 };
 
@@ -64,11 +66,11 @@ const FUNCTIONS: Readonly<Record<string, readonly [readonly string[], (x: Tensor
 
 /** Activations, element by element. */
 export const activations: OperatorTable = {
-  PRelu: [{ since: 7, attributes: [], run: prelu }],
+  PRelu: [{ since: 6, attributes: [], run: prelu }],
   ...Object.fromEntries(
     Object.entries(FUNCTIONS).map(([name, [attributes, compute]]) => [
       name,
-      [{ since: 7, attributes, run: unary(compute) }],
+      [{ since: 6, attributes, run: unary(compute) }],
     ]),
   ),
 };

@@ -1,7 +1,7 @@
 import * as F from "../../functional/index.js";
 import { cast } from "../../ops/copy.js";
 import type { Tensor } from "../../tensor.js";
-import { as, fixedNumber, type Inputs, needed, tensorAt } from "../arguments.js";
+import { alignable, alignedOperand, as, fixedNumber, type Inputs, needed, tensorAt } from "../arguments.js";
 import { dtypeOf, elementTypeOf, isReal } from "../elements.js";
 import type { Arg, Handler, NodeView, OperatorTable } from "../handler.js";
 import { modulo, remainder, truncated, wrapped } from "../integers.js";
@@ -10,7 +10,7 @@ import { modulo, remainder, truncated, wrapped } from "../integers.js";
 function binary(compute: (a: Tensor, b: Tensor, arg: Arg, node: NodeView) => Tensor): Handler {
   return (node, inputs) => {
     const a = needed(node, inputs, 0);
-    return [as(a, wrapped(compute(a.tensor, tensorAt(node, inputs, 1), a, node), a.elem))];
+    return [as(a, wrapped(compute(a.tensor, alignedOperand(node, inputs), a, node), a.elem))];
   };
 }
 
@@ -98,16 +98,16 @@ function runShift(node: NodeView, inputs: Inputs): [Arg] {
   return [as(x, wrapped(F.where(F.lt(by, Math.min(bits, 31)), shifted, 0), x.elem))];
 }
 
-const plain = (run: Handler): OperatorTable[string] => [{ since: 7, attributes: [], run }];
+const plain = (run: Handler): OperatorTable[string] => [{ since: 6, attributes: [], run }];
 
 /** Arithmetic, element by element. */
 export const arithmetic: OperatorTable = {
-  Add: plain(binary((a, b) => F.add(a, b))),
-  Sub: plain(binary((a, b) => F.sub(a, b))),
-  Mul: plain(binary((a, b) => F.mul(a, b))),
-  Div: plain(binary(quotient)),
+  Add: alignable(binary((a, b) => F.add(a, b))),
+  Sub: alignable(binary((a, b) => F.sub(a, b))),
+  Mul: alignable(binary((a, b) => F.mul(a, b))),
+  Div: alignable(binary(quotient)),
   Mod: [{ since: 10, attributes: ["fmod"], run: binary(rest) }],
-  Pow: plain(binary(power)),
+  Pow: alignable(binary(power)),
   BitShift: [{ since: 11, attributes: ["direction"], run: runShift }],
   Max: plain(variadic((a, b) => F.maximum(a, b))),
   Min: plain(variadic((a, b) => F.minimum(a, b))),
@@ -125,7 +125,7 @@ export const arithmetic: OperatorTable = {
   Log: plain(real(F.log)),
   Erf: plain(real(F.erf)),
   Clip: [
-    { since: 7, attributes: ["min", "max"], run: runClip },
+    { since: 6, attributes: ["min", "max"], run: runClip },
     { since: 11, attributes: [], run: runClip },
   ],
 };

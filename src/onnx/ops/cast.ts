@@ -30,8 +30,10 @@ function narrowed(x: Tensor, elem: Elem): Tensor {
     const multiple = affine(small, 2 ** type.surplus + 1, 0);
     const upper = sub(multiple, sub(multiple, small));
     const normal = F.where(F.gt(F.abs(x), 2 ** 100), affine(upper, 1 / scale, 0), upper);
-    const step = type.least * 2 ** (type.surplus - 23);
-    const subnormal = affine(F.round(affine(x, 1 / step, 0)), step, 0);
+    // Numbers below the least have steps of one size. Half of its exponent at a time, since the whole of it can overflow.
+    const half = 2 ** ((23 - type.surplus - Math.log2(type.least)) / 2);
+    const steps = F.round(affine(affine(x, half, 0), half, 0));
+    const subnormal = affine(affine(steps, 1 / half, 0), 1 / half, 0);
     const rounded = F.where(F.lt(F.abs(x), type.least), subnormal, normal);
     const beyond = F.where(F.gt(F.abs(rounded), type.most), F.mul(F.sign(x), Infinity), rounded);
     return F.where(F.isfinite(x), sub(beyond, x), 0);

@@ -1,13 +1,13 @@
 import * as F from "../../functional/index.js";
 import type { Tensor } from "../../tensor.js";
-import { as, asElem, type Inputs, needed, tensorAt } from "../arguments.js";
+import { alignable, alignedOperand, as, asElem, type Inputs, needed, tensorAt } from "../arguments.js";
 import { elementTypeOf } from "../elements.js";
 import type { Arg, Handler, NodeView, OperatorTable } from "../handler.js";
 import { bitsOf, fromBits, wrapped } from "../integers.js";
 
 /** Two operands that broadcast, with a bool result. */
 function relation(compute: (a: Tensor, b: Tensor) => Tensor): Handler {
-  return (node, inputs) => [asElem(compute(tensorAt(node, inputs, 0), tensorAt(node, inputs, 1)), "bool")];
+  return (node, inputs) => [asElem(compute(tensorAt(node, inputs, 0), alignedOperand(node, inputs)), "bool")];
 }
 
 function predicate(compute: (x: Tensor, node: NodeView) => Tensor): Handler {
@@ -43,14 +43,14 @@ const differ = (a: Tensor, b: Tensor): Tensor => F.ne(a, b);
 
 /** Comparisons, logic, choices and bits, element by element. */
 export const logic: OperatorTable = {
-  Equal: [{ since: 7, attributes: [], run: relation((a, b) => F.eq(a, b)) }],
-  Less: [{ since: 7, attributes: [], run: relation((a, b) => F.lt(a, b)) }],
+  Equal: alignable(relation((a, b) => F.eq(a, b))),
+  Less: alignable(relation((a, b) => F.lt(a, b))),
   LessOrEqual: [{ since: 12, attributes: [], run: relation((a, b) => F.le(a, b)) }],
-  Greater: [{ since: 7, attributes: [], run: relation((a, b) => F.gt(a, b)) }],
+  Greater: alignable(relation((a, b) => F.gt(a, b))),
   GreaterOrEqual: [{ since: 12, attributes: [], run: relation((a, b) => F.ge(a, b)) }],
-  And: [{ since: 7, attributes: [], run: relation((a, b) => F.logicalAnd(a, b)) }],
-  Or: [{ since: 7, attributes: [], run: relation((a, b) => F.logicalOr(a, b)) }],
-  Xor: [{ since: 7, attributes: [], run: relation(differ) }],
+  And: alignable(relation((a, b) => F.logicalAnd(a, b))),
+  Or: alignable(relation((a, b) => F.logicalOr(a, b))),
+  Xor: alignable(relation(differ)),
   Not: [{ since: 1, attributes: [], run: predicate((x) => F.logicalNot(x)) }],
   IsNaN: [{ since: 9, attributes: [], run: predicate((x) => F.isnan(x)) }],
   IsInf: [{ since: 10, attributes: ["detect_negative", "detect_positive"], run: predicate(isInfinite) }],

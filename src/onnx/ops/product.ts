@@ -59,11 +59,16 @@ function runDet(node: NodeView, inputs: Inputs): [Arg] {
   return [as(x, det(x.tensor))];
 }
 
+const GEMM = ["alpha", "beta", "transA", "transB"];
+
 /** Products of matrices. */
 export const products: OperatorTable = {
-  MatMul: [{ since: 7, attributes: [], run: runMatMul }],
+  MatMul: [{ since: 6, attributes: [], run: runMatMul }],
   MatMulInteger: [{ since: 10, attributes: [], run: runMatMulInteger }],
-  Gemm: [{ since: 7, attributes: ["alpha", "beta", "transA", "transB"], run: runGemm }],
+  Gemm: [
+    { since: 6, attributes: [...GEMM, "broadcast"], run: runGemm },
+    { since: 7, attributes: GEMM, run: runGemm },
+  ],
   Einsum: [{ since: 12, attributes: ["equation"], run: runEinsum }],
   Det: [{ since: 11, attributes: [], run: runDet }],
 };

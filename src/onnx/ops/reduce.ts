@@ -125,7 +125,7 @@ function runTopK(node: NodeView, inputs: Inputs): [Arg, Arg] {
 /** `axes` was an attribute at first, and became an input with operator set 13 (sums) or 18 (all others). */
 function versions(name: string, run: Handler): OperatorTable[string] {
   return [
-    { since: 7, attributes: ["axes", "keepdims"], run },
+    { since: 6, attributes: ["axes", "keepdims"], run },
     { since: name === "ReduceSum" ? 13 : 18, attributes: ["keepdims", "noop_with_empty_axes"], run },
   ];
 }
@@ -135,11 +135,11 @@ const POSITION = ["axis", "keepdims", "select_last_index"];
 /** Reductions, running sums and ranks. */
 export const reductions: OperatorTable = {
   ...Object.fromEntries(Object.entries(REDUCERS).map(([name, reduce]) => [name, versions(name, reducing(reduce))])),
-  ArgMax: [{ since: 7, attributes: POSITION, run: position((x, options) => F.argmax(x, options)) }],
-  ArgMin: [{ since: 7, attributes: POSITION, run: position((x, options) => F.argmin(x, options)) }],
+  ArgMax: [{ since: 6, attributes: POSITION, run: position((x, options) => F.argmax(x, options)) }],
+  ArgMin: [{ since: 6, attributes: POSITION, run: position((x, options) => F.argmin(x, options)) }],
   CumSum: [{ since: 11, attributes: ["exclusive", "reverse"], run: runCumSum }],
   TopK: [
-    { since: 7, attributes: ["axis", "k"], run: runTopK },
+    { since: 6, attributes: ["axis", "k"], run: runTopK },
     { since: 10, attributes: ["axis", "largest", "sorted"], run: runTopK },
   ],
 };

@@ -78,7 +78,7 @@ export const trigonometry: OperatorTable = Object.fromEntries(
     name,
     [
       {
-        since: 7,
+        since: 6,
         attributes: [],
         run: (node, inputs) => {
           const x = needed(node, inputs, 0);
