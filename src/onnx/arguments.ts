@@ -1,5 +1,7 @@
+import { makeTensor } from "../creation.js";
+import { Buffer } from "../nn/parameter.js";
 import { cast } from "../ops/copy.js";
-import type { Tensor } from "../tensor.js";
+import { adopt, type Tensor } from "../tensor.js";
 import { dtypeOf, elementType } from "./elements.js";
 import type { Arg, Elem, NodeView } from "./handler.js";
 
@@ -28,6 +30,22 @@ export function maybeAt(inputs: Inputs, place: number): Tensor | null {
 export function numbersAt(inputs: Inputs, place: number): number[] | null {
   const tensor = maybeAt(inputs, place);
   return tensor === null || tensor.numel === 0 ? null : Array.from(tensor.data());
+}
+
+/** The numbers of an input that lists sizes or axes; null where it is left out, and an empty list where it is empty. */
+export function listAt(inputs: Inputs, place: number): number[] | null {
+  const tensor = maybeAt(inputs, place);
+  return tensor === null ? null : Array.from(tensor.data());
+}
+
+/** The value of a tensor of one element that is the model's own: no input has a say in it. Null for others. */
+export function fixedNumber(tensor: Tensor): number | null {
+  return tensor instanceof Buffer && tensor.numel === 1 ? tensor.item() : null;
+}
+
+/** A list of sizes, as ONNX's operators give and take it. */
+export function sizesArg(values: readonly number[]): Arg {
+  return { tensor: adopt(makeTensor(Int32Array.from(values))), elem: "int64" };
 }
 
 /** A result with the element type of an input. */

@@ -50,6 +50,19 @@ export class OnnxModel extends Module {
     return this.graph.outputs;
   }
 
+  /** The operators of the graph and of those within it, with how often each stands there. */
+  get operators(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    const visit = (graph: OnnxGraph): void => {
+      for (const node of graph.nodes) {
+        counts.set(node.opType, (counts.get(node.opType) ?? 0) + 1);
+        for (const inner of node.graphs.values()) visit(inner);
+      }
+    };
+    visit(this.graph);
+    return counts;
+  }
+
   protected override *members(): IterableIterator<[name: string, value: unknown]> {
     for (const [name, { tensor }] of this.constants) yield [name, tensor];
   }
