@@ -6,11 +6,15 @@ import { casts } from "./cast.js";
 import { control } from "./control.js";
 import { convolutions } from "./conv.js";
 import { creators } from "./create.js";
+import { detection } from "./detect.js";
 import { gathers } from "./gather.js";
+import { grids } from "./grid.js";
 import { logic } from "./logic.js";
+import { losses } from "./loss.js";
 import { normalizations } from "./norm.js";
 import { pooling } from "./pool.js";
 import { products } from "./product.js";
+import { quantization } from "./quantize.js";
 import { randomDraws } from "./random_draws.js";
 import { rearrangements } from "./rearrange.js";
 import { recurrentLayers } from "./recurrent.js";
@@ -23,6 +27,10 @@ import { trigonometry } from "./trigonometry.js";
 
 /** Families of ONNX's own operators. */
 const families: readonly OperatorTable[] = [
+  quantization,
+  losses,
+  grids,
+  detection,
   activations,
   arithmetic,
   attentions,
