@@ -22,6 +22,7 @@ import { reductions } from "./reduce.js";
 import { resizing } from "./resize.js";
 import { searches } from "./search.js";
 import { shapes } from "./shape.js";
+import { signals } from "./signal.js";
 import { slices } from "./slice.js";
 import { trigonometry } from "./trigonometry.js";
 
@@ -50,6 +51,7 @@ const families: readonly OperatorTable[] = [
   resizing,
   searches,
   shapes,
+  signals,
   slices,
   trigonometry,
 ];
