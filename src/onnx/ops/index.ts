@@ -24,6 +24,7 @@ import { searches } from "./search.js";
 import { shapes } from "./shape.js";
 import { signals } from "./signal.js";
 import { slices } from "./slice.js";
+import { textOperators } from "./text.js";
 import { trigonometry } from "./trigonometry.js";
 
 /** Families of ONNX's own operators. */
@@ -53,6 +54,7 @@ const families: readonly OperatorTable[] = [
   shapes,
   signals,
   slices,
+  textOperators,
   trigonometry,
 ];
 
