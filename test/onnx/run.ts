@@ -1,5 +1,5 @@
 // Runs a case on one back end, in one way.
-import { type Backend, noGrad, onnx, setBackend, type Tensor, UnsupportedOperatorError } from "quadlane";
+import { type Backend, compile, noGrad, onnx, setBackend, type Tensor, UnsupportedOperatorError } from "quadlane";
 import { compareTensors, type Finding } from "../conformance/compare.js";
 import { type OnnxCase, readTensors } from "./cases.js";
 
@@ -15,6 +15,20 @@ export const WAYS: readonly Way[] = [
     run: (model, inputs) => {
       const y = model.forward(...inputs);
       return Array.isArray(y) ? y : [y];
+    },
+  },
+  {
+    name: "session",
+    run: (model, inputs) => {
+      const named = Object.fromEntries(model.inputs.map(({ name }, i) => [name, inputs[i]!]));
+      const session = compile(model, [named], { inputNames: Object.keys(named) });
+      try {
+        // The second run finds its memory as the first has left it.
+        session.run(named);
+        return Object.values(session.run(named));
+      } finally {
+        session.dispose();
+      }
     },
   },
 ];
