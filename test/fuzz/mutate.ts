@@ -33,9 +33,13 @@ const VARINTS = [
 
 const NUMBERS = ["0", "-1", "4294967296", "99999999999999999999", "1e400", "NaN", "[]", "2147483647"];
 
-/** The file with one to three kinds of damage. `other` is a file of which pieces may be taken. */
+/**
+ * The file with one byte changed, or a piece of it in place of another of that length, as often as with one to three kinds of worse damage:
+ * little of what is worse gets past the first checks. `other` is a file of which pieces may be taken.
+ */
 export function mutated(bytes: Uint8Array, other: Uint8Array, draw: Draw): Uint8Array {
-  let out: Uint8Array = bytes.slice();
+  if (draw() < 0.5) return slightly(Uint8Array.from(bytes), draw);
+  let out: Uint8Array = Uint8Array.from(bytes);
   const rounds = 1 + Math.floor(draw() * 3);
   for (let i = 0; i < rounds; i++) out = WAYS[Math.floor(draw() * WAYS.length)]!(out, draw, other);
   return out;
@@ -56,6 +60,16 @@ const WAYS: readonly Way[] = [
   renumbered,
   nested,
 ];
+
+function slightly(bytes: Uint8Array, draw: Draw): Uint8Array {
+  const at = place(bytes, draw);
+  if (draw() < 0.7) bytes[at] = Math.floor(draw() * 256);
+  else {
+    const from = place(bytes, draw);
+    bytes.copyWithin(at, from, from + 1 + Math.floor(draw() * 12));
+  }
+  return bytes;
+}
 
 function place(bytes: Uint8Array, draw: Draw): number {
   return Math.floor(draw() * bytes.length);

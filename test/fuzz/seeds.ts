@@ -59,7 +59,7 @@ export function seeds(onnxFolders: readonly string[]): Seed[] {
     { name: "pt/key", bytes: pytorchFile(), read: (bytes) => free(pytorch.parse(bytes, { key: "model" })) },
     ...onnxFolders
       .flatMap(modelsBelow)
-      .map((path) => ({ name: `onnx ${path}`, bytes: readFileSync(path), read: readOnnx })),
+      .map((path) => ({ name: `onnx ${path}`, bytes: new Uint8Array(readFileSync(path)), read: readOnnx })),
   ];
   free(new Map(Object.entries({ x, ids, flags })));
   return all;
