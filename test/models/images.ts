@@ -69,7 +69,7 @@ export const ROWS: readonly Row[] = [
 const SIDE = 28;
 const TRAINING_IMAGES = 6000;
 const SHORT_IMAGES = 1500;
-const TEST_IMAGES = 1000;
+export const TEST_IMAGES = 1000;
 /** Least accuracy on drawn digits, which are of many shapes and sizes: deep networks are slower to tell them apart. */
 const DIGITS_BOUND = 0.4;
 
@@ -93,7 +93,7 @@ function normalised({ train, test }: Split): Split {
   return { train: train.normalized(statistics), test: test.normalized(statistics) };
 }
 
-function readImages(folder: string, part: string, count: number): data.ImageDataset {
+export function readImages(folder: string, part: string, count: number): data.ImageDataset {
   const [pixels, labels] = ["images-idx3", "labels-idx1"].map((kind) =>
     data.readIdx(join(folder, `${part}-${kind}-ubyte.gz`)),
   );

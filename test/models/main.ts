@@ -1,6 +1,6 @@
 // The command line: npm run test:models -- [--filter REGEX] [--short] [--jobs N] [--data DIR]
 import { execFile } from "node:child_process";
-import { realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { type Form, type Outcome, problems, quarters, type Trial } from "./trial.js";
@@ -36,7 +36,12 @@ export async function main(argv: readonly string[], print: (line: string) => voi
     print(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
     return 2;
   }
-  const { trials, jobs, form } = args;
+  const { jobs, form } = args;
+  const trials = args.trials.filter((trial) => {
+    const missing = trial.needs?.(form).find((path) => !existsSync(path));
+    if (missing !== undefined) print(`left out ${trial.name}: ${missing} is not there`);
+    return missing === undefined;
+  });
   const waiting = trials.values();
   let failed = 0;
   const work = async (): Promise<void> => {

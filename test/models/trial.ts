@@ -22,6 +22,8 @@ export interface Trial {
   readonly name: string;
   /** Whether it is part of the short form. */
   readonly short: boolean;
+  /** Files and folders without which it cannot run. Default: none. */
+  needs?(form: Form): readonly string[];
   run(form: Form): Outcome;
 }
 
