@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { full, setBackend, type Tensor, tensor } from "../src/node.js";
+import { families } from "../src/onnx/ops/index.js";
 import { type AttributeValue, gradientError, ints, runNode, sample, typed } from "./support/onnx.js";
 import { table, testRows, truths } from "./support/onnx-rows.js";
 
@@ -373,4 +374,9 @@ test("every operator has versions in ascending order", () => {
     versions.some((v, i) => i > 0 && v.since <= versions[i - 1]!.since),
   );
   expect(unordered.map(([name]) => name)).toEqual([]);
+});
+
+test("no operator is in two families", () => {
+  const names = families.flatMap((family) => Object.keys(family));
+  expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
 });
