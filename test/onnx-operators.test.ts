@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { full, setBackend, type Tensor, tensor } from "../src/node.js";
+import { families } from "../src/onnx/ops/index.js";
+import { expectClose } from "./support/compare.js";
+import { Nd } from "./support/nd.js";
 import { type AttributeValue, gradientError, ints, runNode, sample, typed } from "./support/onnx.js";
 import { table, testRows, truths } from "./support/onnx-rows.js";
 
@@ -368,9 +371,21 @@ describe.each(["js", "wasm"] as const)("on %s", (backend) => {
   });
 });
 
+test.each([7, 8])("half of a spectrum gives %i real samples back", (n) => {
+  const [x, length, axis] = [sample("x", 2, n, 1), ints([n]).reshape([]), ints([1]).reshape([])];
+  const [half] = runNode(table, "DFT", [x, null, axis], { onesided: 1 });
+  const [back] = runNode(table, "DFT", [half!, length, axis], { onesided: 1, inverse: 1 });
+  expectClose("samples", back!, new Nd(x.shape, x.data()), { rtol: 1e-5, atol: 1e-6 });
+});
+
 test("every operator has versions in ascending order", () => {
   const unordered = Object.entries(table).filter(([, versions]) =>
     versions.some((v, i) => i > 0 && v.since <= versions[i - 1]!.since),
   );
   expect(unordered.map(([name]) => name)).toEqual([]);
+});
+
+test("no operator is in two families", () => {
+  const names = families.flatMap((family) => Object.keys(family));
+  expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
 });

@@ -5,7 +5,6 @@ import { numel } from "../../shape.js";
 import { adopt, type Tensor } from "../../tensor.js";
 import { as, axisOf, type Inputs, needed, numbersAt, tensorAt, wordOf } from "../arguments.js";
 import type { Arg, NodeView, OperatorTable } from "../handler.js";
-import { modulo, whole } from "../integers.js";
 
 /** Indices from the front; negative ones count from the end. */
 function forward(index: Tensor, size: number): Tensor {
@@ -125,20 +124,6 @@ function runScatterND(node: NodeView, inputs: Inputs): [Arg] {
   return [as(x, F.reshape(y, { shape: x.tensor.shape }))];
 }
 
-/** Writes the update into the cache along an axis, from where each sample says; a circular cache goes on at its start. */
-function runTensorScatter(node: NodeView, inputs: Inputs): [Arg] {
-  const cache = needed(node, inputs, 0);
-  const update = tensorAt(node, inputs, 1);
-  const dim = axisOf(node, node.int("axis", -2), cache.tensor.ndim);
-  const shaped = (axis: number): number[] => update.shape.map((n, d) => (d === axis ? n : 1));
-  const steps = F.reshape(arange(update.size(dim), { dtype: "int32" }), { shape: shaped(dim) });
-  const starts = inputs[2]?.tensor ?? null;
-  const places = starts === null ? steps : F.add(steps, F.reshape(starts, { shape: shaped(0) }));
-  const circular = wordOf(node, "mode", "linear", ["linear", "circular"]) === "circular";
-  const to = circular ? modulo(places, whole(cache.tensor.size(dim))) : places;
-  return [as(cache, F.scatter(cache.tensor, F.expand(to, { shape: update.shape }), update, { dim }))];
-}
-
 /** Indices from −depth to depth − 1; others have no place. */
 function runOneHot(node: NodeView, inputs: Inputs): [Arg] {
   const indices = cast(tensorAt(node, inputs, 0), "int32");
@@ -169,6 +154,5 @@ export const gathers: OperatorTable = {
     { since: 11, attributes: [], run: runScatterND },
     { since: 16, attributes: ["reduction"], run: runScatterND },
   ],
-  TensorScatter: [{ since: 24, attributes: ["axis", "mode"], run: runTensorScatter }],
   OneHot: [{ since: 9, attributes: ["axis"], run: runOneHot }],
 };

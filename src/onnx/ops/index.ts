@@ -28,11 +28,7 @@ import { textOperators } from "./text.js";
 import { trigonometry } from "./trigonometry.js";
 
 /** Families of ONNX's own operators. */
-const families: readonly OperatorTable[] = [
-  quantization,
-  losses,
-  grids,
-  detection,
+export const families: readonly OperatorTable[] = [
   activations,
   arithmetic,
   attentions,
@@ -40,11 +36,15 @@ const families: readonly OperatorTable[] = [
   control,
   convolutions,
   creators,
+  detection,
   gathers,
+  grids,
   logic,
+  losses,
   normalizations,
   pooling,
   products,
+  quantization,
   randomDraws,
   rearrangements,
   recurrentLayers,
