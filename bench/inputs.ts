@@ -7,6 +7,7 @@ import type {
   AttentionWork,
   BatchNormWork,
   ConvWork,
+  FileWork,
   GemmWork,
   MaxPoolWork,
   RecurrentWork,
@@ -110,6 +111,16 @@ export function modelInputs(model: Model, batch: number): { x: Values | Integers
     return { x: integers("x", shape, model.tokens), labels: integers("labels", shape, classes).data };
   }
   return { x: uniform("x", shape), labels: Int32Array.from({ length: batch }, (_, i) => i % classes) };
+}
+
+/** The inputs of a file's model by name; an int64 scalar comes as an int32. */
+export function fileInputs({ inputs }: FileWork): Record<string, Values | Integers> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, shape]) => [
+      name,
+      typeof shape === "number" ? { shape: [], data: Int32Array.of(shape) } : uniform(name, shape),
+    ]),
+  );
 }
 
 /** All weights of a model, by the keys of PyTorch's state dict. */

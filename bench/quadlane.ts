@@ -1,8 +1,8 @@
-// The implementation of this library (argument: js, wasm, or a way to run wasm: 2t with two threads, wide with 256-bit vectors, session with
+// The implementation of this library (argument: js, wasm, or a way to run wasm: 2t with two threads, wide with 256-bit vectors, eager with
 // models compiled).
 import { readFileSync } from "node:fs";
 import { type InitOptions, init, runtime, setBackend } from "quadlane";
-import { prepare, prepareSession } from "./quadlane/prepare.js";
+import { prepare, prepareEagerly } from "./quadlane/prepare.js";
 import { serve } from "./serve.js";
 
 const OPTIONS: Readonly<Record<string, InitOptions & { readonly threads?: number; readonly wideVectors?: boolean }>> = {
@@ -21,10 +21,10 @@ const { version } = JSON.parse(readFileSync(new URL("../../../package.json", imp
 const notes = [
   ...(threads > 1 ? [`${threads} threads`] : []),
   ...(mode === "wide" ? ["wide vectors"] : []),
-  ...(mode === "session" ? ["in sessions"] : []),
+  ...(mode === "eager" ? ["op by op"] : []),
 ];
 
 serve({
   about: [version, mode === "js" ? "plain JavaScript" : `${binary} binary`, ...notes].join(", "),
-  prepare: mode === "session" ? prepareSession : prepare,
+  prepare: mode === "eager" ? prepareEagerly : prepare,
 });

@@ -1,5 +1,7 @@
 // What is measured: one entry a work. An entry is plain data, so that it can be sent to the process of any implementation; what it
 // means is written once in every implementation, by `kind`.
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import * as models from "./models.js";
 import { modelFlops } from "./shapes.js";
 
@@ -81,6 +83,16 @@ export interface InferWork {
   readonly kind: "infer";
   readonly model: models.Model;
   readonly batch: number;
+  /** Op by op, where an implementation would compile the model otherwise. */
+  readonly eager?: true;
+}
+
+/** A model from an ONNX file. */
+export interface FileWork {
+  readonly kind: "file";
+  readonly path: string;
+  /** Shapes of the inputs by name; a number is an int64 scalar. */
+  readonly inputs: Readonly<Record<string, readonly number[] | number>>;
 }
 
 /** A call of an op on a bench size of its row in test/cases, forward or with its gradients too; see ops.ts. */
@@ -110,6 +122,7 @@ export type Task =
   | AdamWork
   | TrainWork
   | InferWork
+  | FileWork
   | OpWork
   | CeilingWork;
 
@@ -128,7 +141,17 @@ export type Work = {
 } & Task;
 
 /** Other ways to run this library; see implementations.ts. */
-export type Variant = "quadlane-kernels" | "quadlane-session" | "quadlane-wasm-2t" | "quadlane-wide";
+export type Variant = "quadlane-kernels" | "quadlane-eager" | "quadlane-wasm-2t" | "quadlane-wide";
+
+const GTCRN_INPUTS = {
+  mix: [1, 257, 1, 2],
+  conv_cache: [2, 1, 16, 16, 33],
+  tra_cache: [2, 3, 1, 1, 16],
+  inter_cache: [2, 1, 33, 16],
+};
+
+/** ONNX files, some folders above the compiled file. */
+const SHARED = new URL("../../../../shared/onnx/", import.meta.url);
 
 /** Bytes of a value. */
 const FLOAT = 4;
@@ -186,10 +209,11 @@ export const works: readonly Work[] = [
   train("train/transformer", models.charTransformer, 16, 0.05),
   trainResnet,
   ...inferences,
+  ...files(),
   start,
   versus("facade/matmul64", "quadlane-kernels", gemm(64, 64, 64)),
-  versus("facade/lenet-b1", "quadlane-kernels", infer("", models.lenet)),
-  ...[...inferences, start].map((work) => versus(`session/${work.name}`, "quadlane-session", work)),
+  versus("facade/lenet-b1", "quadlane-kernels", infer("", models.lenet, { eager: true })),
+  ...[...inferences, start].map((work) => versus(`eager/${work.name}`, "quadlane-eager", work)),
   versus("threads/gemm/512", "quadlane-wasm-2t", gemm(512, 512, 512)),
   versus("threads/conv/56x64x64k3", "quadlane-wasm-2t", conv("", 56, 64, 64, 3)),
   versus("threads/infer/resnet18-224", "quadlane-wasm-2t", inferResnet),
@@ -255,8 +279,25 @@ function train(name: string, model: models.Model, batch: number, lr: number, los
 }
 
 /** One example. */
-function infer(name: string, model: models.Model): Work {
-  return { name, kind: "infer", model, batch: 1, flops: sum(modelFlops(model)), tolerance: 1e-4 };
+function infer(name: string, model: models.Model, more: Pick<InferWork, "eager"> = {}): Work {
+  return { name, kind: "infer", model, batch: 1, ...more, flops: sum(modelFlops(model)), tolerance: 1e-4 };
+}
+
+/** Models that lie beside the repository, where they do. */
+function files(): Work[] {
+  const image = [1, 3, 224, 224];
+  const found: [name: string, folder: string, inputs: FileWork["inputs"]][] = [
+    ["resnet50", "light/light_resnet50", { "gpu_0/data_0": image }],
+    ["densenet121", "light/light_densenet121", { data_0: image }],
+    ["squeezenet", "light/light_squeezenet", { data_0: image }],
+    ["silero", "models/silero_vad_v6_16k_op15", { input: [1, 576], state: [2, 1, 128], sr: 16_000 }],
+    ["gtcrn", "models/gtcrn_stream_simple", GTCRN_INPUTS],
+    ["ultraface", "models/ultraface_slim_320_nopost", { input: [1, 3, 240, 320] }],
+  ];
+  return found
+    .map(([name, folder, inputs]) => ({ name, inputs, path: fileURLToPath(new URL(`${folder}/model.onnx`, SHARED)) }))
+    .filter(({ path }) => existsSync(path))
+    .map(({ name, ...rest }) => ({ name: `onnx/${name}`, kind: "file", ...rest, tolerance: 1e-3 }));
 }
 
 /** From the start of a process to the first result of a model. */

@@ -1,8 +1,10 @@
 // ONNX Runtime: WebAssembly (argument: web) or native (argument: node). It infers only.
+import { readFileSync } from "node:fs";
 import {
   attentionInputs,
   batchNormInputs,
   convInputs,
+  fileInputs,
   gemmInputs,
   maxPoolInputs,
   modelInputs,
@@ -32,7 +34,10 @@ const options = {
 async function job(model, inputs) {
   const session = await ort.InferenceSession.create(model, options);
   const feeds = Object.fromEntries(
-    Object.entries(inputs).map(([name, { shape, data }]) => [name, new ort.Tensor("float32", data, [...shape])]),
+    Object.entries(inputs).map(([name, { shape, data }]) => [
+      name,
+      new ort.Tensor(data instanceof BigInt64Array ? "int64" : "float32", data, [...shape]),
+    ]),
   );
   const [output] = session.outputNames;
   const run = async () => (await session.run(feeds))[output].data;
@@ -110,7 +115,16 @@ function infer(work) {
   return job(graph.finish(logits, [work.batch, ...outputShape(work.model)]), { x });
 }
 
-const kinds = { gemm, conv, recurrent, softmax, layernorm, batchnorm, maxpool, attention: attend, infer };
+/** A model from a file. Integers of such inputs are int64. */
+function file(work) {
+  const inputs = Object.entries(fileInputs(work)).map(([name, { shape, data }]) => {
+    const value = data instanceof Int32Array ? { shape, data: BigInt64Array.from(data, BigInt) } : { shape, data };
+    return [name, value];
+  });
+  return job(readFileSync(work.path), Object.fromEntries(inputs));
+}
+
+const kinds = { gemm, conv, recurrent, softmax, layernorm, batchnorm, maxpool, attention: attend, infer, file };
 
 serve({
   about: `${ort.env.versions.common}${web ? ", wasm, SIMD, 1 thread" : ", native, 1 thread"}`,

@@ -1,9 +1,9 @@
 // Works that run or train a network.
-import { compile, nn, noGrad, optim, scope, tensor } from "quadlane";
-import { modelInputs } from "../inputs.js";
+import { compile, nn, noGrad, onnx, optim, scope, tensor } from "quadlane";
+import { fileInputs, modelInputs } from "../inputs.js";
 import type { Job } from "../serve.js";
 import { outputShape } from "../shapes.js";
-import type { InferWork, TrainWork } from "../works.js";
+import type { FileWork, InferWork, TrainWork } from "../works.js";
 import { build } from "./modules.js";
 import { dispose, toTensor, values } from "./tensors.js";
 
@@ -30,7 +30,30 @@ export function train(work: TrainWork): Job {
   };
 }
 
+/** A model, compiled. */
 export function infer(work: InferWork): Job {
+  const x = toTensor(modelInputs(work.model, work.batch).x);
+  const model = build(work.model).eval();
+  const session = compile(model, x);
+  const logits = new Float32Array(work.batch * outputShape(work.model).reduce((a, b) => a * b, 1));
+  const run = (): Float32Array => {
+    session.runInto({ input: x }, { output: logits });
+    return logits;
+  };
+  return { run, outputs: () => [run().slice()], dispose: () => dispose([session, model, x]) };
+}
+
+/** A model from an ONNX file, compiled. */
+export function inferFile(work: FileWork): Job {
+  const model = onnx.loadFile(work.path);
+  const feeds = Object.fromEntries(Object.entries(fileInputs(work)).map(([name, x]) => [name, toTensor(x)]));
+  const session = compile(model, [feeds], { inputNames: Object.keys(feeds) });
+  const run = (): Float32Array => scope(() => values(session.run(feeds)[session.outputNames[0]!]!));
+  return { run, outputs: () => [run()], dispose: () => dispose([session, model, ...Object.values(feeds)]) };
+}
+
+/** A model's forward, op by op. */
+export function inferEagerly(work: InferWork): Job {
   const x = toTensor(modelInputs(work.model, work.batch).x);
   const trained = build(work.model).eval();
   const model = nn.utils.fuse(trained);
@@ -41,17 +64,4 @@ export function infer(work: InferWork): Job {
     outputs: () => [logits()],
     dispose: () => dispose([model, x]),
   };
-}
-
-/** The same, compiled. */
-export function inferInSession(work: InferWork): Job {
-  const x = toTensor(modelInputs(work.model, work.batch).x);
-  const model = build(work.model).eval();
-  const session = compile(model, x);
-  const logits = new Float32Array(work.batch * outputShape(work.model).reduce((a, b) => a * b, 1));
-  const run = (): Float32Array => {
-    session.runInto({ input: x }, { output: logits });
-    return logits;
-  };
-  return { run, outputs: () => [run().slice()], dispose: () => dispose([session, model, x]) };
 }

@@ -3,7 +3,7 @@ import { getBackend } from "quadlane";
 import type { Job } from "../serve.js";
 import type { Work } from "../works.js";
 import { adam, attention, batchNorm, conv, gemm, maxPool, recurrent, rows } from "./calls.js";
-import { infer, inferInSession, train } from "./networks.js";
+import { infer, inferEagerly, inferFile, train } from "./networks.js";
 
 /** A work on the back end in use. */
 export function prepare(work: Work): Job | Promise<Job> {
@@ -28,7 +28,9 @@ export function prepare(work: Work): Job | Promise<Job> {
     case "train":
       return train(work);
     case "infer":
-      return infer(work);
+      return work.eager ? inferEagerly(work) : infer(work);
+    case "file":
+      return inferFile(work);
     case "op":
       // Loaded on demand: nobody else should wait for all those rows.
       return import("../ops.js").then(({ opJob }) => opJob(work, getBackend()));
@@ -37,8 +39,8 @@ export function prepare(work: Work): Job | Promise<Job> {
   }
 }
 
-/** The same in a session, where there is one for it. */
-export function prepareSession(work: Work): Job {
-  if (work.kind !== "infer") throw new Error("sessions compute what models give");
-  return inferInSession(work);
+/** A model without a session. */
+export function prepareEagerly(work: Work): Job {
+  if (work.kind !== "infer") throw new Error("only models run in sessions");
+  return inferEagerly(work);
 }
