@@ -31,13 +31,13 @@ function run(...argv: string[]): { code: number; lines: string[] } {
   return { code, lines };
 }
 
-test("counts passes by operator and back end", () => {
+test("counts passes by operator, back end and way of running", () => {
   addCase("test_relu", "Relu", tensor([-1, 2]), tensor([0, 2]));
   addCase("deep/test_neg", "Neg", tensor([-1, 2]), tensor([1, -2]));
   const { code, lines } = run(folder);
   expect(code).toBe(0);
-  expect(lines.at(-1)).toBe("4 passed, 0 failed");
-  expect(lines.at(-2)).toMatch(/Relu +1\/1 +1\/1$/m);
+  expect(lines.at(-1)).toBe("8 passed, 0 failed");
+  expect(lines.at(-2)).toMatch(/Relu( +1\/1){4}$/m);
 });
 
 test("tells what differs, and which operators are missing", () => {
