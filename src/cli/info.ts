@@ -32,7 +32,7 @@ function modelFacts(model: onnx.OnnxModel): Record<string, unknown> {
     ...(metadata.size > 0 && { metadata: Object.fromEntries(metadata) }),
     inputs: model.inputs.map(signature),
     outputs: model.outputs.map(signature),
-    operators: Object.fromEntries([...model.operators()].sort(([, a], [, b]) => b - a)),
+    operators: Object.fromEntries([...model.operators].sort(([, a], [, b]) => b - a)),
   };
 }
 
@@ -84,7 +84,7 @@ function tensorTable(tensors: ReadonlyMap<string, Tensor>, stats: boolean): stri
 export function check(path: string): { readonly ok: boolean; readonly text: string } {
   if (!isModel(path)) throw new ArgumentError("quadlane", `cannot check "${path}"; expected an .onnx model`);
   try {
-    const operators = loadModel(path).operators();
+    const operators = loadModel(path).operators;
     return {
       ok: true,
       text: `all ${operators.size} operators are supported: ${describe(Object.fromEntries(operators))}`,

@@ -1,7 +1,9 @@
-import { cast } from "../ops/copy.js";
-import type { Tensor } from "../tensor.js";
+import { makeTensor } from "../creation.js";
+import { Buffer } from "../nn/parameter.js";
+import { cast, reshape } from "../ops/copy.js";
+import { adopt, type Tensor } from "../tensor.js";
 import { dtypeOf, elementType } from "./elements.js";
-import type { Arg, Elem, NodeView } from "./handler.js";
+import type { Arg, Elem, Handler, NodeView, OperatorVersion } from "./handler.js";
 
 // What handlers do with their inputs and outputs again and again.
 
@@ -28,6 +30,22 @@ export function maybeAt(inputs: Inputs, place: number): Tensor | null {
 export function numbersAt(inputs: Inputs, place: number): number[] | null {
   const tensor = maybeAt(inputs, place);
   return tensor === null || tensor.numel === 0 ? null : Array.from(tensor.data());
+}
+
+/** The numbers of an input that lists sizes or axes; null where it is left out, and an empty list where it is empty. */
+export function listAt(inputs: Inputs, place: number): number[] | null {
+  const tensor = maybeAt(inputs, place);
+  return tensor === null ? null : Array.from(tensor.data());
+}
+
+/** The value of a tensor of one element that is the model's own: no input has a say in it. Null for others. */
+export function fixedNumber(tensor: Tensor): number | null {
+  return tensor instanceof Buffer && tensor.numel === 1 ? tensor.item() : null;
+}
+
+/** A list of sizes, as ONNX's operators give and take it. */
+export function sizesArg(values: readonly number[]): Arg {
+  return { tensor: adopt(makeTensor(Int32Array.from(values))), elem: "int64" };
 }
 
 /** A result with the element type of an input. */
@@ -68,4 +86,21 @@ export function wordOf<T extends string>(node: NodeView, name: string, byDefault
   const found = allowed.find((a) => a === value);
   if (found === undefined) throw node.fail(`${name} is "${value}"; expected one of ${allowed.join(", ")}`);
   return found;
+}
+
+/** The second operand, with the dimensions after those from `axis` on that operator sets before 7 aligned it with. */
+export function alignedOperand(node: NodeView, inputs: Inputs): Tensor {
+  const b = tensorAt(node, inputs, 1);
+  if (!node.has("axis")) return b;
+  const rank = tensorAt(node, inputs, 0).ndim;
+  const behind = rank - axisOf(node, node.int("axis"), rank) - b.ndim;
+  return reshape(b, [...b.shape, ...new Array<number>(Math.max(0, behind)).fill(1)]);
+}
+
+/** Versions of an operator of two operands: NumPy's broadcasting came with operator set 7. */
+export function alignable(run: Handler): readonly OperatorVersion[] {
+  return [
+    { since: 1, attributes: ["axis", "broadcast"], run },
+    { since: 7, attributes: [], run },
+  ];
 }

@@ -62,6 +62,7 @@ const FIXED: Readonly<Record<string, readonly number[]>> = {
   Dropout: [1],
   OneHot: [2],
   Pad: [2],
+  Pow: [1],
   QuantizeLinear: [1],
   Resize: [1, 2],
   Upsample: [1],

@@ -50,13 +50,13 @@ export class OnnxModel extends Module {
     return this.graph.outputs;
   }
 
-  /** How often each operator stands in the graph and in the graphs within its nodes. */
-  operators(): Map<string, number> {
+  /** The operators of the graph and of those within it, with how often each stands there. */
+  get operators(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
-    const visit = ({ nodes }: OnnxGraph): void => {
-      for (const { opType, graphs } of nodes) {
-        counts.set(opType, (counts.get(opType) ?? 0) + 1);
-        for (const graph of graphs.values()) visit(graph);
+    const visit = (graph: OnnxGraph): void => {
+      for (const node of graph.nodes) {
+        counts.set(node.opType, (counts.get(node.opType) ?? 0) + 1);
+        for (const inner of node.graphs.values()) visit(inner);
       }
     };
     visit(this.graph);

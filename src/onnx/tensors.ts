@@ -2,10 +2,10 @@ import { FormatError } from "../errors.js";
 import { encodings } from "../io/encodings.js";
 import { arena } from "../runtime/arena.js";
 import { formatShape, numel } from "../shape.js";
-import { Tensor } from "../tensor.js";
+import { adoptUnscoped, Tensor } from "../tensor.js";
 import type { DataArray, Shape } from "../types.js";
 import { type ElementType, elementType, elementTypeOf } from "./elements.js";
-import type { Arg } from "./handler.js";
+import type { Arg, Elem } from "./handler.js";
 import { type TensorProto, tensorProto } from "./messages.js";
 import { countPacked, decodeMessage, numbersIn, type Packed, unpack } from "./protobuf.js";
 
@@ -22,10 +22,22 @@ const MAX_RANK = 64;
 const INT32_MIN = -(2 ** 31);
 const INT32_MAX = 2 ** 31 - 1;
 
-/** Decodes the bytes of a TensorProto, as ONNX's test data are stored. The tensor belongs to nobody: see `adopt`. */
-export function parseTensor(bytes: Uint8Array): Arg & { readonly name: string } {
+/** A tensor as a file of its own holds it. */
+export interface NamedTensor {
+  readonly name: string;
+  readonly tensor: Tensor;
+  /** The element type in the file. */
+  readonly elem: Elem;
+}
+
+/**
+ * Reads the bytes of one tensor (a TensorProto), as ONNX's test data are stored. It lives until `dispose()` or garbage collection.
+ * Errors: FormatError for what is no such tensor, or of a type that the library cannot hold.
+ */
+export function parseTensor(bytes: Uint8Array): NamedTensor {
   const proto = decodeMessage(tensorProto, bytes, "tensor");
-  return { ...decodeTensor(proto, proto.name), name: proto.name };
+  const { tensor, elem } = decodeTensor(proto, proto.name);
+  return { name: proto.name, tensor: adoptUnscoped(tensor), elem };
 }
 
 /**

@@ -1,7 +1,50 @@
 import type { OperatorTable } from "../handler.js";
+import { activations } from "./activation.js";
+import { arithmetic } from "./arithmetic.js";
+import { attentions } from "./attention.js";
+import { casts } from "./cast.js";
+import { control } from "./control.js";
+import { convolutions } from "./conv.js";
+import { creators } from "./create.js";
+import { gathers } from "./gather.js";
+import { logic } from "./logic.js";
+import { normalizations } from "./norm.js";
+import { pooling } from "./pool.js";
+import { products } from "./product.js";
+import { randomDraws } from "./random_draws.js";
+import { rearrangements } from "./rearrange.js";
+import { recurrentLayers } from "./recurrent.js";
+import { reductions } from "./reduce.js";
+import { resizing } from "./resize.js";
+import { searches } from "./search.js";
+import { shapes } from "./shape.js";
+import { slices } from "./slice.js";
+import { trigonometry } from "./trigonometry.js";
 
 /** Families of ONNX's own operators. */
-const families: readonly OperatorTable[] = [];
+const families: readonly OperatorTable[] = [
+  activations,
+  arithmetic,
+  attentions,
+  casts,
+  control,
+  convolutions,
+  creators,
+  gathers,
+  logic,
+  normalizations,
+  pooling,
+  products,
+  randomDraws,
+  rearrangements,
+  recurrentLayers,
+  reductions,
+  resizing,
+  searches,
+  shapes,
+  slices,
+  trigonometry,
+];
 
 /** The operators by domain; "" is ONNX's own. */
 export const operators: ReadonlyMap<string, OperatorTable> = new Map([["", Object.assign({}, ...families)]]);
