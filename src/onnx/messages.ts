@@ -142,7 +142,7 @@ const tensorTypeProto: Message<TensorTypeProto> = defineMessage({
 
 const typeProto: Message<TypeProto> = defineMessage({ tensorType: message(1, () => tensorTypeProto) });
 
-const valueInfoProto: Message<ValueInfoProto> = defineMessage({
+export const valueInfoProto: Message<ValueInfoProto> = defineMessage({
   name: string(1),
   type: message(2, () => typeProto),
   docString: string(3),
@@ -163,7 +163,7 @@ export const tensorProto: Message<TensorProto> = defineMessage({
   dataLocation: int(14),
 });
 
-const attributeProto: Message<AttributeProto> = defineMessage({
+export const attributeProto: Message<AttributeProto> = defineMessage({
   name: string(1),
   f: float(2),
   i: int(3),
@@ -177,7 +177,7 @@ const attributeProto: Message<AttributeProto> = defineMessage({
   refAttrName: string(21),
 });
 
-const nodeProto: Message<NodeProto> = defineMessage({
+export const nodeProto: Message<NodeProto> = defineMessage({
   input: strings(1),
   output: strings(2),
   name: string(3),
@@ -187,7 +187,7 @@ const nodeProto: Message<NodeProto> = defineMessage({
   overload: string(8),
 });
 
-const graphProto: Message<GraphProto> = defineMessage({
+export const graphProto: Message<GraphProto> = defineMessage({
   node: messages(1, () => nodeProto),
   name: string(2),
   initializer: messages(5, () => tensorProto),
