@@ -198,7 +198,7 @@ export const graphProto: Message<GraphProto> = defineMessage({
   sparseInitializer: byteStrings(15),
 });
 
-const functionProto: Message<FunctionProto> = defineMessage({
+export const functionProto: Message<FunctionProto> = defineMessage({
   name: string(1),
   input: strings(4),
   output: strings(5),

@@ -1,5 +1,6 @@
 import type { InterpolateOptions } from "../../src/functional/upsample.js";
 import { functional as F, type Tensor } from "../../src/node.js";
+import { resample, type Taps } from "../../src/ops/upsample.js";
 import { forIndex, Nd } from "../support/nd.js";
 import { type InputSpec, opCase, type Sample } from "../support/op-case.js";
 
@@ -101,7 +102,70 @@ const error = (name: string, x: InputSpec, options: InterpolateOptions, ...messa
   message: ["Upsample", ...message],
 });
 
+interface Tables {
+  readonly tables: readonly (readonly Taps[])[];
+}
+
+/** Each output is what its taps say, one dimension after the other; here over the last two. */
+function byTables(x: Nd, { tables }: Tables): Nd {
+  const y = new Nd([...x.shape.slice(0, -2), ...tables.map((t) => t.length)]);
+  forIndex(y.shape, (index, at) => {
+    const [i, j] = index.slice(-2) as [number, number];
+    for (const [row, a] of tables[0]![i]!) {
+      for (const [column, b] of tables[1]![j]!) {
+        y.data[at]! += a * b * x.get(...index.slice(0, -2), row, column);
+      }
+    }
+  });
+  return y;
+}
+
+const ROWS: readonly Taps[] = [
+  [[2, 0.5]],
+  [],
+  [
+    [0, -1],
+    [1, 2],
+    [3, 0.25],
+  ],
+  [[3, 1]],
+  [
+    [3, 0.5],
+    [0, 0.5],
+  ],
+];
+const COLUMNS: readonly Taps[] = [
+  [
+    [0, 0.5],
+    [4, 0.5],
+  ],
+  [[2, 3]],
+  [],
+];
+
+const tabled = (name: string, shape: readonly number[], ...tables: (readonly Taps[])[]): Sample<Tables> => ({
+  name,
+  inputs: [{ shape }],
+  options: { tables },
+});
+
+const whole = (n: number): Taps[] => Array.from({ length: n }, (_, i) => [[i, 1]]);
+
 export const cases = [
+  opCase<Tables>({
+    name: "resample by tables",
+    ops: ["resample"],
+    run: ([x], { tables }) =>
+      resample(x as Tensor, { tables, from: x!.shape.slice(-2), to: tables.map((t) => t.length), adjoint: false }),
+    oracle: ([x], options) => byTables(x!, options),
+    samples: [
+      tabled("both dimensions, some outputs of nothing", [2, 3, 4, 5], ROWS, COLUMNS),
+      tabled("one dimension", [3, 4, 5], whole(4), COLUMNS),
+      tabled("no other dimensions", [4, 6], ROWS, whole(6)),
+      tabled("nothing to do", [2, 4, 5], whole(4), whole(5)),
+    ],
+    errors: [],
+  }),
   opCase<InterpolateOptions>({
     name: "interpolate",
     ops: ["resample"],

@@ -30,10 +30,10 @@ function narrowed(x: Tensor, elem: Elem): Tensor {
     const multiple = affine(small, 2 ** type.surplus + 1, 0);
     const upper = sub(multiple, sub(multiple, small));
     const normal = F.where(F.gt(F.abs(x), 2 ** 100), affine(upper, 1 / scale, 0), upper);
-    // Numbers below the least have steps of one size. Half of its exponent at a time, since the whole of it can overflow.
-    const half = 2 ** ((23 - type.surplus - Math.log2(type.least)) / 2);
-    const steps = F.round(affine(affine(x, half, 0), half, 0));
-    const subnormal = affine(affine(steps, 1 / half, 0), 1 / half, 0);
+    // Numbers below the least have steps of one size. Scaled by it in two factors, since its reciprocal can overflow.
+    const exponent = 23 - type.surplus - Math.log2(type.least);
+    const [p, q] = [2 ** Math.floor(exponent / 2), 2 ** Math.ceil(exponent / 2)];
+    const subnormal = affine(affine(F.round(affine(affine(x, p, 0), q, 0)), 1 / p, 0), 1 / q, 0);
     const rounded = F.where(F.lt(F.abs(x), type.least), subnormal, normal);
     const beyond = F.where(F.gt(F.abs(rounded), type.most), F.mul(F.sign(x), Infinity), rounded);
     return F.where(F.isfinite(x), sub(beyond, x), 0);

@@ -6,11 +6,15 @@ import { casts } from "./cast.js";
 import { control } from "./control.js";
 import { convolutions } from "./conv.js";
 import { creators } from "./create.js";
+import { detection } from "./detect.js";
 import { gathers } from "./gather.js";
+import { grids } from "./grid.js";
 import { logic } from "./logic.js";
+import { losses } from "./loss.js";
 import { normalizations } from "./norm.js";
 import { pooling } from "./pool.js";
 import { products } from "./product.js";
+import { quantization } from "./quantize.js";
 import { randomDraws } from "./random_draws.js";
 import { rearrangements } from "./rearrange.js";
 import { recurrentLayers } from "./recurrent.js";
@@ -18,11 +22,16 @@ import { reductions } from "./reduce.js";
 import { resizing } from "./resize.js";
 import { searches } from "./search.js";
 import { shapes } from "./shape.js";
+import { signals } from "./signal.js";
 import { slices } from "./slice.js";
 import { trigonometry } from "./trigonometry.js";
 
 /** Families of ONNX's own operators. */
 const families: readonly OperatorTable[] = [
+  quantization,
+  losses,
+  grids,
+  detection,
   activations,
   arithmetic,
   attentions,
@@ -42,6 +51,7 @@ const families: readonly OperatorTable[] = [
   resizing,
   searches,
   shapes,
+  signals,
   slices,
   trigonometry,
 ];

@@ -166,7 +166,12 @@ const BATCH = ["epsilon", "momentum"];
 /** Normalisations, softmax among them. */
 export const normalizations: OperatorTable = {
   BatchNormalization: [
-    { since: 6, attributes: [...BATCH, "is_test", "spatial"], run: batchNormalization((node) => node.outputs > 1) },
+    {
+      since: 6,
+      attributes: [...BATCH, "is_test", "spatial"],
+      run: batchNormalization((node) => node.int("is_test", 0) === 0),
+    },
+    { since: 7, attributes: [...BATCH, "spatial"], run: batchNormalization((node) => node.outputs > 1) },
     { since: 9, attributes: BATCH, run: batchNormalization((node) => node.outputs > 1) },
     {
       since: 14,

@@ -34,7 +34,8 @@ function dropout(maskElem: Elem | null): Handler {
     const x = needed(node, inputs, 0);
     const ratio = numbersAt(inputs, 1)?.[0] ?? node.float("ratio", 0.5);
     const told = numbersAt(inputs, 2)?.[0];
-    const active = ratio !== 0 && (told === undefined ? node.training : told !== 0);
+    const byItself = told === undefined ? node.has("is_test") && node.int("is_test") === 0 : told !== 0;
+    const active = ratio !== 0 && (byItself || (told === undefined && node.training));
     const results: Arg[] = [];
     let kept: Tensor | null = null;
     if (!active) results.push(x);
@@ -64,6 +65,7 @@ function runMultinomial(node: NodeView, inputs: Inputs): [Arg] {
 /** Operators that draw random numbers from their inputs. */
 export const randomDraws: OperatorTable = {
   Dropout: [
+    { since: 6, attributes: ["is_test", "ratio"], run: dropout(null) },
     { since: 7, attributes: ["ratio"], run: dropout(null) },
     { since: 10, attributes: ["ratio"], run: dropout("bool") },
     { since: 12, attributes: ["seed"], run: dropout("bool") },
