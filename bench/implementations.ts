@@ -39,6 +39,7 @@ export const VARIANTS: Readonly<Record<Variant, string>> = {
   "quadlane-kernels":
     "the kernel calls of the same run, repeated with nothing around them. 1.25 times as fast says that the run costs 1.25 times its " +
     "kernels, and spends a fifth of its time outside of them.",
+  "quadlane-session": "the model compiled into a session.",
   "quadlane-wasm-2t": "two threads.",
   "quadlane-wide": "256-bit vectors.",
 };
@@ -46,6 +47,7 @@ export const VARIANTS: Readonly<Record<Variant, string>> = {
 /** They take part in the works that name them, or where they are asked for. */
 export const variants: readonly Participant[] = [
   variant("quadlane-kernels", 1, "kernels.js"),
+  variant("quadlane-session", 1, "quadlane.js", "session"),
   variant("quadlane-wasm-2t", 2, "quadlane.js", "2t"),
   variant("quadlane-wide", 1, "quadlane.js", "wide"),
 ];

@@ -1,7 +1,8 @@
-// The implementation of this library (argument: js, wasm, or a way to run wasm: 2t with two threads, wide with 256-bit vectors).
+// The implementation of this library (argument: js, wasm, or a way to run wasm: 2t with two threads, wide with 256-bit vectors, session with
+// models compiled).
 import { readFileSync } from "node:fs";
 import { type InitOptions, init, runtime, setBackend } from "quadlane";
-import { prepare } from "./quadlane/prepare.js";
+import { prepare, prepareSession } from "./quadlane/prepare.js";
 import { serve } from "./serve.js";
 
 const OPTIONS: Readonly<Record<string, InitOptions & { readonly threads?: number; readonly wideVectors?: boolean }>> = {
@@ -17,9 +18,13 @@ const wanted = options?.threads ?? 1;
 if (threads !== wanted) throw new Error(`runs on ${threads} threads; expected ${wanted}`);
 
 const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
-const notes = [...(threads > 1 ? [`${threads} threads`] : []), ...(mode === "wide" ? ["wide vectors"] : [])];
+const notes = [
+  ...(threads > 1 ? [`${threads} threads`] : []),
+  ...(mode === "wide" ? ["wide vectors"] : []),
+  ...(mode === "session" ? ["in sessions"] : []),
+];
 
 serve({
   about: [version, mode === "js" ? "plain JavaScript" : `${binary} binary`, ...notes].join(", "),
-  prepare,
+  prepare: mode === "session" ? prepareSession : prepare,
 });

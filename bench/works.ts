@@ -128,7 +128,7 @@ export type Work = {
 } & Task;
 
 /** Other ways to run this library; see implementations.ts. */
-export type Variant = "quadlane-kernels" | "quadlane-wasm-2t" | "quadlane-wide";
+export type Variant = "quadlane-kernels" | "quadlane-session" | "quadlane-wasm-2t" | "quadlane-wide";
 
 /** Bytes of a value. */
 const FLOAT = 4;
@@ -136,7 +136,15 @@ const FLOAT = 4;
 export const CEILING: Work = { name: "ceiling", kind: "ceiling", tolerance: 0 };
 
 const trainResnet = train("train/resnet18-cifar-b8", models.resnet18Cifar, 8, 0.01, 2);
-const inferResnet = infer("infer/resnet18-224", models.resnet18);
+const inferences = [
+  infer("infer/lenet-b1", models.lenet),
+  infer("infer/resnet18-224", models.resnet18),
+  infer("infer/mobilenetv2-224", models.mobilenetv2),
+  infer("infer/squeezenet-224", models.squeezenet),
+  infer("infer/tfenc-4x256-L128", models.transformerEncoder),
+] as const;
+const inferResnet = inferences[1];
+const start = coldstart("coldstart", models.lenet);
 
 export const works: readonly Work[] = [
   CEILING,
@@ -177,14 +185,11 @@ export const works: readonly Work[] = [
   train("train/charlstm", models.charLstm, 32, 5),
   train("train/transformer", models.charTransformer, 16, 0.05),
   trainResnet,
-  infer("infer/lenet-b1", models.lenet),
-  inferResnet,
-  infer("infer/mobilenetv2-224", models.mobilenetv2),
-  infer("infer/squeezenet-224", models.squeezenet),
-  infer("infer/tfenc-4x256-L128", models.transformerEncoder),
-  coldstart("coldstart", models.lenet),
+  ...inferences,
+  start,
   versus("facade/matmul64", "quadlane-kernels", gemm(64, 64, 64)),
   versus("facade/lenet-b1", "quadlane-kernels", infer("", models.lenet)),
+  ...[...inferences, start].map((work) => versus(`session/${work.name}`, "quadlane-session", work)),
   versus("threads/gemm/512", "quadlane-wasm-2t", gemm(512, 512, 512)),
   versus("threads/conv/56x64x64k3", "quadlane-wasm-2t", conv("", 56, 64, 64, 3)),
   versus("threads/infer/resnet18-224", "quadlane-wasm-2t", inferResnet),

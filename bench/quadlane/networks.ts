@@ -1,5 +1,5 @@
 // Works that run or train a network.
-import { nn, noGrad, optim, scope, tensor } from "quadlane";
+import { compile, nn, noGrad, optim, scope, tensor } from "quadlane";
 import { modelInputs } from "../inputs.js";
 import type { Job } from "../serve.js";
 import { outputShape } from "../shapes.js";
@@ -41,4 +41,17 @@ export function infer(work: InferWork): Job {
     outputs: () => [logits()],
     dispose: () => dispose([model, x]),
   };
+}
+
+/** The same, compiled. */
+export function inferInSession(work: InferWork): Job {
+  const x = toTensor(modelInputs(work.model, work.batch).x);
+  const model = build(work.model).eval();
+  const session = compile(model, x);
+  const logits = new Float32Array(work.batch * outputShape(work.model).reduce((a, b) => a * b, 1));
+  const run = (): Float32Array => {
+    session.runInto({ input: x }, { output: logits });
+    return logits;
+  };
+  return { run, outputs: () => [run().slice()], dispose: () => dispose([session, model, x]) };
 }

@@ -3,7 +3,7 @@ import { getBackend } from "quadlane";
 import type { Job } from "../serve.js";
 import type { Work } from "../works.js";
 import { adam, attention, batchNorm, conv, gemm, maxPool, recurrent, rows } from "./calls.js";
-import { infer, train } from "./networks.js";
+import { infer, inferInSession, train } from "./networks.js";
 
 /** A work on the back end in use. */
 export function prepare(work: Work): Job | Promise<Job> {
@@ -35,4 +35,10 @@ export function prepare(work: Work): Job | Promise<Job> {
     case "ceiling":
       throw new Error("a library has no ceiling");
   }
+}
+
+/** The same in a session, where there is one for it. */
+export function prepareSession(work: Work): Job {
+  if (work.kind !== "infer") throw new Error("sessions compute what models give");
+  return inferInSession(work);
 }

@@ -4,9 +4,9 @@ import { Module } from "../nn/module.js";
 import { scope } from "../scoping.js";
 import { adopt, Tensor } from "../tensor.js";
 import { mapTensors, namedTensors } from "./arguments.js";
-import type { GraphParts } from "./graph.js";
 import { Graph } from "./graph_class.js";
-import { type GraphSource, Session } from "./session.js";
+import { optimize } from "./optimize.js";
+import { type GraphSource, type Prepared, Session } from "./session.js";
 import { solveSymbols, specialise } from "./specialise.js";
 import { type TraceInputs, type TraceOptions, trace } from "./trace.js";
 
@@ -45,12 +45,12 @@ export function compile(what: Module | Graph, ...rest: readonly unknown[]): Sess
 
 function compileGraph(graph: Graph, options: SessionOptions = {}): Session {
   checkOptions("compile", options, SESSION_OPTIONS);
-  const known = new Set(graph.constants.values());
   const { inputs, outputs } = graph;
   const source: GraphSource = {
     inputs,
     outputs,
     retraces: false,
+    keeps: [graph],
     check: (op, shapes) => void solveSymbols(op, inputs, shapes),
     graphFor: (given) => {
       const symbols = solveSymbols(
@@ -58,9 +58,8 @@ function compileGraph(graph: Graph, options: SessionOptions = {}): Session {
         inputs,
         given.map((t) => t.shape),
       );
-      return { traced: graph, graph: optimized(specialise(graph, symbols), options) };
+      return prepared(specialise(graph, symbols), options);
     },
-    owns: (t) => known.has(t),
   };
   return sessionOf(source, options);
 }
@@ -74,38 +73,37 @@ function compileModule(model: Module, inputs: TraceInputs, options: CompileOptio
   const args = inputs instanceof Tensor ? [inputs] : inputs;
   const examples = [...namedTensors("input", args, inputNames).values()];
   const names = { ...(inputNames && { inputNames }), ...(outputNames && { outputNames }) };
-  const traced = (given: readonly Tensor[]): GraphParts => {
+  const traced = (given: readonly Tensor[]): Graph => {
     let i = 0;
     // A tensor that is fed twice is two inputs.
     const own = given.map((t, at) => (given.indexOf(t) === at ? t : adopt(t.alias())));
     return trace(model, mapTensors(args, () => own[i++]!) as readonly unknown[], names);
   };
-  const session = scope(() => {
+  return scope(() => {
     // The trace that makes the first plan also tells the names.
-    let first: GraphParts | null = traced(examples);
-    const known = new Set<Tensor>([...model.parameters(), ...model.buffers()]);
+    let first: Graph | null = traced(examples);
     const source: GraphSource = {
       inputs: first.inputs,
       outputs: first.outputs,
       retraces: true,
+      keeps: [],
       graphFor: (given) => {
         const graph = first ?? traced(given);
         first = null;
-        return { traced: graph, graph: optimized(graph, options) };
+        return prepared(graph, options);
       },
-      owns: (t) => known.has(t),
     };
     const made = sessionOf(source, options);
     made.prepare(examples, warmup ? 2 : 0);
     return made;
   });
-  return session;
 }
 
 function sessionOf(source: GraphSource, { maxPlans = 4 }: SessionOptions): Session {
   return new Session(source, checkInteger("compile", "maxPlans", maxPlans, 1));
 }
 
-function optimized(graph: GraphParts, _: SessionOptions): GraphParts {
-  return graph;
+/** As it came, and as it is to run. */
+function prepared(traced: Graph, { optimize: wanted = true }: SessionOptions): Prepared {
+  return { traced, graph: wanted ? optimize(traced) : traced };
 }

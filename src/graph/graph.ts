@@ -60,7 +60,7 @@ export interface Guard {
 export interface GraphParts {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
-  /** Weights and other tensors that the graph reads; a parameter's name is its state-dict key. They are not copies. */
+  /** Weights and other tensors that the graph reads; a parameter's name is its state-dict key. Handles on the same storage, no copies, which the graph owns. */
   readonly constants: ReadonlyMap<Value, Tensor>;
   readonly nodes: readonly GraphNode[];
   readonly guards: readonly Guard[];

@@ -24,6 +24,15 @@ export class Graph implements GraphParts {
     this.guards = parts.guards;
   }
 
+  /**
+   * Lets go of the constants, but for those that a graph in `keep` reads as well: what no module and no other graph holds is freed. Without
+   * it that is left to garbage collection.
+   */
+  dispose(...keep: readonly GraphParts[]): void {
+    const shared = new Set(keep.flatMap((graph) => [...graph.constants.values()]));
+    for (const tensor of this.constants.values()) if (!shared.has(tensor)) tensor.dispose();
+  }
+
   /** Inputs, constants, one line an op with its result's dtype and sizes, guards, outputs. */
   toString(): string {
     return textOf(this);

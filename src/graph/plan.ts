@@ -5,7 +5,7 @@ import { withGradMode } from "../tape.js";
 import { adoptUnscoped, Tensor } from "../tensor.js";
 import { bytesOf } from "../types.js";
 import type { AnyOp, GraphNode, GraphParts, Guard, Value } from "./graph.js";
-import { BEFORE, Draft, type DraftStep, type Slot } from "./plan_draft.js";
+import { BEFORE, type DraftStep, PlanDraft, type Slot } from "./plan_draft.js";
 import { arrange, lowerBound } from "./plan_regions.js";
 import { joinInPlace, writeInPlace } from "./plan_sharing.js";
 
@@ -48,7 +48,7 @@ export class Plan {
   constructor(readonly graph: GraphParts) {
     const constants = new Map(Array.from(graph.constants, ([value, t]) => [value, adoptUnscoped(t.alias())]));
     const nowhere = new Storage(0);
-    const draft = new Draft(graph, constants, nowhere);
+    const draft = new PlanDraft(graph, constants, nowhere);
     nowhere.release();
     joinInPlace(draft);
     writeInPlace(draft);
@@ -135,7 +135,7 @@ function placer(slab: Storage): (slot: Slot) => Tensor {
   };
 }
 
-function madeAt(draft: Draft, { value }: Guard): number {
+function madeAt(draft: PlanDraft, { value }: Guard): number {
   return draft.slot(value).madeAt;
 }
 

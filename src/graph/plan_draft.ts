@@ -34,7 +34,7 @@ export interface DraftStep {
   readonly outs: readonly Slot[];
 }
 
-export class Draft {
+export class PlanDraft {
   readonly regions: Region[] = [];
   steps: DraftStep[] = [];
   private readonly slots = new Map<Value, Slot>();

@@ -3,7 +3,7 @@ import { contiguousStrides, numel, sameShape } from "../shape.js";
 import { Tensor } from "../tensor.js";
 import { bytesOf } from "../types.js";
 import { runs } from "./node.js";
-import { copyStep, type Draft, type DraftStep, isWhole, type Slot } from "./plan_draft.js";
+import { copyStep, type DraftStep, isWhole, type PlanDraft, type Slot } from "./plan_draft.js";
 import type { Region } from "./plan_regions.js";
 
 // Tensors that can do with the same bytes.
@@ -13,7 +13,7 @@ import type { Region } from "./plan_regions.js";
  * larger than 1, what makes a part writes it into its place. The last concatenation goes first, so that the parts of those before it, which
  * are its own parts, follow. Parts that have no choice (constants, views, what lies in another result already) are copied.
  */
-export function joinInPlace(draft: Draft): void {
+export function joinInPlace(draft: PlanDraft): void {
   const steps: DraftStep[] = [];
   for (const step of [...draft.steps].reverse()) {
     const { node } = step;
@@ -82,7 +82,7 @@ function moveInto(target: Region, slot: Slot, at: number): boolean {
 }
 
 /** Lets element-wise ops write over an input that nobody reads afterwards. */
-export function writeInPlace(draft: Draft): void {
+export function writeInPlace(draft: PlanDraft): void {
   for (const step of draft.steps) {
     const position = step.op.inPlace?.find((i) => canOverwrite(step, i));
     if (position !== undefined) step.inputs[position]!.region!.placeIn(step.outs[0]!.region!, 0);

@@ -52,7 +52,6 @@ export class Recorder implements OpWatcher, HostWatcher {
   /** What was overwritten before an op has read it. */
   private readonly overwritten = new Set<Storage>();
   private readonly keys = new Map<Storage, string>();
-  private readonly own = new Set<Tensor>();
   private readonly path: string[] = [];
   private readonly hooks: HookHandle[] = [];
 
@@ -61,7 +60,6 @@ export class Recorder implements OpWatcher, HostWatcher {
     private readonly names: Names,
   ) {
     for (const [key, t] of [...model.namedParameters(), ...model.namedBuffers()]) {
-      this.own.add(t);
       if (!this.keys.has(t.storage)) this.keys.set(t.storage, key);
     }
   }
@@ -165,11 +163,11 @@ export class Recorder implements OpWatcher, HostWatcher {
     return null;
   }
 
-  /** Lives as long as the graph, whatever becomes of the tensor that the model used. */
+  /** A handle of the graph's own on the same storage, whatever becomes of the tensor that the model used. */
   private constant(t: Tensor): Value {
     if (this.overwritten.has(t.storage)) throw this.writtenError();
     const value = this.place(newValue(this.names.fresh(this.keys.get(t.storage) ?? "constant"), t), t);
-    this.constants.set(value, this.own.has(t) ? t : adoptUnscoped(t.alias()));
+    this.constants.set(value, adoptUnscoped(t.alias()));
     return value;
   }
 }

@@ -8,7 +8,8 @@ import { scope } from "../scoping.js";
 import { formatShape, sameShape } from "../shape.js";
 import { adopt, Tensor } from "../tensor.js";
 import { bytesOf, type Shape } from "../types.js";
-import type { GraphParts, Value } from "./graph.js";
+import type { Value } from "./graph.js";
+import type { Graph } from "./graph_class.js";
 import { Plan, type StepWatcher } from "./plan.js";
 import {
   arrayInto,
@@ -30,12 +31,19 @@ export interface GraphSource {
   readonly outputs: readonly Value[];
   /** Whether another graph may come of the same shapes, because the values are others. */
   readonly retraces: boolean;
+  /** Graphs whose constants are not the session's to free. */
+  readonly keeps: readonly Graph[];
   /** Refuses shapes that no graph can be had for. */
   check?(op: string, shapes: readonly Shape[]): void;
-  /** The graph for some inputs, as it comes, and as it is to run. */
-  graphFor(inputs: readonly Tensor[]): { readonly traced: GraphParts; readonly graph: GraphParts };
-  /** Tensors that are not the session's to free. */
-  owns(t: Tensor): boolean;
+  graphFor(inputs: readonly Tensor[]): Prepared;
+}
+
+/** A graph for some inputs. */
+export interface Prepared {
+  /** As it came. */
+  readonly traced: Graph;
+  /** As it is to run. */
+  readonly graph: Graph;
 }
 
 /** What `session.memory()` reports, in bytes. */
@@ -215,7 +223,6 @@ export class Session {
 
   private add(inputs: readonly Tensor[]): Entry {
     const { traced, graph } = this.source.graphFor(inputs);
-    const constants = [...traced.constants.values(), ...graph.constants.values()];
     try {
       const storages = new Set(Array.from(traced.constants.values(), (t) => t.storage));
       const sources = Array.from(storages, (storage) => [storage, storage.version] as const);
@@ -225,7 +232,7 @@ export class Session {
       return entry;
     } finally {
       // The plan has handles of its own.
-      for (const t of constants) if (!this.source.owns(t)) t.dispose();
+      for (const done of [graph, traced]) done.dispose(...this.source.keeps);
     }
   }
 

@@ -3,6 +3,7 @@ import { formatShape, numel, sameShape } from "../shape.js";
 import type { Shape, Spec } from "../types.js";
 import { type Sizes, sizeAt } from "./affine.js";
 import type { Dim, GraphNode, GraphParts, SymbolicAttr, SymbolicSize, Value } from "./graph.js";
+import { Graph } from "./graph_class.js";
 import { formatType } from "./text.js";
 
 /** What a dimension is for some symbols; null if it is not affine in them. */
@@ -47,7 +48,7 @@ function solve({ factors, constant }: SymbolicSize, size: number, symbols: Sizes
  * Errors: RuntimeError where the graph does not tell what another size would give (a guard on a value whose shape changes); what an op throws for
  * operands that do not fit.
  */
-export function specialise(graph: GraphParts, symbols: Sizes): GraphParts {
+export function specialise(graph: GraphParts, symbols: Sizes): Graph {
   const now = new Map<Value, Value>();
   const resized = (value: Value): Value => {
     const shape = value.dims.map((dim, d) => sizeOf(dim, symbols) ?? value.shape[d]!);
@@ -66,7 +67,8 @@ export function specialise(graph: GraphParts, symbols: Sizes): GraphParts {
     if (!sameShape(value.shape, now.get(value)!.shape)) throw unknownError(`the guard on "${value.name}"`, symbols);
   }
   const guards = graph.guards.map(({ value, data }) => ({ value: now.get(value)!, data }));
-  return { inputs, outputs: graph.outputs.map((value) => now.get(value)!), constants: graph.constants, nodes, guards };
+  const outputs = graph.outputs.map((value) => now.get(value)!);
+  return new Graph({ inputs, outputs, constants: graph.constants, nodes, guards });
 }
 
 function define(now: Map<Value, Value>, value: Value, { shape, dtype }: Spec): Value {

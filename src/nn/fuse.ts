@@ -73,6 +73,29 @@ export function convNorm(conv: Conv2d, norm: BatchNorm2d | Identity, x: Tensor, 
   return forwardWith(norm, conv.forward(x), epilogue) as Tensor;
 }
 
+/** What a batch normalisation applies to each channel in evaluation. */
+export interface ChannelNorm {
+  readonly gamma: Tensor | null;
+  readonly beta: Tensor | null;
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+  readonly eps: number;
+}
+
+/** Weight [O, …] and bias [O] of a layer that gives what another one and then the normalisation give. */
+export function foldedWeights(
+  weight: Tensor,
+  bias: Tensor | null,
+  { gamma, beta, mean, variance, eps }: ChannelNorm,
+): { readonly weight: Tensor; readonly bias: Tensor } {
+  const inverse = rsqrt(add(variance, eps));
+  const scale = gamma === null ? inverse : mul(inverse, gamma);
+  const centred = bias === null ? mul(mean, -1) : sub(bias, mean);
+  const shift = mul(centred, scale);
+  const perChannel = scale.reshape(weight.size(0), ...weight.shape.slice(1).map(() => 1));
+  return { weight: mul(weight, perChannel), bias: beta === null ? shift : add(shift, beta) };
+}
+
 function folded<L extends Affine>(op: string, layer: L, bn: BatchNorm): L {
   const { runningMean, runningVar, weight: gamma, bias: beta, eps } = bn;
   if (bn.training) throw new ArgumentError(op, "normalisation is in training mode; expected evaluation, call eval()");
@@ -84,14 +107,8 @@ function folded<L extends Affine>(op: string, layer: L, bn: BatchNorm): L {
     const shape = formatShape(layer.weight.shape);
     throw new ShapeError(op, `normalisation has ${bn.numFeatures} channels; expected ${channels} (weight ${shape})`);
   }
-  const [weight, bias] = noGrad(() => {
-    const inverse = rsqrt(add(runningVar, eps));
-    const scale = gamma === null ? inverse : mul(inverse, gamma);
-    const centred = layer.bias === null ? mul(runningMean, -1) : sub(layer.bias, runningMean);
-    const shift = mul(centred, scale);
-    const perChannel = scale.reshape(channels, ...layer.weight.shape.slice(1).map(() => 1));
-    return [mul(layer.weight, perChannel), beta === null ? shift : add(shift, beta)] as const;
-  });
+  const norm = { gamma, beta, mean: runningMean, variance: runningVar, eps };
+  const { weight, bias } = noGrad(() => foldedWeights(layer.weight, layer.bias, norm));
   const made = layer.clone();
   made.dispose();
   made.weight = new Parameter(weight);

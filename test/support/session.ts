@@ -50,7 +50,7 @@ export const examples: readonly Example[] = [
   { name: "dense blocks", make: () => new Dense(), shape: [1, 4, 8, 8] },
   {
     name: "a transformer encoder",
-    make: () => new nn.TransformerEncoder(new nn.TransformerEncoderLayer(16, 4, { dimFeedforward: 32 }), 2),
+    make: transformer,
     shape: [5, 2, 16],
   },
   { name: "an LSTM", make: () => new nn.LSTM(6, 8, { numLayers: 2, bidirectional: true }), shape: [7, 3, 6] },
@@ -58,6 +58,13 @@ export const examples: readonly Example[] = [
 
 function small(name: "resnet18" | "mobilenet_v2", widthMult: number): nn.Module {
   return models.create(name, { small: true, numClasses: 10, widthMult });
+}
+
+function transformer(): nn.Module {
+  const layer = new nn.TransformerEncoderLayer(16, 4, { dimFeedforward: 32 });
+  const encoder = new nn.TransformerEncoder(layer, 2);
+  layer.dispose();
+  return encoder;
 }
 
 /** What a module gives, flat, in the order of a session's outputs. */
@@ -68,10 +75,6 @@ export function eager(model: nn.Module, ...inputs: readonly Tensor[]): DataArray
 /** The outputs of a run, in order. */
 export function outputsOf(session: Session, feeds: Record<string, graph.Feed>): DataArray[] {
   return Object.values(session.run(feeds)).map((t) => t.data());
-}
-
-export function freeModel(model: nn.Module): void {
-  for (const t of [...model.parameters(), ...model.buffers()]) t.dispose();
 }
 
 export function expectError(

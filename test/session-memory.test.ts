@@ -1,0 +1,165 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { afterEach, describe, expect, test } from "vitest";
+import { cutEverything } from "../src/backend/threaded.js";
+import {
+  type Backend,
+  compile,
+  functional as F,
+  getBackend,
+  init,
+  memory,
+  models,
+  nn,
+  randn,
+  runtime,
+  type Session,
+  scope,
+  setBackend,
+  type Tensor,
+} from "../src/node.js";
+import { arena } from "../src/runtime/arena.js";
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+const best = getBackend();
+afterEach(() => setBackend(best));
+
+/** Something of everything: a convolution, a view, a copy into order, a concatenation, a product, a normalisation, attention. */
+class Mixed extends nn.Module {
+  readonly conv = new nn.Conv2d(1, 4, 3);
+  readonly attention = new nn.MultiheadAttention(8, 2, { batchFirst: true });
+  readonly norm = new nn.LayerNorm(8);
+  readonly last = new nn.Linear(8, 3);
+
+  forward(x: Tensor): Tensor {
+    const maps = F.relu(this.conv.forward(x));
+    const rows = F.cat([maps, maps.neg()], { dim: 1 }).flatten(2).transpose(1, 2);
+    const [attended] = this.attention.forward(rows, rows, rows);
+    return this.last.forward(this.norm.forward(attended.add(rows)).mean(1));
+  }
+}
+
+const RUNS = 10_000;
+
+/** Bytes on JavaScript's heap after a collection. */
+function heap(): number {
+  collect();
+  return process.memoryUsage().heapUsed;
+}
+
+function expectFlat(session: Session, x: Tensor): void {
+  const target = { output: new Float32Array(3) };
+  const feeds = [{ input: x }, { input: x.data() as Float32Array }];
+  const rounds = (count: number): void => {
+    for (let i = 0; i < count; i++) {
+      scope(() => void session.run(feeds[i % 2]!));
+      session.runInto(feeds[i % 2]!, target);
+    }
+  };
+  rounds(500);
+  const before = { arena: memory(), heap: heap() };
+  rounds(RUNS / 2);
+  expect(memory()).toEqual(before.arena);
+  // Code that is optimised in between takes some of it.
+  expect(heap() - before.heap).toBeLessThan(300_000);
+}
+
+describe("10,000 runs leave memory as it was", () => {
+  test.each<[Backend, number]>([
+    ["js", 1],
+    ["wasm", 1],
+    ["wasm", 2],
+  ])("on the %s back end and %i threads", async (backend, threads) => {
+    await init({ threads });
+    expect(runtime().threads, runtime().whyThreads).toBe(threads);
+    const restore = threads > 1 ? cutEverything() : () => {};
+    setBackend(backend);
+    const model = new Mixed().eval();
+    try {
+      scope(() => {
+        const x = randn([1, 1, 6, 6]);
+        const session = compile(model, x);
+        expectFlat(session, x);
+        session.dispose();
+      });
+    } finally {
+      restore();
+      model.dispose();
+      setBackend(best);
+      await init({ threads: 1 });
+    }
+  });
+});
+
+describe("memory", () => {
+  test("is all freed, while the model's own stays", () => {
+    const before = memory().liveBytes;
+    const model = new Mixed().eval();
+    scope(() => {
+      const session = compile(model, randn([1, 1, 6, 6]));
+      for (const n of [6, 7, 8, 6]) session.run({ input: randn([2, 1, n, n]) });
+      session.dispose();
+    });
+    for (const p of model.parameters()) expect(p.disposed).toBe(false);
+    // Forms of the weights that kernels have kept go with the weights.
+    model.dispose();
+    expect(memory().liveBytes).toBe(before);
+  });
+
+  test("of weights outlives the model as long as a plan reads them", () => {
+    scope(() => {
+      const model = new nn.Linear(3, 2).eval();
+      const x = randn([1, 3]);
+      const session = compile(model, x);
+      const want = session.run({ input: x }).output!.data();
+      model.dispose();
+      randn([4, 4]);
+      expect(session.run({ input: x }).output!.data()).toEqual(want);
+      session.dispose();
+    });
+  });
+
+  test("of forms of the weights is there at once with warmup", () => {
+    const layers = [1, 2].map(() => new nn.Conv2d(16, 16, 3, { padding: 1 }).eval());
+    scope(() => {
+      const x = randn([1, 16, 20, 20]);
+      const cold = compile(layers[0]!, x, { optimize: false });
+      const warm = compile(layers[1]!, x, { optimize: false, warmup: true });
+      expect(cold.memory().packedBytes).toBe(0);
+      expect(warm.memory().packedBytes).toBeGreaterThan(0);
+      const all = warm.memory();
+      expect(all.peakBytes).toBe(all.slabBytes + all.weightBytes + all.packedBytes + 4 * 16 * 20 * 20);
+      cold.dispose();
+      warm.dispose();
+    });
+    for (const model of layers) model.dispose();
+  });
+
+  test("of ResNet-18 at 224² is its weights, their packed forms and 12 MB", () => {
+    const model = models.create("resnet18").eval();
+    scope(() => {
+      const x = randn([1, 3, 224, 224]);
+      const session = compile(model, x);
+      session.run({ input: x });
+      session.run({ input: x });
+      const outside = memory().liveBytes - held(session);
+      arena.resetPeak();
+      session.run({ input: x });
+      const { peakBytes, scratchBytes } = memory();
+      const { weightBytes, packedBytes, slabBytes, lowerBoundBytes } = session.memory();
+      expect(peakBytes + scratchBytes - outside - weightBytes - packedBytes).toBeLessThan(12e6);
+      expect(slabBytes).toBeLessThan(5e6);
+      expect(slabBytes).toBe(lowerBoundBytes);
+      session.dispose();
+    });
+    model.dispose();
+  });
+});
+
+/** What a session holds between runs. */
+function held(session: Session): number {
+  const { slabBytes, weightBytes, packedBytes } = session.memory();
+  return slabBytes + weightBytes + packedBytes;
+}
