@@ -24,6 +24,11 @@ function reasonFor({ op }: GraphNode): string {
   return DRAWS.includes(op.name) ? "it draws random numbers" : "ONNX has no operator for it";
 }
 
+/** Whether a value has no elements, whatever the symbols are. */
+function isEmpty({ dims }: Value): boolean {
+  return dims.includes(0) && dims.every((size) => typeof size === "number");
+}
+
 /** Writes a graph's nodes one after the other. */
 class GraphWriter {
   private readonly to: Writer;
@@ -81,6 +86,8 @@ class GraphWriter {
   private written(node: GraphNode): readonly (Name | null)[] {
     const rule = rules.get(node.op);
     if (rule === undefined) throw new ExportProblem(reasonFor(node));
+    // Runtimes refuse empty operands here and there; a result of no elements is known.
+    if (node.outputs.every(isEmpty)) return node.outputs.map(({ dtype, shape }) => this.to.literal(dtype, shape, []));
     const operands = node.inputs.map((value) => value && this.nameOf(value));
     // An output of another type in the file gets its name at the end.
     const named = node.outputs.map((value) =>

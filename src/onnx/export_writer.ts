@@ -249,9 +249,7 @@ export class Writer {
     const kept: NodeProto[] = [];
     for (const { opType, inputs, outputs: made, attributes } of [...this.drafts].reverse()) {
       if (!made.some((name) => used.has(name))) continue;
-      const named = made.map((name) => (used.has(name) ? name : ""));
-      while (named.at(-1) === "") named.pop();
-      const node = nodeOfType(opType, inputs, named, attributes);
+      const node = nodeOfType(opType, inputs, made, attributes);
       for (const name of readsOf(node)) used.add(name);
       kept.push(node);
     }

@@ -3,7 +3,7 @@ import { type AttentionAttrs, attentionOp, type PackedAttrs, packedAttentionOp }
 import { type RotaryAttrs, rotaryOp } from "../../ops/rotary.js";
 import { ExportProblem } from "../export_problem.js";
 import { type Rule, rule, type Site } from "../export_rule.js";
-import { concat, countUp, reshape, slice, swapLast, transpose, unsqueeze } from "../export_shapes.js";
+import { concat, countUp, expand, reshape, slice, swapLast, transpose, unsqueeze } from "../export_shapes.js";
 import { fixedSizes } from "../export_sizes.js";
 import type { Name, Writer } from "../export_writer.js";
 import { scaled } from "./elementwise.js";
@@ -38,9 +38,12 @@ function below(to: Writer, rows: Dim, columns: Dim, diagonal: number): Name {
   return to.op("LessOrEqual", [countUp(to, columns), unsqueeze(to, shifted, [1])]);
 }
 
-function attention(to: Writer, { x: [q, k, v, bias = null, allow = null], attrs, value }: Site<AttentionAttrs>): Name {
+function attention(
+  to: Writer,
+  { x: [q, k, v, bias = null, allow = null], attrs, value, out }: Site<AttentionAttrs>,
+): Name {
   const [l, s] = [value(0).dims.at(-2)!, value(1).dims.at(-2)!];
-  if (s === 0) throw new ExportProblem("there are no keys");
+  if (s === 0) return expand(to, to.scalar(0), out.dims);
   return attend(to, { q: q!, k: k!, v: v!, bias, allow, rank: value(1).shape.length, l, s }, attrs);
 }
 

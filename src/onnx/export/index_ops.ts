@@ -5,7 +5,7 @@ import { countTrueOp, nonzeroOp } from "../../ops/mask.js";
 import { indexAddOp, indexCopyOp, indexFillOp, indexSelectOp } from "../../ops/rows.js";
 import { contiguousStrides } from "../../shape.js";
 import { type Rule, rule, type Site } from "../export_rule.js";
-import { cast, filled, padded, reduce, reshape, unsqueeze } from "../export_shapes.js";
+import { cast, filled, reduce, reshape, slice, unsqueeze } from "../export_shapes.js";
 import { fixedSizes } from "../export_sizes.js";
 import type { Name, Writer } from "../export_writer.js";
 
@@ -129,20 +129,7 @@ function nonzero(to: Writer, { first, value }: Site<unknown>): Name {
   const rank = value(0).shape.length;
   const found = to.op("NonZero", [rank === 0 ? reshape(to, first, [1]) : first]);
   const rows = to.op("Transpose", [found], { perm: [1, 0] });
-  return to.narrow(
-    rank === 0
-      ? padded(
-          to,
-          rows,
-          [
-            [0, 0],
-            [0, -1],
-          ],
-          0,
-          "int32",
-        )
-      : rows,
-  );
+  return to.narrow(rank === 0 ? slice(to, rows, [{ axis: 1, start: 0, end: 0 }]) : rows);
 }
 
 export const indexing: readonly Rule[] = [

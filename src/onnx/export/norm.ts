@@ -5,7 +5,7 @@ import { type RmsNormAttrs, rmsNormOp } from "../../ops/norm_rms.js";
 import type { Shape } from "../../types.js";
 import { type Rule, rule, type Site } from "../export_rule.js";
 import { reduce, reshape } from "../export_shapes.js";
-import { fixedSizes } from "../export_sizes.js";
+import { fixedSizes, productOf } from "../export_sizes.js";
 import type { Name, Writer } from "../export_writer.js";
 import { scaled } from "./elementwise.js";
 import { centred } from "./reduce.js";
@@ -60,6 +60,8 @@ function groupNorm(
   const { groups, eps } = attrs;
   const { shape, dims } = value(0);
   const [channels] = fixedSizes("the input", dims.slice(1, 2)) as [number];
+  // Of nothing, runtimes divide by zero.
+  if (shape.includes(0)) return x!;
   const epsilon = { float: eps };
   const [one, zero] = [(n: number): Name => uniform(to, 1, [n]), (n: number): Name => uniform(to, 0, [n])];
   if (groups === channels && shape.length > 2) {
@@ -69,13 +71,17 @@ function groupNorm(
     const operands = [x, weight ?? one(channels), bias ?? zero(channels)];
     return to.op("GroupNormalization", operands, { epsilon, num_groups: groups });
   }
-  const rows = reshape(to, x!, [dims[0]!, groups, -1], dims);
+  const rows = reshape(to, x!, [dims[0]!, groups, productOf([channels / groups, ...dims.slice(2)])], dims);
   const y = to.op("InstanceNormalization", [rows, one(groups), zero(groups)], { epsilon });
   const back = to.op("Reshape", [y, to.op("Shape", [x])]);
   return perChannel(to, back, weight, bias, shape.length);
 }
 
-function layerNorm(to: Writer, { x: [x = null, weight = null, bias = null], attrs }: Site<LayerNormAttrs>): Name {
+function layerNorm(
+  to: Writer,
+  { x: [x = null, weight = null, bias = null], attrs, value }: Site<LayerNormAttrs>,
+): Name {
+  if (value(0).shape.includes(0)) return x!;
   const { normalizedShape, eps } = attrs;
   const scale = weight ?? uniform(to, 1, normalizedShape);
   const attributes = { axis: -normalizedShape.length, epsilon: { float: eps } };

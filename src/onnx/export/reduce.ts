@@ -13,10 +13,9 @@ function reducing(opType: string) {
     reduce(to, opType, first, dims, keepdim);
 }
 
-/** ONNX reduces no bool. */
-function quantified(opType: string) {
-  return (to: Writer, { first, attrs: { dims, keepdim } }: Site<ReduceAttrs>): Name =>
-    cast(to, reduce(to, opType, cast(to, first, "int32"), dims, keepdim), "bool");
+/** Whether some element is true; ONNX reduces no bool, and has no maximum of nothing. */
+function some(to: Writer, x: Name, { dims, keepdim }: ReduceAttrs): Name {
+  return cast(to, reduce(to, "ReduceSum", cast(to, x, "int32"), dims, keepdim), "bool");
 }
 
 /** The place of an extremum in one dimension, or in all of them one after the other. */
@@ -99,8 +98,8 @@ export const reductions: readonly Rule[] = [
   rule(amaxOp, reducing("ReduceMax")),
   rule(aminOp, reducing("ReduceMin")),
   rule(logsumexpOp, reducing("ReduceLogSumExp")),
-  rule(allOp, quantified("ReduceMin")),
-  rule(anyOp, quantified("ReduceMax")),
+  rule(allOp, (to, { first, attrs }) => to.op("Not", [some(to, to.op("Not", [first]), attrs)])),
+  rule(anyOp, (to, { first, attrs }) => some(to, first, attrs)),
   rule(argmaxOp, position("ArgMax")),
   rule(argminOp, position("ArgMin")),
   rule(maxOp, indexed("ReduceMax", "ArgMax")),

@@ -1,6 +1,6 @@
 import { argsortOp, medianOp, searchsortedOp, topkOp, uniqueCountOp, uniqueOp } from "../../ops/sort.js";
 import { type Rule, rule, type Site } from "../export_rule.js";
-import { cast, reduce, reshape, slice, unsqueeze } from "../export_shapes.js";
+import { cast, filled, reduce, reshape, slice, unsqueeze } from "../export_shapes.js";
 import { fixedSizes } from "../export_sizes.js";
 import type { Name, Writer } from "../export_writer.js";
 
@@ -15,19 +15,21 @@ function argsort(to: Writer, { first, attrs: { descending }, value }: Site<{ des
   return reshape(to, order(to, reshape(to, first, [1]), to.ints([1]), descending), []);
 }
 
-/** The lower median, or the last place if NaN, which is the largest, stands there. */
+/** The lower median, or the first NaN if there is any. */
 function median(to: Writer, { x: [x, sorted], value }: Site<void>): Name {
   const axis = value(0).shape.length - 1;
   if (axis < 0) return sorted!;
   const [n] = fixedSizes("the dimension", value(0).dims.slice(-1)) as [number];
-  const at = (k: number): Name => slice(to, sorted!, [{ axis, start: k, end: k + 1 }]);
-  const last = at(n - 1);
-  const broken = to.op("IsNaN", [to.op("GatherElements", [x!, last], { axis })]);
-  return to.op("Where", [broken, last, at((n - 1) >> 1)]);
+  const middle = (n - 1) >> 1;
+  const broken = cast(to, to.op("IsNaN", [x!]), "int32");
+  const first = to.narrow(to.op("ArgMax", [broken], { axis }));
+  const any = cast(to, reduce(to, "ReduceMax", broken, [axis], true), "bool");
+  return to.op("Where", [any, first, slice(to, sorted!, [{ axis, start: middle, end: middle + 1 }])]);
 }
 
 /** How many of the sequence stand in front of each value. */
-function searchsorted(to: Writer, { x: [sorted, x], attrs: { right } }: Site<{ right: boolean }>): Name {
+function searchsorted(to: Writer, { x: [sorted, x], attrs: { right }, value }: Site<{ right: boolean }>): Name {
+  if (value(0).dims.at(-1) === 0) return filled(to, 0, "int32", x!);
   const [sequence, values] = [unsqueeze(to, sorted!, [-2]), unsqueeze(to, x!, [-1])];
   const before = to.op(right ? "LessOrEqual" : "Less", [sequence, values]);
   return reduce(to, "ReduceSum", cast(to, before, "int32"), [-1], false);

@@ -1,0 +1,168 @@
+// The command line: npm run onnx-roundtrip -- [DIR …] [--filter REGEX] [--opset 17|21] [--only rows|models]
+import { parseArgs } from "node:util";
+import { manualSeed, models, type nn, noGrad, onnx, scope, Tensor, tensor } from "../../src/node.js";
+import { compareTensors, type Finding } from "../conformance/compare.js";
+import { Report } from "../conformance/report.js";
+import { exportCase, isComparable, smallModel, unwritable } from "../support/export-rows.js";
+import { loadRows } from "../support/rows.js";
+import { listCases, readTensors } from "./cases.js";
+import { loadRuntime, type Plain } from "./runtime.js";
+
+// Rows of ops reach behind the public surface, so this is compiled together with a copy of the sources.
+
+const USAGE = `usage: npm run onnx-roundtrip -- [DIR …] [--filter REGEX] [--opset 17|21] [--only rows|models]
+
+Writes ONNX files and holds what they give, read again by the library and by ONNX Runtime if the benchmarks' peers are installed, to what
+the module gave: every sample of an op's row, every model of the registry in a small version, and every model.onnx below each DIR.`;
+
+interface Subject {
+  readonly family: string;
+  readonly name: string;
+  readonly model: nn.Module;
+  /** The examples; those that it is traced with come first. */
+  readonly inputs: readonly (readonly Tensor[])[];
+  readonly options: onnx.SaveModuleOptions;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    filter: { type: "string", default: "" },
+    opset: { type: "string" },
+    only: { type: "string" },
+    help: { type: "boolean" },
+  },
+});
+
+const filter = new RegExp(values.filter);
+const opsets = [17, 21].filter((n) => values.opset === undefined || values.opset === String(n));
+const runtime = await loadRuntime();
+const report = new Report();
+
+if (values.help) console.log(USAGE);
+else {
+  console.log(
+    runtime === null
+      ? "ONNX Runtime is not installed (npm run bench -- --peers installs it); files are only read by the library."
+      : "Files are read by the library and by ONNX Runtime.",
+  );
+  if (values.only !== "models" && positionals.length === 0) await tryRows();
+  if (values.only !== "rows" && positionals.length === 0) await tryModels();
+  for (const dir of positionals) await tryFolder(dir);
+  const columns = opsets.flatMap((opset) => [`${opset} library`, ...(runtime === null ? [] : [`${opset} runtime`])]);
+  console.log(`\n${report.table(columns)}\n${report.summary()}`);
+  process.exitCode = report.failed > 0 || report.passed === 0 ? 1 : 0;
+}
+
+async function tryRows(): Promise<void> {
+  for (const row of await loadRows()) {
+    if (unwritable(row) !== null) continue;
+    for (const sample of row.samples.filter((s) => isComparable(row, s))) {
+      const name = `${row.name}/${sample.name}`;
+      if (!filter.test(name)) continue;
+      const { model, inputs } = exportCase(row, sample);
+      await attempt({ family: "rows", name, model, inputs: [inputs], options: { guards: "assume" } });
+      for (const t of inputs) t.dispose();
+    }
+  }
+}
+
+async function tryModels(): Promise<void> {
+  for (const name of models.list().filter((n) => filter.test(n))) {
+    manualSeed(3);
+    const { options, shape } = smallModel(name);
+    const model = models.create(name as string, options);
+    const [two, three] = [2, 3].map((batch) => wave([batch, ...shape.slice(1)])) as [Tensor, Tensor];
+    const dynamic = { N: [["input", 0]] } as const;
+    await attempt({ family: "models", name, model, inputs: [[two], [three]], options: { dynamic } });
+    model.dispose();
+    two.dispose();
+    three.dispose();
+  }
+}
+
+/** Reproducible values around 0. */
+function wave(shape: readonly number[]): Tensor {
+  const n = shape.reduce((p, s) => p * s, 1);
+  return tensor(
+    Float32Array.from({ length: n }, (_, i) => Math.sin(i * 2.3) + Math.cos(i * 0.7)),
+    { shape },
+  );
+}
+
+async function tryFolder(dir: string): Promise<void> {
+  for (const { name, model: file, sets } of listCases(dir)) {
+    const [set] = sets;
+    if (!filter.test(name) || set === undefined) continue;
+    try {
+      const model = onnx.loadFile(file);
+      // What the package has read is put into tensors of this copy.
+      const inputs = readTensors(set, "input").map(({ tensor: t }) =>
+        tensor(t.data(), { shape: t.shape, dtype: t.dtype }),
+      );
+      await attempt({ family: dir, name, model, inputs: [inputs], options: { guards: "assume" } });
+      model.dispose();
+      for (const t of inputs) t.dispose();
+    } catch (error) {
+      const findings = [{ what: "file", text: error instanceof Error ? error.message : String(error) }];
+      for (const opset of opsets) print(report.add(dir, name, `${opset} library`, findings));
+    }
+  }
+}
+
+function print(line: string | null): void {
+  if (line !== null) console.log(line);
+}
+
+async function attempt(subject: Subject): Promise<void> {
+  for (const opset of opsets) {
+    const note = (who: string, findings: readonly Finding[]): void =>
+      print(report.add(subject.family, subject.name, `${opset} ${who}`, findings));
+    try {
+      const { model, inputs, options } = subject;
+      const bytes = onnx.save(model, inputs[0]!, { ...options, opset });
+      const again = onnx.load(bytes);
+      for (const given of inputs) {
+        model.eval();
+        const want = plainOutputs(model, given);
+        note("library", findingsOf(plainOutputs(again, given), want));
+        if (runtime === null) continue;
+        note("runtime", await judged(() => runtime.run(bytes, again, given), want));
+      }
+      again.dispose();
+    } catch (error) {
+      note("library", [{ what: "file", text: error instanceof Error ? error.message : String(error) }]);
+    }
+  }
+}
+
+async function judged(run: () => Promise<readonly Plain[]>, want: readonly Plain[]): Promise<readonly Finding[]> {
+  try {
+    return findingsOf(await run(), want);
+  } catch (error) {
+    return [{ what: "runtime", text: error instanceof Error ? error.message : String(error) }];
+  }
+}
+
+function plainOutputs(model: nn.Module, inputs: readonly Tensor[]): Plain[] {
+  return scope(() =>
+    noGrad(() => {
+      const result = model.forward(...inputs);
+      const list: readonly unknown[] = Array.isArray(result) ? result : [result];
+      return list.flatMap((t) =>
+        t instanceof Tensor ? [{ shape: t.shape, dtype: t.dtype, data: Float64Array.from(t.data()) }] : [],
+      );
+    }),
+  );
+}
+
+function findingsOf(got: readonly Plain[], want: readonly Plain[]): Finding[] {
+  return want.flatMap((w, i) => {
+    const what = `output ${i}`;
+    const g = got[i];
+    if (g === undefined) return [{ what, text: "is missing" }];
+    if (g.dtype !== w.dtype) return [{ what, text: `is ${g.dtype}; expected ${w.dtype}` }];
+    const finding = compareTensors(what, g, w, { rtol: 1e-5, atol: 1e-5 });
+    return finding === null ? [] : [finding];
+  });
+}
