@@ -1,19 +1,20 @@
-// The command line: npm run onnx-roundtrip -- [DIR …] [--filter REGEX] [--opset 17|21] [--only rows|models]
+// The command line: npm run onnx-roundtrip -- [DIR …] [--filter REGEX] [--opset 17|21] [--only rows|layers|models]
 import { parseArgs } from "node:util";
 import { manualSeed, models, type nn, noGrad, onnx, scope, Tensor, tensor } from "../../src/node.js";
 import { compareTensors, type Finding } from "../conformance/compare.js";
 import { Report } from "../conformance/report.js";
-import { exportCase, isComparable, smallModel, unwritable } from "../support/export-rows.js";
+import { layerInputs, makeLayer, openLayers, openSizes } from "../support/export-layers.js";
+import { exportCase, isComparable, isDefined, settle, smallModel, unwritable } from "../support/export-rows.js";
 import { loadRows } from "../support/rows.js";
 import { listCases, readTensors } from "./cases.js";
 import { loadRuntime, type Plain } from "./runtime.js";
 
 // Rows of ops reach behind the public surface, so this is compiled together with a copy of the sources.
 
-const USAGE = `usage: npm run onnx-roundtrip -- [DIR …] [--filter REGEX] [--opset 17|21] [--only rows|models]
+const USAGE = `usage: npm run onnx-roundtrip -- [DIR …] [--filter REGEX] [--opset 17|21] [--only rows|layers|models]
 
 Writes ONNX files and holds what they give, read again by the library and by ONNX Runtime if the benchmarks' peers are installed, to what
-the module gave: every sample of an op's row, every model of the registry in a small version, and every model.onnx below each DIR.`;
+the module gave: every sample of an op's row, layers whose sizes stay open, every model of the registry in a small version, and every model.onnx below each DIR.`;
 
 interface Subject {
   readonly family: string;
@@ -22,6 +23,8 @@ interface Subject {
   /** The examples; those that it is traced with come first. */
   readonly inputs: readonly (readonly Tensor[])[];
   readonly options: onnx.SaveModuleOptions;
+  /** Whether ONNX Runtime is to give the same. Default true. */
+  readonly defined?: boolean;
 }
 
 const { values, positionals } = parseArgs({
@@ -46,8 +49,10 @@ else {
       ? "ONNX Runtime is not installed (npm run bench -- --peers installs it); files are only read by the library."
       : "Files are read by the library and by ONNX Runtime.",
   );
-  if (values.only !== "models" && positionals.length === 0) await tryRows();
-  if (values.only !== "rows" && positionals.length === 0) await tryModels();
+  const all = positionals.length === 0;
+  if (all && (values.only ?? "rows") === "rows") await tryRows();
+  if (all && (values.only ?? "layers") === "layers") await tryLayers();
+  if (all && (values.only ?? "models") === "models") await tryModels();
   for (const dir of positionals) await tryFolder(dir);
   const columns = opsets.flatMap((opset) => [`${opset} library`, ...(runtime === null ? [] : [`${opset} runtime`])]);
   console.log(`\n${report.table(columns)}\n${report.summary()}`);
@@ -61,7 +66,14 @@ async function tryRows(): Promise<void> {
       const name = `${row.name}/${sample.name}`;
       if (!filter.test(name)) continue;
       const { model, inputs } = exportCase(row, sample);
-      await attempt({ family: "rows", name, model, inputs: [inputs], options: { guards: "assume" } });
+      await attempt({
+        family: "rows",
+        name,
+        model,
+        inputs: [inputs],
+        options: { guards: "assume" },
+        defined: isDefined(row, sample),
+      });
       for (const t of inputs) t.dispose();
     }
   }
@@ -74,10 +86,24 @@ async function tryModels(): Promise<void> {
     const model = models.create(name as string, options);
     const [two, three] = [2, 3].map((batch) => wave([batch, ...shape.slice(1)])) as [Tensor, Tensor];
     const dynamic = { N: [["input", 0]] } as const;
+    settle(model, three);
     await attempt({ family: "models", name, model, inputs: [[two], [three]], options: { dynamic } });
     model.dispose();
     two.dispose();
     three.dispose();
+  }
+}
+
+async function tryLayers(): Promise<void> {
+  for (const layer of openLayers.filter(({ name }) => filter.test(name))) {
+    const model = makeLayer(layer);
+    const inputs = [
+      [2, 4],
+      [3, 7],
+      [1, 5],
+    ].map(([n, l]) => layerInputs(layer, n!, l!));
+    await attempt({ family: "layers", name: layer.name, model, inputs, options: openSizes(layer) });
+    for (const t of inputs.flat()) t.dispose();
   }
 }
 
@@ -126,7 +152,7 @@ async function attempt(subject: Subject): Promise<void> {
         model.eval();
         const want = plainOutputs(model, given);
         note("library", findingsOf(plainOutputs(again, given), want));
-        if (runtime === null) continue;
+        if (runtime === null || subject.defined === false) continue;
         note("runtime", await judged(() => runtime.run(bytes, again, given), want));
       }
       again.dispose();
@@ -148,12 +174,15 @@ function plainOutputs(model: nn.Module, inputs: readonly Tensor[]): Plain[] {
   return scope(() =>
     noGrad(() => {
       const result = model.forward(...inputs);
-      const list: readonly unknown[] = Array.isArray(result) ? result : [result];
-      return list.flatMap((t) =>
-        t instanceof Tensor ? [{ shape: t.shape, dtype: t.dtype, data: Float64Array.from(t.data()) }] : [],
-      );
+      return tensorsIn(result).map((t) => ({ shape: t.shape, dtype: t.dtype, data: Float64Array.from(t.data()) }));
     }),
   );
+}
+
+/** The tensors of a result, in the order of the file's outputs. */
+function tensorsIn(result: unknown): Tensor[] {
+  if (result instanceof Tensor) return [result];
+  return Array.isArray(result) ? result.flatMap(tensorsIn) : [];
 }
 
 function findingsOf(got: readonly Plain[], want: readonly Plain[]): Finding[] {

@@ -8,7 +8,6 @@ import { reduce, reshape } from "../export_shapes.js";
 import { fixedSizes, productOf } from "../export_sizes.js";
 import type { Name, Writer } from "../export_writer.js";
 import { scaled } from "./elementwise.js";
-import { centred } from "./reduce.js";
 
 type Maybe = Name | null;
 
@@ -35,22 +34,20 @@ function batchNormEval(to: Writer, { x, attrs, value }: Site<BatchNormAttrs>): N
   return attrs.activation === "relu" ? to.op("Relu", [y]) : y;
 }
 
-/** x divided by the root of its mean square. */
-function standardised(to: Writer, x: Name, axes: readonly number[], eps: number): Name {
-  const square = reduce(to, "ReduceMean", to.op("Mul", [x, x]), axes, true);
-  return to.op("Div", [x, to.op("Sqrt", [scaled(to, square, 1, eps)])]);
-}
-
 /** With the statistics of the batch itself, as a norm without running ones has them in evaluation too. */
 function batchNorm(
   to: Writer,
   { x: [x = null, weight = null, bias = null], attrs, value }: Site<BatchNormAttrs>,
-): Name {
+): Name[] {
   const rank = value(0).shape.length;
   const axes = value(0).shape.flatMap((_, d) => (d === 1 ? [] : [d]));
-  const y = standardised(to, centred(to, x!, axes), axes, attrs.eps);
+  const mean = reduce(to, "ReduceMean", x!, axes, true);
+  const rest = to.op("Sub", [x, mean]);
+  const variance = reduce(to, "ReduceMean", to.op("Mul", [rest, rest]), axes, true);
+  const y = to.op("Div", [rest, to.op("Sqrt", [scaled(to, variance, 1, attrs.eps)])]);
   const shifted = perChannel(to, y, weight, bias, rank);
-  return attrs.activation === "relu" ? to.op("Relu", [shifted]) : shifted;
+  const statistics = [mean, variance].map((t) => reshape(to, t, [-1]));
+  return [attrs.activation === "relu" ? to.op("Relu", [shifted]) : shifted, ...statistics];
 }
 
 function groupNorm(
@@ -92,11 +89,9 @@ function rmsNorm(to: Writer, { x: [x = null, weight = null], attrs, value }: Sit
   const { normalizedShape, eps, epsOutside } = attrs;
   const rank = value(0).shape.length;
   const axes = normalizedShape.map((_, d) => rank - normalizedShape.length + d);
-  let y: Name;
-  if (epsOutside) {
-    const square = reduce(to, "ReduceMean", to.op("Mul", [x, x]), axes, true);
-    y = to.op("Div", [x, scaled(to, to.op("Sqrt", [square]), 1, eps)]);
-  } else y = standardised(to, x!, axes, eps);
+  const square = reduce(to, "ReduceMean", to.op("Mul", [x, x]), axes, true);
+  const root = epsOutside ? scaled(to, to.op("Sqrt", [square]), 1, eps) : to.op("Sqrt", [scaled(to, square, 1, eps)]);
+  const y = to.op("Div", [x, root]);
   return weight === null ? y : to.op("Mul", [y, weight]);
 }
 

@@ -40,7 +40,7 @@ function indexed(reduction: string, arg: string) {
 }
 
 /** A size, or a product of some, as float32 without dimensions. */
-export function sizeAsFloat(to: Writer, dims: readonly Dim[], less = 0): Name {
+function sizeAsFloat(to: Writer, dims: readonly Dim[], less = 0): Name {
   const product = productOf(dims);
   if (typeof product === "number") return to.scalar(Math.max(0, product - less));
   const size =
@@ -49,13 +49,8 @@ export function sizeAsFloat(to: Writer, dims: readonly Dim[], less = 0): Name {
   return product === null && less !== 0 ? to.op("Sub", [one, to.scalar(less)]) : one;
 }
 
-/** x without its mean over some dimensions. */
-export function centred(to: Writer, x: Name, axes: readonly number[]): Name {
-  return to.op("Sub", [x, reduce(to, "ReduceMean", x, axes, true)]);
-}
-
 function variance(to: Writer, { first, attrs: { dims, keepdim, correction }, value }: Site<VarAttrs>): Name {
-  const rest = centred(to, first, dims);
+  const rest = to.op("Sub", [first, reduce(to, "ReduceMean", first, dims, true)]);
   const sum = reduce(to, "ReduceSum", to.op("Mul", [rest, rest]), dims, keepdim);
   return to.op("Div", [
     sum,

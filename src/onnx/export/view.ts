@@ -30,6 +30,11 @@ export function dimsOf({ node: { symbolic = [] } }: Site<unknown>, key: string, 
   });
 }
 
+/** An attribute with its symbols. */
+function sizeAt({ node: { symbolic = [] } }: Site<unknown>, key: string, byDefault: number): Dim {
+  return symbolic.find(({ path }) => path[0] === key)?.size ?? byDefault;
+}
+
 /** The dimensions of x of which a slice is only a part. */
 export function rangesOf(site: Site<SliceAttrs>, x: Value): Range[] {
   const { attrs, node } = site;
@@ -150,13 +155,16 @@ function split(to: Writer, { first, attrs: { dim }, node: { outputs } }: Site<{ 
   return to.emit("Split", [first, to.sizes(sizes)], { axis: dim }, sizes.length);
 }
 
-function band(to: Writer, { first, attrs: { low, high }, value }: Site<{ low: number; high: number }>): Name {
-  const { dtype, shape } = value(0);
-  const [rows, columns] = shape.slice(-2) as [number, number];
+/** The diagonals between two; one beyond the corners is no bound. */
+function band(to: Writer, site: Site<{ low: number; high: number }>): Name {
+  const { first, attrs, value } = site;
+  const { dtype, dims } = value(0);
+  const [rows, columns] = dims.slice(-2) as [Dim, Dim];
+  const open = (key: "low" | "high", edge: Dim): boolean => sameSize(sizeAt(site, key, attrs[key]), edge);
   return through(to, first, dtype, dtype === "float32" ? dtype : "int64", (x) => {
     const k = (n: number): Name => to.literal("int64", [], [n]);
-    const upper = low <= -rows ? x : to.op("Trilu", [x, k(low)], { upper: 1 });
-    return high >= columns ? upper : to.op("Trilu", [upper, k(high)], { upper: 0 });
+    const upper = open("low", addSizes(0, rows, -1)) ? x : to.op("Trilu", [x, k(attrs.low)], { upper: 1 });
+    return open("high", columns) ? upper : to.op("Trilu", [upper, k(attrs.high)], { upper: 0 });
   });
 }
 
@@ -187,5 +195,5 @@ export const views: readonly Rule[] = [
   rule(rollOp, roll, ["shifts"]),
   rule(padConstantOp, (to, { first, attrs: { pads, value }, out }) => padded(to, first, pads, value, out.dtype)),
   rule(padRepeatOp, padRepeat),
-  rule(bandOp, band),
+  rule(bandOp, band, ["low", "high"]),
 ];
