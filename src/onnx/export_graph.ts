@@ -1,6 +1,5 @@
 import { ArgumentError } from "../errors.js";
 import type { GraphNode, GraphParts, Value } from "../graph/graph.js";
-import type { DType } from "../types.js";
 import { dtypeOf } from "./elements.js";
 import { rules } from "./export/index.js";
 import { ExportProblem } from "./export_problem.js";
@@ -34,6 +33,8 @@ class GraphWriter {
   private readonly to: Writer;
   private readonly names = new Map<Value, Name>();
   private readonly problems: string[] = [];
+  /** Names of the graph's ends. */
+  private readonly fixed: ReadonlySet<Name>;
 
   constructor(
     private readonly graph: GraphParts,
@@ -41,6 +42,7 @@ class GraphWriter {
     private readonly elements: ReadonlyMap<string, Elem>,
   ) {
     this.to = new Writer(opset, graph);
+    this.fixed = new Set(graph.outputs.map((value) => value.name));
   }
 
   write(): GraphProto {
@@ -104,16 +106,15 @@ class GraphWriter {
     return name;
   }
 
+  /** Gives an output its name and type: a value of its own is renamed, one that has another name already is passed on. */
   private result(value: Value): void {
-    const name = this.nameOf(value);
+    const made = this.nameOf(value);
     const elem = elemIn(value, this.elements);
-    if (name === value.name && elem === value.dtype) return;
-    this.to.naming([value], () => [this.converted(name, value.dtype, elem)]);
-  }
-
-  private converted(name: Name, from: DType, to: Elem): Name {
-    if (from === to) return this.to.op("Identity", [name]);
-    return this.to.op("Cast", [to === "int64" ? this.to.index(name) : name], { to: codeOf(to) });
+    const name = elem === value.dtype ? made : elem === "int64" ? this.to.wideOf(made) : null;
+    if (name === value.name || (name !== null && this.to.claim(name, value.name, this.fixed))) return;
+    this.to.naming([value], () => [
+      name === null ? this.to.op("Cast", [made], { to: codeOf(elem) }) : this.to.op("Identity", [name]),
+    ]);
   }
 }
 

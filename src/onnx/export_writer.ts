@@ -119,6 +119,13 @@ export class Writer {
     return to;
   }
 
+  /** Gives a value that a node makes another name, unless its own is one of `fixed`; tells whether it has. */
+  claim(from: Name, to: Name, fixed: ReadonlySet<Name>): boolean {
+    if (fixed.has(from) || !this.drafts.some(({ outputs }) => outputs.includes(from))) return false;
+    this.rename(this.drafts, from, to);
+    return true;
+  }
+
   /** The nodes that `write` makes, as a graph within a node; they may read values from around it. */
   body(inputs: readonly Name[], write: () => readonly Name[]): GraphProto {
     const outer = this.drafts;
@@ -216,11 +223,6 @@ export class Writer {
     return name;
   }
 
-  /** An input whose type in the file is another one than the library's. */
-  widen(name: Name, from: Name): void {
-    this.wide.set(name, from);
-  }
-
   /** An int32 value as int64, for operators that take nothing else. */
   int64(name: Name): Name {
     const known = this.wide.get(name);
@@ -238,9 +240,14 @@ export class Writer {
     return made;
   }
 
+  /** The int64 value that an int32 one was cast from; null if it was not. */
+  wideOf(name: Name): Name | null {
+    return this.wide.get(name) ?? null;
+  }
+
   /** An int32 value as int64 if it was that, for operators that take both. */
   index(name: Name): Name {
-    return this.wide.get(name) ?? name;
+    return this.wideOf(name) ?? name;
   }
 
   /** The nodes that the outputs need, in order, and the constants that those read. */

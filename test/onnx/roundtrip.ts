@@ -86,7 +86,7 @@ async function tryModels(): Promise<void> {
     const model = models.create(name as string, options);
     const [two, three] = [2, 3].map((batch) => wave([batch, ...shape.slice(1)])) as [Tensor, Tensor];
     const dynamic = { N: [["input", 0]] } as const;
-    settle(model, three);
+    scope(() => settle(model, wave([24, ...shape.slice(1)])));
     await attempt({ family: "models", name, model, inputs: [[two], [three]], options: { dynamic } });
     model.dispose();
     two.dispose();

@@ -3,7 +3,7 @@ import { dtypeOf, generatorOf, seedOf, tensorOf, valuesOf } from "./make.js";
 import type { OpCase, Sample } from "./op-case.js";
 
 /** A call of an op as a module of the tensors among its operands. */
-class Call extends nn.Module {
+export class Call extends nn.Module {
   constructor(
     private readonly row: OpCase<never>,
     private readonly sample: Sample<never>,
@@ -11,7 +11,7 @@ class Call extends nn.Module {
     super();
   }
 
-  forward(...tensors: Tensor[]): readonly Tensor[] {
+  override forward(...tensors: Tensor[]): readonly Tensor[] {
     let at = 0;
     const operands = this.sample.inputs.map((spec) => (spec === null ? null : tensors[at++]!));
     const result = this.row.run(operands, this.sample.options as never);
@@ -20,7 +20,7 @@ class Call extends nn.Module {
 }
 
 export interface ExportCase {
-  readonly model: nn.Module & { forward(...tensors: Tensor[]): readonly Tensor[] };
+  readonly model: Call;
   readonly inputs: readonly Tensor[];
 }
 
