@@ -98,6 +98,7 @@ const SECTIONS: readonly Section[] = [
   { title: "Transforms", source: "data/transforms", kind: "any", namespaces: [], prefix: "data.transforms." },
   { title: "Metrics", source: "metrics", kind: "any", namespaces: [], prefix: "metrics." },
   { title: "Training", source: "train", kind: "any", namespaces: [], prefix: "train." },
+  { title: "ONNX", source: "onnx", kind: "any", namespaces: [], prefix: "onnx." },
   { title: "Search for hyper-parameters", source: "tune", kind: "any", namespaces: [], prefix: "tune." },
 ];
 

@@ -1,7 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { FormatError } from "../src/node.js";
 import { modelProto, tensorProto } from "../src/onnx/messages.js";
-import { countPacked, decodeMessage, encodeMessage, numbersIn, packedBytes } from "../src/onnx/protobuf.js";
+import {
+  countPacked,
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  numbersIn,
+  packedBytes,
+} from "../src/onnx/protobuf.js";
 import { graph, modelBytes, node, value } from "./support/onnx-model.js";
 
 const model = (...bytes: number[]): unknown => decodeMessage(modelProto, Uint8Array.from(bytes), "model");
@@ -51,10 +58,15 @@ describe("the decoder", () => {
     expect(() => decodeMessage(modelProto, nested(100), "model")).toThrow("nested deeper than 64");
   });
 
-  test("bounds how many messages a file makes of few bytes", () => {
+  test.each([
+    ["messages", modelProto, 7, 0x0a],
+    ["packed numbers", tensorProto, null, 0x0a],
+    ["strings of bytes", tensorProto, null, 0x32],
+  ])("bounds how many %s a file makes of few bytes", (_, message, outer, tag) => {
     const many = new Uint8Array(200_000);
-    for (let i = 0; i < many.length; i += 2) many[i] = 0x0a;
-    expect(() => decodeMessage(modelProto, field(7, many), "model")).toThrow("more messages than the size");
+    for (let i = 0; i < many.length; i += 2) many[i] = tag;
+    const bytes = outer === null ? many : field(outer, many);
+    expect(() => decodeMessage<unknown>(message as Message<unknown>, bytes, "file")).toThrow("more messages and lists");
   });
 
   test("passes over unknown fields of every wire type", () => {

@@ -183,6 +183,35 @@ describe.each(["js", "wasm"] as const)("ONNX sampling on %s", (backend) => {
   });
 });
 
+test("ONNX's MaxRoiPool takes the largest of each bin", () => {
+  const x = tensor(
+    Float32Array.from({ length: 30 }, (_, i) => i),
+    { shape: [1, 1, 5, 6] },
+  );
+  const regions = tensor([
+    [0, 0, 0, 5, 4],
+    [0, 2.4, 2, 7.6, 6],
+    [0, 8, 8, 9, 9],
+  ]);
+  const pool = (t: Tensor): Tensor =>
+    runNode(detection, "MaxRoiPool", [t, regions], { pooled_shape: [2, 2], spatial_scale: 0.5 })[0]!;
+  expect(pool(x).select(1, 0).tolist()).toEqual([
+    [
+      [7, 9],
+      [13, 15],
+    ],
+    [
+      [14, 16],
+      [20, 22],
+    ],
+    [
+      [28, 29],
+      [0, 0],
+    ],
+  ]);
+  expect(gradientError(pool, [x])).toBeLessThan(1e-3);
+});
+
 describe.each(["js", "wasm"] as const)("ONNX attention on %s", (backend) => {
   const [q, k, v] = [sample("q", 2, 6, 4, 8), sample("k", 2, 2, 5, 8), sample("v", 2, 2, 5, 3)];
 
@@ -213,6 +242,25 @@ describe.each(["js", "wasm"] as const)("ONNX attention on %s", (backend) => {
         .tolist(),
     ).toEqual([[[0, 0, 0]]]);
     expect(gradientError(attend, small)).toBeLessThan(5e-3);
+  });
+
+  test.each(["linear", "circular"])("writes into a cache, %s", (mode) => {
+    setBackend(backend);
+    const [cache, update] = [sample("cache", 2, 3, 5, 4), sample("new", 2, 3, 2, 4)];
+    const starts = mode === "linear" ? [3, 1] : [4, 2];
+    const write = (...t: Tensor[]): Tensor =>
+      runNode(attentions, "TensorScatter", [...t, ints(starts)], { mode }, { opset: 24 })[0]!;
+    const want = new Nd(cache.shape, cache.data());
+    for (const b of [0, 1]) {
+      for (const h of [0, 1, 2]) {
+        for (const k of [0, 1]) {
+          const row = update.select(0, b).select(0, h).select(0, k).data();
+          want.data.set(row, want.at(b, h, (starts[b]! + k) % 5, 0));
+        }
+      }
+    }
+    expectClose("cache", write(cache, update), want, { rtol: 0, atol: 0 });
+    expect(gradientError(write, [cache, update])).toBeLessThan(1e-3);
   });
 
   test("turns by positions as the library does", () => {

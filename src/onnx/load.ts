@@ -14,7 +14,7 @@ export interface LoadOptions {
 }
 
 /**
- * Reads a model of operator sets 7 to 24 from the bytes of an ONNX file. Later changes to the bytes have no effect.
+ * Reads a model of operator sets 6 to 24 from the bytes of an ONNX file. Later changes to the bytes have no effect.
  * Errors: FormatError for bytes that do not follow the format, or a graph that does not hold together; UnsupportedOperatorError with
  * every operator and attribute that the library does not have.
  */

@@ -134,7 +134,11 @@ export function bytes(number: number): Field<Uint8Array | null> {
 }
 
 export function byteStrings(number: number): Field<readonly Uint8Array[]> {
-  return list(single<Uint8Array>(number, new Uint8Array(), bytesOf, (writer, value) => writer.bytes(number, value)));
+  const read = (reader: ProtoReader, wire: number): Uint8Array => {
+    reader.spend();
+    return bytesOf(reader, wire);
+  };
+  return list(single(number, new Uint8Array(), read, (writer, value) => writer.bytes(number, value)));
 }
 
 /** int32, int64 and enums; beyond 2^53 the nearest number. */
@@ -192,12 +196,14 @@ export function packed(number: number, kind: ElementKind): Field<Packed> {
     number,
     absent: [],
     read: (reader, wire, before) => {
-      if (wire === BYTES) return added(before, reader.bytes());
       expectWire(reader, wire, own, BYTES);
       const last = before.at(-1);
-      if (!Array.isArray(last)) return added(before, [read(reader)]);
-      last.push(read(reader));
-      return before;
+      if (wire !== BYTES && Array.isArray(last)) {
+        last.push(read(reader));
+        return before;
+      }
+      reader.spend();
+      return added(before, wire === BYTES ? reader.bytes() : [read(reader)]);
     },
     write: (writer, values) => {
       for (const part of values) writer.bytes(number, part instanceof Uint8Array ? part : packedBytes(part, kind));

@@ -39,7 +39,12 @@ export class ProtoReader {
   /** Begins a message, as far as bounds allow. */
   enter(): void {
     if (++this.depth > MAX_DEPTH) this.fail(`messages are nested deeper than ${MAX_DEPTH}`);
-    if (--this.budget < 0) this.fail("there are more messages than the size of the file can justify");
+    this.spend();
+  }
+
+  /** Accounts for an object that few bytes can ask for: a message, or a view that stays. */
+  spend(): void {
+    if (--this.budget < 0) this.fail("there are more messages and lists than the size of the file can justify");
   }
 
   leave(): void {

@@ -4,14 +4,17 @@ import { add, affine, mul, sub } from "../../ops/arithmetic.js";
 import { attention } from "../../ops/attention.js";
 import { cat, narrow, reshape, slice, transpose } from "../../ops/copy.js";
 import { embedding } from "../../ops/embedding.js";
+import { scatter } from "../../ops/gather.js";
 import { maskedFill } from "../../ops/mask.js";
 import { matmul } from "../../ops/matmul.js";
 import { pad } from "../../ops/pad.js";
 import { stack } from "../../ops/rearrange.js";
+import { expand } from "../../ops/reduce.js";
 import { noGrad } from "../../scoping.js";
 import { adopt, type Tensor } from "../../tensor.js";
-import { as, type Inputs, maybeAt, needed, tensorAt } from "../arguments.js";
+import { as, axisOf, type Inputs, maybeAt, needed, tensorAt, wordOf } from "../arguments.js";
 import type { Arg, NodeView, OperatorTable } from "../handler.js";
+import { modulo, whole } from "../integers.js";
 
 /** [B, L, H·E] as [B, H, L, E]; four dimensions stay. */
 function headsApart(node: NodeView, x: Tensor, attribute: string): Tensor {
@@ -152,6 +155,22 @@ function splitHeads(node: NodeView, x: Tensor): Tensor {
   return transpose(headsApart(node, x, "num_heads"), 1, 2);
 }
 
+/** A cache of keys or values [B, …] with newer ones written into it along an axis, from a place of each of the batch's own on. */
+function runTensorScatter(node: NodeView, inputs: Inputs): [Arg] {
+  const past = needed(node, inputs, 0);
+  const update = tensorAt(node, inputs, 1);
+  const { ndim } = past.tensor;
+  const axis = axisOf(node, node.int("axis", -2), ndim);
+  if (axis === 0 || update.ndim !== ndim) throw node.fail(`axis is ${axis}, update [${update.shape.join(", ")}]`);
+  const along = (d: number): number[] => update.shape.map((_, k) => (k === d ? -1 : 1));
+  const steps = reshape(counting(update.size(axis)), along(axis));
+  const starts = maybeAt(inputs, 2);
+  const places = starts === null ? steps : add(steps, reshape(starts, along(0)));
+  const circular = wordOf(node, "mode", "linear", ["linear", "circular"]) === "circular";
+  const index = circular ? modulo(places, whole(past.tensor.size(axis))) : places;
+  return [as(past, scatter(past.tensor, expand(index, update.shape), update, axis))];
+}
+
 const ATTENTION = [
   "is_causal",
   "kv_num_heads",
@@ -166,4 +185,5 @@ const ATTENTION = [
 export const attentions: OperatorTable = {
   Attention: [{ since: 23, attributes: ATTENTION, run: runAttention }],
   RotaryEmbedding: [{ since: 23, attributes: ["interleaved", "num_heads", "rotary_embedding_dim"], run: runRotary }],
+  TensorScatter: [{ since: 24, attributes: ["axis", "mode"], run: runTensorScatter }],
 };

@@ -163,10 +163,49 @@ function pooled(
   return mean ? affine(F.sum(weighed, { dim: -1 }), 4 / shape[2], 0) : F.amax(weighed, { dim: -1 });
 }
 
+/** The elements of bin i of `count` between two ends that lie on n elements. */
+function binOf(i: number, count: number, from: number, to: number, n: number): number[] {
+  const size = Math.max(to - from + 1, 1);
+  const start = Math.max(0, from + Math.floor((i * size) / count));
+  const end = Math.min(n, from + Math.ceil(((i + 1) * size) / count));
+  return Array.from({ length: Math.max(0, end - start) }, (_, k) => start + k);
+}
+
+/** The largest element of each bin of each region [image, x1, y1, x2, y2], whose ends are rounded and inclusive; 0 where a bin is empty. */
+function runMaxRoiPool(node: NodeView, inputs: Inputs): [Arg] {
+  const x = needed(node, inputs, 0);
+  const [, channels, height, width] = x.tensor.shape as [number, number, number, number];
+  const rois = numbersAt(inputs, 1) ?? [];
+  const [rows, columns] = node.ints("pooled_shape") as [number, number];
+  const scale = node.float("spatial_scale", 1);
+  if (x.tensor.ndim !== 4 || rois.length % 5 !== 0) {
+    throw node.fail(
+      `input [${x.tensor.shape.join(", ")}] with ${rois.length} values of regions; expected [N, C, H, W] and [regions, 5]`,
+    );
+  }
+  if (rois.length === 0) return [as(x, constant([0, channels, rows, columns], 0))];
+  const results = Array.from({ length: rois.length / 5 }, (_, r) => {
+    const [image, ...ends] = rois.slice(5 * r, 5 * r + 5) as [number, number, number, number, number];
+    const [x1, y1, x2, y2] = ends.map((v) => Math.round(v * scale)) as [number, number, number, number];
+    const bins = Array.from({ length: rows * columns }, (_, bin) => {
+      const across = binOf(bin % columns, columns, x1, x2, width);
+      return binOf(Math.floor(bin / columns), rows, y1, y2, height).flatMap((y) => across.map((at) => y * width + at));
+    });
+    const most = bins.reduce((m, { length }) => Math.max(m, length), 1);
+    // Bins of one size: the smaller ones name an element again.
+    const places = bins.flatMap((bin) => Array.from({ length: most }, (_, k) => bin[k] ?? bin[0] ?? 0));
+    const weights = bins.flatMap((bin) => new Array<number>(most).fill(bin.length === 0 ? 0 : 1));
+    const plane = reshape(select(x.tensor, 0, image), [channels, height * width]);
+    return pooled(plane, places, weights, [rows, columns], false);
+  });
+  return [as(x, stack(results, 0))];
+}
+
 const ROI = ["mode", "output_height", "output_width", "sampling_ratio", "spatial_scale"];
 
 /** What detectors need besides. */
 export const detection: OperatorTable = {
+  MaxRoiPool: [{ since: 1, attributes: ["pooled_shape", "spatial_scale"], run: runMaxRoiPool }],
   NonMaxSuppression: [{ since: 10, attributes: ["center_point_box"], run: runNonMaxSuppression }],
   RoiAlign: [
     { since: 10, attributes: ROI, run: roiAlign("output_half_pixel") },

@@ -24,14 +24,11 @@ import { searches } from "./search.js";
 import { shapes } from "./shape.js";
 import { signals } from "./signal.js";
 import { slices } from "./slice.js";
+import { textOperators } from "./text.js";
 import { trigonometry } from "./trigonometry.js";
 
 /** Families of ONNX's own operators. */
-const families: readonly OperatorTable[] = [
-  quantization,
-  losses,
-  grids,
-  detection,
+export const families: readonly OperatorTable[] = [
   activations,
   arithmetic,
   attentions,
@@ -39,11 +36,15 @@ const families: readonly OperatorTable[] = [
   control,
   convolutions,
   creators,
+  detection,
   gathers,
+  grids,
   logic,
+  losses,
   normalizations,
   pooling,
   products,
+  quantization,
   randomDraws,
   rearrangements,
   recurrentLayers,
@@ -53,6 +54,7 @@ const families: readonly OperatorTable[] = [
   shapes,
   signals,
   slices,
+  textOperators,
   trigonometry,
 ];
 

@@ -17,18 +17,6 @@ function runMatMul(node: NodeView, inputs: Inputs): [Arg] {
   return [as(a, product(a.tensor, tensorAt(node, inputs, 1)))];
 }
 
-/** A zero point per tensor, or per row of a and per column of b. */
-function centred(x: Tensor, zero: Tensor | null, perRow: boolean): Tensor {
-  if (zero === null) return x;
-  return F.sub(x, perRow && zero.ndim > 0 && zero.numel > 1 ? F.unsqueeze(zero, { dim: -1 }) : zero);
-}
-
-function runMatMulInteger(node: NodeView, inputs: Inputs): [Arg] {
-  const a = centred(tensorAt(node, inputs, 0), maybeAt(inputs, 2), true);
-  const b = centred(tensorAt(node, inputs, 1), maybeAt(inputs, 3), false);
-  return [{ tensor: product(a, b), elem: "int32" }];
-}
-
 /** y = alpha · op(a) op(b) + beta · c. */
 function runGemm(node: NodeView, inputs: Inputs): [Arg] {
   const arg = needed(node, inputs, 0);
@@ -64,7 +52,6 @@ const GEMM = ["alpha", "beta", "transA", "transB"];
 /** Products of matrices. */
 export const products: OperatorTable = {
   MatMul: [{ since: 6, attributes: [], run: runMatMul }],
-  MatMulInteger: [{ since: 10, attributes: [], run: runMatMulInteger }],
   Gemm: [
     { since: 6, attributes: [...GEMM, "broadcast"], run: runGemm },
     { since: 7, attributes: GEMM, run: runGemm },

@@ -38,16 +38,17 @@ function dft(axisFrom: (node: NodeView, inputs: Inputs) => number): Handler {
       throw node.fail(`input [${x.tensor.shape.join(", ")}], axis ${axis}; expected [.., 1 or 2] and another axis`);
     }
     const inverse = node.int("inverse", 0) !== 0;
-    const n = numbersAt(inputs, 1)?.[0] ?? x.tensor.size(axis);
+    const length = numbersAt(inputs, 1)?.[0];
+    if (inverse && parts === 2 && node.int("onesided", 0) !== 0) {
+      const n = length ?? 2 * (x.tensor.size(axis) - 1);
+      return [as(x, moveaxis(realInverse(sizedTo(x.tensor, axis, Math.floor(n / 2) + 1), n), [rank - 2], [axis]))];
+    }
+    const n = length ?? x.tensor.size(axis);
     const bins = binsOf(node, n, 0);
-    if (bins !== n && (inverse || parts === 2)) throw node.fail("onesided is 1; expected it for real inputs, forwards");
-    const sized = pad(
-      x.tensor,
-      x.tensor.shape.map((size, d) => [0, d === axis ? n - size : 0]),
-      "constant",
-      0,
-    );
-    const along = moveaxis(sized, [axis], [rank - 2]);
+    if (bins !== n && (inverse || parts === 2)) {
+      throw node.fail("onesided is 1; expected it for real inputs forwards, or complex ones backwards");
+    }
+    const along = sizedTo(x.tensor, axis, n);
     const [cos, turned] = waves(n, bins);
     const sin = inverse ? turned : neg(turned);
     const real = select(along, -1, 0);
@@ -57,6 +58,22 @@ function dft(axisFrom: (node: NodeView, inputs: Inputs) => number): Handler {
     const y = moveaxis(stack(sums, rank - 1), [rank - 2], [axis]);
     return [as(x, inverse ? affine(y, 1 / n, 0) : y)];
   };
+}
+
+/** x [.., 1 or 2] cut or filled up with zeros along an axis, which becomes the last but one. */
+function sizedTo(x: Tensor, axis: number, n: number): Tensor {
+  const pads = x.shape.map((size, d): [number, number] => [0, d === axis ? n - size : 0]);
+  return moveaxis(pad(x, pads, "constant", 0), [axis], [x.ndim - 2]);
+}
+
+/** The n real samples [.., n, 1] of half a spectrum [.., bins, 2]: what its other half mirrors counts twice. */
+function realInverse(half: Tensor, n: number): Tensor {
+  const bins = half.size(-2);
+  const counts = Float32Array.from({ length: bins }, (_, k) => (k === 0 || 2 * k === n ? 1 : 2) / n);
+  const weights = adopt(makeTensor(counts, { shape: [bins, 1] }));
+  const [cos, sin] = waves(n, bins).map((w) => mul(permute(w, [1, 0]), weights)) as [Tensor, Tensor];
+  const samples = sub(matmul(select(half, -1, 0), cos), matmul(select(half, -1, 1), sin));
+  return reshape(samples, [...samples.shape, 1]);
 }
 
 /** Transforms of overlapping frames of real signals [N, L, 1]: one convolution with cosines and sines under the window. */

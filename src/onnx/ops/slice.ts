@@ -19,6 +19,8 @@ function runSplit(node: NodeView, inputs: Inputs): Arg[] {
   const n = x.tensor.size(dim);
   const count = node.int("num_outputs", node.outputs);
   const given = node.has("split") ? node.ints("split") : listAt(inputs, 1);
+  if ((given?.length ?? count) !== node.outputs)
+    throw node.fail(`${given?.length ?? count} parts for ${node.outputs} outputs`);
   const size = Math.ceil(n / count);
   const sizes = given ?? Array.from({ length: count }, (_, i) => Math.max(0, Math.min(size, n - i * size)));
   return F.split(x.tensor, { splitSizeOrSections: sizes, dim }).map((part) => as(x, part));
