@@ -1,4 +1,4 @@
-import { functional as F, nn, noGrad, scope, type Tensor } from "../../src/node.js";
+import { nn, type Tensor } from "../../src/node.js";
 import { dtypeOf, generatorOf, seedOf, tensorOf, valuesOf } from "./make.js";
 import type { OpCase, Sample } from "./op-case.js";
 
@@ -77,25 +77,6 @@ const UNDEFINED: Readonly<Record<string, string>> = {
 export function isDefined(row: OpCase<never>, sample: Sample<never>): boolean {
   const broken = sample.inputs.some((spec) => Array.from(spec?.values ?? []).some(Number.isNaN));
   return !broken && UNDEFINED[`${row.name}/${sample.name}`] === undefined;
-}
-
-/**
- * Gives the batch norms of a fresh model the statistics of an input, so that what flows keeps its size through all layers and rounding
- * stays rounding.
- */
-export function settle(model: nn.Module, x: Tensor): void {
-  const norms = [...model.modules()].filter((m) => m instanceof nn.BatchNorm2d || m instanceof nn.BatchNorm1d);
-  const hooks = norms.map((norm) =>
-    norm.registerForwardPreHook((_, [input]) => {
-      const dims = (input as Tensor).shape.flatMap((_n, d) => (d === 1 ? [] : [d]));
-      norm.runningMean?.copy_(F.mean(input as Tensor, { dim: dims }));
-      norm.runningVar?.copy_(F.var(input as Tensor, { dim: dims, correction: 0 }));
-      return undefined;
-    }),
-  );
-  model.eval();
-  scope(() => noGrad(() => void model.forward(x)));
-  for (const hook of hooks) hook.remove();
 }
 
 /** Whether the file of a sample is to give the same. */
