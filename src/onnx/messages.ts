@@ -142,7 +142,7 @@ const tensorTypeProto: Message<TensorTypeProto> = defineMessage({
 
 const typeProto: Message<TypeProto> = defineMessage({ tensorType: message(1, () => tensorTypeProto) });
 
-const valueInfoProto: Message<ValueInfoProto> = defineMessage({
+export const valueInfoProto: Message<ValueInfoProto> = defineMessage({
   name: string(1),
   type: message(2, () => typeProto),
   docString: string(3),

@@ -156,16 +156,21 @@ export function encodeTensor({ tensor, elem }: Arg, name: string): TensorProto {
   const type = elementTypeOf(elem);
   if (type === undefined || (type.dtype === "float32" && type.bytes === 2))
     fail(name, `is ${elem}, which is not written`);
-  const data = tensor.data();
+  return encodeValues(type, tensor.shape, tensor.data(), name);
+}
+
+/** Values as a message, in raw bytes. */
+export function encodeValues(type: ElementType, shape: Shape, data: ArrayLike<number>, name: string): TensorProto {
   const raw = new Uint8Array(data.length * type.bytes);
   const view = new DataView(raw.buffer);
-  data.forEach((v, i) => {
+  for (let i = 0; i < data.length; i++) {
     const at = i * type.bytes;
+    const v = data[i]!;
     if (type.dtype === "float32") type.bytes === 8 ? view.setFloat64(at, v, true) : view.setFloat32(at, v, true);
     else if (type.bytes === 8) view.setBigInt64(at, BigInt(v), true);
     else if (type.bytes === 4) view.setInt32(at, v, true);
     else if (type.bytes === 2) view.setInt16(at, v, true);
     else view.setInt8(at, v);
-  });
-  return { ...tensorProto.absent, dims: [[...tensor.shape]], dataType: type.code, name, rawData: raw };
+  }
+  return { ...tensorProto.absent, dims: [[...shape]], dataType: type.code, name, rawData: raw };
 }

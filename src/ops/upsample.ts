@@ -85,14 +85,20 @@ interface Pass {
   readonly outputs: readonly Taps[];
 }
 
-/** One pass for each dimension that changes, in the order that keeps what is between them small. */
-function passesOf(attrs: Resampling | TableResampling): Pass[] {
+/** What the outputs of each dimension are made of. */
+export function axisTaps(attrs: Resampling | TableResampling): { n: number; m: number; outputs: readonly Taps[] }[] {
   const { from, to, adjoint } = attrs;
   const [source, target] = adjoint ? [to, from] : [from, to];
-  const axes = source.map((n, axis) => {
+  return source.map((n, axis) => {
     const taps = "tables" in attrs ? attrs.tables[axis]! : tapsOf(from[axis]!, to[axis]!, attrs.scales[axis]!, attrs);
-    return { axis, n, m: target[axis]!, outputs: adjoint ? transposed(taps, target[axis]!) : taps };
+    return { n, m: target[axis]!, outputs: adjoint ? transposed(taps, target[axis]!) : taps };
   });
+}
+
+/** One pass for each dimension that changes, in the order that keeps what is between them small. */
+function passesOf(attrs: Resampling | TableResampling): Pass[] {
+  const axes = axisTaps(attrs).map((taps, axis) => ({ axis, ...taps }));
+  const source = axes.map(({ n }) => n);
   const changing = axes.filter(({ n, outputs }) => !isIdentity(outputs, n));
   // First what shrinks, rows before columns; then what grows, columns, the slowest to work on, before rows.
   const rank = ({ axis, n, m }: (typeof axes)[number]): number => (m < n ? axis - source.length : source.length - axis);

@@ -170,7 +170,11 @@ function overall(reduce: (x: Tensor, dim: number[], node: NodeView) => Tensor) {
   };
 }
 
-const runGlobalAverage = overall((x, dim) => F.mean(x, { dim, keepdim: true }));
+/** By pooling where that is known, which exported models came from: means are then the same to the last bit. */
+const runGlobalAverage = overall((x, dim) => {
+  const averages = { windows: { outputSize: dim.map(() => 1) }, countIncludePad: true, divisorOverride: null };
+  return dim.length <= 3 && x.numel > 0 ? avgPool(x, averages) : F.mean(x, { dim, keepdim: true });
+});
 const runGlobalMax = overall((x, dim) => F.amax(x, { dim, keepdim: true }));
 const runGlobalLp = overall((x, dim, node) => F.norm(x, { p: node.int("p", 2), dim, keepdim: true }));
 
