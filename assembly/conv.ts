@@ -27,7 +27,7 @@ export function conv_algorithm(geometry: usize, n: i32, cg: i32, og: i32): i32 {
 export function conv_units(geometry: usize, n: i32, groups: i32, cg: i32, og: i32): i32 {
   const g = changetype<Geometry>(geometry);
   const tile = winogradTile(g, n, cg, og, g.oh, g.ow);
-  return groups * (tile ? winogradUnits(tile, n, g.oh, g.ow, og) : n * groupUnits(g, cg, og));
+  return groups * (tile ? winogradUnits(g, tile, n, g.oh, g.ow, og) : n * groupUnits(g, cg, og));
 }
 
 /** Bytes of the form in which the weights are read best, 0 if as they are. */
@@ -41,7 +41,7 @@ export function conv_packed_bytes(geometry: usize, n: i32, groups: i32, cg: i32,
 export function conv_needs_packed(geometry: usize, n: i32, cg: i32, og: i32): i32 {
   const g = changetype<Geometry>(geometry);
   const tile = winogradTile(g, n, cg, og, g.oh, g.ow);
-  return tile && needsPacked(tile, n, g.oh, g.ow) ? 1 : 0;
+  return tile && needsPacked(g, tile, n, g.oh, g.ow) ? 1 : 0;
 }
 
 /** Units in which the weights of groups with `outs` output channels are packed; for the input gradient these are its input channels. */

@@ -40,7 +40,7 @@ export function conv_input_grad_algorithm(geometry: usize, n: i32, cg: i32, og: 
 export function conv_input_grad_units(geometry: usize, n: i32, groups: i32, cg: i32, og: i32): i32 {
   const g = changetype<Geometry>(geometry);
   const tile = winogradTile(g, n, og, cg, g.ih, g.iw);
-  return groups * (tile ? winogradUnits(tile, n, g.ih, g.iw, cg) : n * groupUnits(g, n, cg, og));
+  return groups * (tile ? winogradUnits(g, tile, n, g.ih, g.iw, cg) : n * groupUnits(g, n, cg, og));
 }
 
 /** Bytes of the form in which the weights are read best, 0 if as they are. */
@@ -54,7 +54,7 @@ export function conv_input_grad_packed_bytes(geometry: usize, n: i32, groups: i3
 export function conv_input_grad_needs_packed(geometry: usize, n: i32, cg: i32, og: i32): i32 {
   const g = changetype<Geometry>(geometry);
   const tile = winogradTile(g, n, og, cg, g.ih, g.iw);
-  return tile && needsPacked(tile, n, g.ih, g.iw) ? 1 : 0;
+  return tile && needsPacked(g, tile, n, g.ih, g.iw) ? 1 : 0;
 }
 
 /** packed ← w [groups·og, cg, kernel…] for a `way` by tiles, units from `begin` to `end` of conv_pack_units(groups, cg): a panel of the inputs of a group each. */

@@ -3,6 +3,7 @@ import { prepare, spatialSizes } from "../src/backend/convolution.js";
 import { K } from "../src/backend/index.js";
 import { functional as F, scope, setBackend, type Tensor, tensor } from "../src/node.js";
 import { convAttrs } from "../src/ops/conv.js";
+import { withFrugality } from "../src/runtime/frugal.js";
 import { generatorOf, seedOf } from "./support/make.js";
 
 afterEach(() => {
@@ -158,6 +159,8 @@ const SPLIT: Readonly<Record<string, Shape>> = {
   "blocks of tiles": { x: [3, 40, 22, 21], w: [72, 40, 3, 3], padding: 1 },
   "rows of few outputs": { x: [2, 12, 9, 11], w: [130, 12, 3, 3], padding: 1, stride: 2 },
   "panels of tiles": { x: [1, 24, 14, 12], w: [70, 24, 3, 3], padding: 1 },
+  "many tiles": { x: [2, 16, 70, 66], w: [20, 16, 3, 3], padding: 1 },
+  "tiles of many channels": { x: [1, 300, 26, 25], w: [24, 300, 3, 3], padding: 1 },
   "small tiles": { x: [1, 130, 7, 9], w: [253, 130, 3, 3], padding: 1 },
   "panels of few tiles": { x: [1, 24, 7, 8], w: [70, 24, 3, 3], padding: 1 },
   columns: { x: [2, 10, 9, 11], w: [14, 5, 3, 3], padding: 1, stride: 2, groups: 2 },
@@ -165,9 +168,12 @@ const SPLIT: Readonly<Record<string, Shape>> = {
   "a volume": { x: [1, 5, 4, 5, 6], w: [14, 5, 2, 3, 3] },
 };
 
+const CASES = Object.keys(SPLIT).flatMap((name) => [[name, false] as const, [name, true] as const]);
+
 describe("split into parts that are computed by calls of their own, a convolution gives the same bits", () => {
-  test.each(Object.keys(SPLIT))("%s", (name) => {
-    const whole = run(SPLIT[name]!).map(bits);
+  test.each(CASES)("%s, with memory before time: %s", (name, frugal) => {
+    const all = (): string[] => withFrugality(frugal, () => run(SPLIT[name]!).map(bits));
+    const whole = all();
     for (const parts of [2, 3, 7]) {
       for (const kernel of [
         "conv_f32",
@@ -184,7 +190,7 @@ describe("split into parts that are computed by calls of their own, a convolutio
           for (let part = parts - 1; part >= 0; part--) original(...args.slice(0, -2), at(part), at(part + 1));
         });
       }
-      expect(run(SPLIT[name]!).map(bits)).toEqual(whole);
+      expect(all()).toEqual(whole);
       vi.restoreAllMocks();
     }
   });

@@ -19,6 +19,7 @@ import {
   type Tensor,
 } from "../src/node.js";
 import { arena } from "../src/runtime/arena.js";
+import { eager, examples, Lambda, largestDifference, outputsOf } from "./support/session.js";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
@@ -137,7 +138,7 @@ describe("memory", () => {
     for (const model of layers) model.dispose();
   });
 
-  test("of ResNet-18 at 224² is its weights, their packed forms and 12 MB", () => {
+  test("of ResNet-18 at 224² is its weights, their packed forms, the copies that fold its normalisations, and 12 MB", () => {
     const model = models.create("resnet18").eval();
     scope(() => {
       const x = randn([1, 3, 224, 224]);
@@ -157,6 +158,106 @@ describe("memory", () => {
     model.dispose();
   });
 });
+
+describe("with memory before time", () => {
+  test("ResNet-18 at 224² needs its weights, which are the model's own, and 12 MB", () => {
+    const before = memory().liveBytes;
+    const model = models.create("resnet18").eval();
+    const weights = memory().liveBytes - before;
+    const needed = (): number => memory().peakBytes + memory().scratchBytes - before - weights;
+    scope(() => {
+      const x = randn([1, 3, 224, 224]);
+      arena.resetPeak();
+      const session = compile(model, x, { memory: "least" });
+      // A trace holds what modules hand to each other.
+      expect(needed()).toBeLessThan(24e6);
+      arena.resetPeak();
+      for (let i = 0; i < 3; i++) session.run({ input: x });
+      expect(needed()).toBeLessThan(12e6);
+      expect(session.memory().packedBytes).toBe(0);
+      session.dispose();
+    });
+    model.dispose();
+    expect(memory().liveBytes).toBe(before);
+  });
+
+  test.each<Backend>(["js", "wasm"])("models on the %s back end give the same but for rounding", (backend) => {
+    setBackend(backend);
+    for (const { name, make, shape } of examples) {
+      const model = make().eval();
+      scope(() => {
+        const x = randn(shape);
+        const least = compile(model, x, { memory: "least" });
+        const got = outputsOf(least, { input: x });
+        expect(outputsOf(least, { input: x }), name).toEqual(got);
+        expect(least.memory().packedBytes, name).toBe(0);
+        expect(least.memory().weightBytes, name).toBeLessThanOrEqual(bytesOfAll(model));
+        const fast = compile(model, x);
+        expect(largestDifference(outputsOf(fast, { input: x }), got), name).toBeLessThan(1e-4);
+        for (const session of [fast, least]) session.dispose();
+      });
+      model.dispose();
+    }
+  });
+
+  test("a product with a constant matrix reads it as it lies", () => {
+    scope(() => {
+      const [x, matrix] = [randn([4, 6]), randn([6, 5])];
+      const model = new Lambda((t) => t!.matmul(matrix));
+      const turned = new Lambda((t) => t!.matmul(matrix.reshape([5, 6]).transpose(0, 1)));
+      for (const m of [model, turned]) {
+        const before = memory().liveBlocks;
+        const session = compile(m, x, { memory: "least" });
+        expect(session.memory().weightBytes).toBe(4 * 6 * 5);
+        expect(memory().liveBlocks - before).toBe(1);
+        expect(largestDifference(outputsOf(session, { input: x }), eager(m, x))).toBeLessThan(1e-5);
+        session.dispose();
+      }
+    });
+  });
+
+  test("a module may keep a tensor for another one, which has it when the model is traced", () => {
+    const model = new Aside().eval();
+    scope(() => {
+      const x = randn([2, 3]);
+      const blocks = memory().liveBlocks;
+      const session = compile(model, x, { memory: "least" });
+      scope(() => expect(outputsOf(session, { input: x })).toEqual(eager(model, x)));
+      session.dispose();
+      expect(memory().liveBlocks).toBe(blocks);
+    });
+    model.dispose();
+  });
+
+  test("no other value is an option", () => {
+    scope(() => {
+      const options: object = { memory: "little" };
+      expect(() => compile(new Mixed().eval(), randn([1, 1, 6, 6]), options)).toThrow(/memory.*fast.*least/);
+    });
+  });
+});
+
+class Keeping extends nn.Module {
+  kept: Tensor | null = null;
+
+  forward(x: Tensor): Tensor {
+    this.kept = x.exp();
+    return this.kept.add(1);
+  }
+}
+
+/** Reads what its first module has left beside its result. */
+class Aside extends nn.Module {
+  readonly first = new Keeping();
+
+  forward(x: Tensor): Tensor {
+    return this.first.forward(x).mul(this.first.kept!);
+  }
+}
+
+function bytesOfAll(model: nn.Module): number {
+  return [...model.parameters(), ...model.buffers()].reduce((sum, t) => sum + 4 * t.numel, 0);
+}
 
 /** What a session holds between runs. */
 function held(session: Session): number {

@@ -3,7 +3,6 @@ import {
   ArgumentError,
   type Backend,
   compile,
-  type DataArray,
   DTypeError,
   functional as F,
   getBackend,
@@ -20,7 +19,7 @@ import {
   tensor,
   trace,
 } from "../src/node.js";
-import { eager, examples, expectError, Lambda, outputsOf } from "./support/session.js";
+import { eager, examples, expectError, Lambda, largestDifference, outputsOf } from "./support/session.js";
 
 const best = getBackend();
 afterEach(() => setBackend(best));
@@ -28,10 +27,6 @@ afterEach(() => setBackend(best));
 /** Two inputs that broadcast, two outputs with names. */
 const pair = (): Lambda => new Lambda((x, y) => ({ sum: x!.add(y!), product: x!.mul(y!).t() }));
 const pairNames = { inputNames: ["x", "y"] };
-
-function largestDifference(got: readonly DataArray[], want: readonly DataArray[]): number {
-  return Math.max(...got.flatMap((data, k) => Array.from(data, (v, i) => Math.abs(v - want[k]![i]!))));
-}
 
 describe.each<Backend>(["js", "wasm"])("on the %s back end a session", (backend) => {
   test.each(examples)("gives what $name gives, and the same bits if nothing is rewritten", ({ make, shape }) => {

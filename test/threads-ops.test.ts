@@ -15,6 +15,7 @@ import {
   type Tensor,
   tensor,
 } from "../src/node.js";
+import { withFrugality } from "../src/runtime/frugal.js";
 import { Pool } from "../src/runtime/threads.js";
 import { dtypeOf, generatorOf, seedOf, tensorOf, valuesOf } from "./support/make.js";
 import type { OpCase, Sample } from "./support/op-case.js";
@@ -78,19 +79,19 @@ function runOptimizer(make: (p: Tensor[]) => optim.Optimizer, results: Map<strin
   optimizer.dispose();
 }
 
-/** From the second use on the weights of a convolution are kept in another form. */
-function runConvolution(results: Map<string, DataArray>): void {
+/** From the second use on the weights of a convolution are kept in another form, unless memory counts more than time. */
+function runConvolution(results: Map<string, DataArray>, frugal: boolean): void {
   const generator = new Generator(1);
   const x = randn([2, 24, 14, 14], { generator }).requiresGrad_();
   const w = randn([40, 24, 3, 3], { generator });
   for (let use = 0; use < 3; use++) {
     scope(() => {
       const y = F.conv2d(x, w, null, { padding: 1 });
-      results.set(`convolution ${use}`, y.data());
+      results.set(`convolution ${use}, ${frugal}`, y.data());
       y.sum().backward();
     });
   }
-  results.set("gradient of three convolutions", x.grad!.data());
+  results.set(`gradient of three convolutions, ${frugal}`, x.grad!.data());
   x.dispose();
   w.dispose();
 }
@@ -123,7 +124,7 @@ test("every op and optimizer gives the same bits on two, three and four threads 
     const results = new Map<string, DataArray>();
     for (const row of rows) for (const sample of row.samples) runSample(row, sample, results);
     for (const make of optimizers) runOptimizer(make, results);
-    runConvolution(results);
+    for (const frugal of [false, true]) withFrugality(frugal, () => runConvolution(results, frugal));
     runPacked(results);
     return results;
   };

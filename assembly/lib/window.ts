@@ -1,7 +1,10 @@
 // Where a convolution reads: its geometry, a copy of the input in which every tap reads neighbouring outputs from consecutive
 // addresses, and tables of tap and output positions. With these the inner loops know nothing of padding, stride, dilation or rank.
 
-/** The 18 int32 that src/backend/convolution.ts writes: sizes of input, kernel and output, stride, padding in front, dilation. */
+/**
+ * The 19 int32 that src/backend/convolution.ts writes: sizes of input, kernel and output, stride, padding in front, dilation, and whether
+ * a packed form of the weights is ruled out.
+ */
 @unmanaged export class Geometry {
   id: i32; ih: i32; iw: i32;
   kd: i32; kh: i32; kw: i32;
@@ -9,6 +12,7 @@
   sd: i32; sh: i32; sw: i32;
   pd: i32; ph: i32; pw: i32;
   dd: i32; dh: i32; dw: i32;
+  unpacked: i32;
 }
 
 /**

@@ -39,8 +39,13 @@ import { tilesFromSums } from "./winograd_output";
 /**
  * Up to so many products a pair of channels, the weights are most of what is to be read. Unless a packed form is there already, the kernels
  * of a panel of outputs at a time are transformed where all tiles are multiplied with them at once, in the second-level cache.
+ * Where a packed form is ruled out, so it goes with more products too, a block of tiles at a time.
  */
 @inline const FEW_PRODUCTS: i32 = 288;
+
+/** Floats of V and the sums of such a block, if that is not less than so many tiles. */
+@inline const UNPACKED_BLOCK: i32 = 1 << 19;
+@inline const UNPACKED_TILES: i32 = 48;
 
 /** From so many channels on the transforms pay. */
 @inline const CHANNELS: i32 = 8;
@@ -89,16 +94,16 @@ export function winogradTile(g: Geometry, n: i32, ic: i32, oc: i32, oh: i32, ow:
 }
 
 /** Units of one group: tiles of all images or panels of output channels. */
-export function winogradUnits(size: i32, n: i32, oh: i32, ow: i32, oc: i32): i32 {
+export function winogradUnits(g: Geometry, size: i32, n: i32, oh: i32, ow: i32, oc: i32): i32 {
   const tiles = tilesOf(size, n, oh, ow);
-  const panels = unitPanels(size, tiles, oc);
+  const panels = unitPanels(size, g.unpacked ? 0 : tiles, oc);
   return panels ? (winogradPanels(oc) + panels - 1) / panels : tiles;
 }
 
 @inline export function tilesOf(size: i32, n: i32, oh: i32, ow: i32): i32 { return n * ((oh + size - 1) / size) * ((ow + size - 1) / size); }
 
 /** Whether `winograd` needs the packed kernels. */
-export function needsPacked(size: i32, n: i32, oh: i32, ow: i32): bool { return tilesOf(size, n, oh, ow) * placesOf(size) > FEW_PRODUCTS; }
+export function needsPacked(g: Geometry, size: i32, n: i32, oh: i32, ow: i32): bool { return !g.unpacked && tilesOf(size, n, oh, ow) * placesOf(size) > FEW_PRODUCTS; }
 
 /** Bytes of the packed kernels of one group. */
 @inline export function packedWinogradBytes(size: i32, ic: i32, oc: i32): usize { return <usize>placesOf(size) * stepOf(ic * upToPanel(oc)); }
@@ -111,9 +116,9 @@ function blockTiles(size: i32, ic: i32, oc: i32): i32 {
 /** Units from `begin` to `end` of n images of `groups` groups; what c says of operands is that of the first. `room` is for work. */
 export function winograd(c: Winograd, room: usize, n: i32, groups: i32, begin: i32, end: i32): void {
   const tiles = tilesOf(c.size, n, c.oh, c.ow);
-  const units = winogradUnits(c.size, n, c.oh, c.ow, c.oc);
-  const unit = unitPanels(c.size, tiles, c.oc);
   const panels = winogradPanels(c.oc);
+  const unit = unitPanels(c.size, c.packed ? tiles : 0, c.oc);
+  const units = unit ? (panels + unit - 1) / unit : tiles;
   const xGroup = <usize>(c.ic * c.ih * c.iw) << 2;
   const yGroup = <usize>(c.oc * c.oh * c.ow) << 2;
   c.xImage = xGroup * groups;
@@ -162,15 +167,21 @@ function byBlocks(c: Winograd, room: usize, begin: i32, end: i32, from: i32, to:
   }
 }
 
-/** All tiles, of panels of output channels from `from` to `to` whose kernels are transformed first. */
+/** All tiles, of panels of output channels from `from` to `to` whose kernels are transformed for each block of tiles. */
 function transforming(c: Winograd, room: usize, tiles: i32, from: i32, to: i32): void {
-  const after = place(c, room, tiles, PANEL);
-  transformTiles(c, 0, tiles);
+  const most = max(UNPACKED_TILES, UNPACKED_BLOCK / (placesOf(c.size) * (upTo4(c.ic) + PANEL)));
+  const blocks = (tiles + most - 1) / most;
+  const block = (tiles + blocks - 1) / blocks;
+  const after = place(c, room, block, PANEL);
   c.packed = after;
-  for (let o = from * PANEL; o < to * PANEL; o += PANEL) {
-    packPanel(after, c.size, PANEL, 0, c.w, c.wOut, c.wIn, c.mirrored, c.ic, c.oc, o);
-    products(c, tiles, PANEL, 0, PANEL);
-    tilesFromSums(c, 0, tiles, PANEL, o);
+  for (let t = 0; t < tiles; t += block) {
+    const count = min(block, tiles - t);
+    transformTiles(c, t, count);
+    for (let o = from * PANEL; o < to * PANEL; o += PANEL) {
+      packPanel(after, c.size, PANEL, 0, c.w, c.wOut, c.wIn, c.mirrored, c.ic, c.oc, o);
+      products(c, count, PANEL, 0, PANEL);
+      tilesFromSums(c, t, count, PANEL, o);
+    }
   }
   c.packed = 0;
 }

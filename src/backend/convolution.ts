@@ -1,4 +1,5 @@
 import { arena } from "../runtime/arena.js";
+import { frugal } from "../runtime/frugal.js";
 import type { PackedForm } from "../runtime/packed.js";
 import { numel } from "../shape.js";
 import type { Ptr, Shape } from "../types.js";
@@ -25,6 +26,8 @@ export interface SpatialSizes {
   readonly stride: Triple;
   readonly dilation: Triple;
   readonly counts: readonly [n: number, groups: number, groupInputs: number, groupOutputs: number];
+  /** Whether kernels are to do without a packed form of the weight. */
+  readonly unpacked: boolean;
   /** What Geometry in assembly/lib/window.ts describes. */
   readonly geometry: Int32Array;
 }
@@ -46,6 +49,7 @@ export function spatialSizes(input: Shape, weight: Shape, output: Shape, attrs: 
   return {
     ...sizes,
     counts: [input.length === rank + 1 ? 1 : input[0]!, attrs.groups, weight[1]!, weight[0]! / attrs.groups],
+    unpacked: false,
     geometry: Int32Array.of(
       ...sizes.input,
       ...sizes.kernel,
@@ -53,8 +57,16 @@ export function spatialSizes(input: Shape, weight: Shape, output: Shape, attrs: 
       ...sizes.stride,
       ...triple(before, rank, 0),
       ...sizes.dilation,
+      0,
     ),
   };
+}
+
+/** The same for a call that is to need no packed form. */
+function unpacked(sizes: SpatialSizes): SpatialSizes {
+  const geometry = sizes.geometry.slice();
+  geometry[geometry.length - 1] = 1;
+  return { ...sizes, geometry, unpacked: true };
 }
 
 /** Takes the work space of one call and writes the geometry at its front. */
@@ -90,6 +102,8 @@ const WINOGRAD_BLOCK = 1 << 17;
 const WINOGRAD_TILES = 30;
 const WINOGRAD_SIZES = [4, 2];
 const WINOGRAD_FEW = 288;
+const UNPACKED_BLOCK = 1 << 19;
+const UNPACKED_TILES = 48;
 const WINOGRAD_STRIPS = 12288;
 const WINOGRAD_CHANNELS = 8;
 /** Strips, sums of 30 by 64 channels, a block of panels and what lies between. */
@@ -119,14 +133,17 @@ function forwardFloats(sizes: SpatialSizes): number {
 }
 
 /** Blocks of tiles [places, channels in and out], or few tiles and a panel of kernels of each channel, and strips; see assembly/lib/winograd.ts. */
-function winogradFloats([, height, width]: Triple, { kernel, counts }: SpatialSizes): number {
+function winogradFloats([, height, width]: Triple, { kernel, counts, unpacked }: SpatialSizes): number {
   const [n, , inputs, outputs] = counts;
   if (numel(kernel) !== 9 || Math.min(inputs, outputs) < WINOGRAD_CHANNELS) return 0;
   const floats = WINOGRAD_SIZES.map((size) => {
     const tiles = n * Math.ceil(height / size) * Math.ceil(width / size);
     const places = (size + 2) ** 2;
-    const perTile = places * (inputs + outputs + 3 + PANEL);
-    const few = tiles * perTile + places * PANEL * Math.max(inputs, outputs);
+    const channels = unpacked ? Math.max(inputs, outputs) : inputs + outputs;
+    const perTile = places * (channels + 3 + PANEL);
+    const kernels = places * PANEL * Math.max(inputs, outputs);
+    if (unpacked) return kernels + Math.min(tiles * perTile, Math.max(UNPACKED_BLOCK, UNPACKED_TILES * perTile));
+    const few = tiles * perTile + kernels;
     const block = Math.min(tiles * perTile, Math.max(WINOGRAD_BLOCK, WINOGRAD_TILES * perTile));
     return tiles * places > WINOGRAD_FEW ? block : few;
   });
@@ -199,7 +216,7 @@ class WeightedPass extends Pass {
     super(sizes);
   }
 
-  protected override ask(geometry: Ptr, { counts }: SpatialSizes): void {
+  protected override ask(geometry: Ptr, { counts, unpacked }: SpatialSizes): void {
     const { family } = this;
     const [n, groups, cg, og] = counts;
     this.units = K[`${family}_units`](geometry, n, groups, cg, og);
@@ -207,7 +224,7 @@ class WeightedPass extends Pass {
     const bytes = K[`${family}_packed_bytes`](geometry, n, groups, cg, og);
     const panels = K.conv_pack_units(groups, family === "conv" ? og : cg);
     this.form =
-      bytes === 0
+      bytes === 0 || unpacked
         ? null
         : {
             name: `${family} ${groups} ${cg} ${og} ${panels} ${bytes}`,
@@ -227,18 +244,33 @@ class WeightGrad extends Pass {
   }
 }
 
-/** A convolution of certain shapes and its two gradients, worked out. */
-export class ConvPlan {
+class WeightedPasses {
   readonly forward: Pass;
   readonly inputGrad: Pass;
+
+  constructor(sizes: SpatialSizes) {
+    this.forward = new WeightedPass(sizes, "conv", forwardFloats);
+    this.inputGrad = new WeightedPass(sizes, "conv_input_grad", inputGradFloats);
+  }
+}
+
+/** A convolution of certain shapes and its two gradients, worked out. */
+export class ConvPlan {
   readonly weightGrad: Pass;
+  private readonly usual: WeightedPasses;
+  private readonly frugal: WeightedPasses;
 
   constructor(
     readonly sizes: SpatialSizes,
     readonly outputShape: Shape,
   ) {
-    this.forward = new WeightedPass(sizes, "conv", forwardFloats);
-    this.inputGrad = new WeightedPass(sizes, "conv_input_grad", inputGradFloats);
+    this.usual = new WeightedPasses(sizes);
+    this.frugal = new WeightedPasses(unpacked(sizes));
     this.weightGrad = new WeightGrad(sizes);
+  }
+
+  /** The passes that read the weight, as they go at present. */
+  get weighted(): WeightedPasses {
+    return frugal ? this.frugal : this.usual;
   }
 }

@@ -1,6 +1,7 @@
-import { checkInteger, checkOptions } from "../check.js";
+import { checkInteger, checkOneOf, checkOptions } from "../check.js";
 import { ArgumentError, RuntimeError } from "../errors.js";
 import { Module } from "../nn/module.js";
+import { withFrugality } from "../runtime/frugal.js";
 import { scope } from "../scoping.js";
 import { adopt, Tensor } from "../tensor.js";
 import { mapTensors, namedTensors } from "./arguments.js";
@@ -15,6 +16,13 @@ export interface SessionOptions {
   readonly optimize?: boolean;
   /** How many combinations of input shapes are remembered. Each has memory of its own. Default 4. */
   readonly maxPlans?: number;
+  /**
+   * "fast" keeps forms of the weights that kernels read faster, four times as large as those of 3 × 3 convolutions, and copies of weights that
+   * normalisations are folded into. "least" does without both: a run needs the weights, which are the model's own, a slab for each plan and a few
+   * MB of work space; it takes longer (ResNet-18 about a quarter), and results differ in the last bits. While the model is traced, what a
+   * module makes and does not return is freed when it returns; a model for which that is too early is traced again without. Default "fast".
+   */
+  readonly memory?: "fast" | "least";
 }
 
 export interface CompileOptions extends SessionOptions, Omit<TraceOptions, "dynamic"> {
@@ -22,7 +30,7 @@ export interface CompileOptions extends SessionOptions, Omit<TraceOptions, "dyna
   readonly warmup?: boolean;
 }
 
-const SESSION_OPTIONS = ["optimize", "maxPlans"];
+const SESSION_OPTIONS = ["optimize", "maxPlans", "memory"];
 const COMPILE_OPTIONS = [...SESSION_OPTIONS, "inputNames", "outputNames", "warmup"];
 
 /**
@@ -79,7 +87,7 @@ function compileModule(model: Module, inputs: TraceInputs, options: CompileOptio
     const own = given.map((t, at) => (given.indexOf(t) === at ? t : adopt(t.alias())));
     return trace(model, mapTensors(args, () => own[i++]!) as readonly unknown[], names);
   };
-  return scope(() => {
+  const compiled = (): Session => {
     // The trace that makes the first plan also tells the names.
     let first: Graph | null = traced(examples);
     const source: GraphSource = {
@@ -96,11 +104,17 @@ function compileModule(model: Module, inputs: TraceInputs, options: CompileOptio
     const made = sessionOf(source, options);
     made.prepare(examples, warmup ? 2 : 0);
     return made;
-  });
+  };
+  const sparing = isSparing(options);
+  return scope(() => withFrugality(sparing, compiled));
 }
 
-function sessionOf(source: GraphSource, { maxPlans = 4 }: SessionOptions): Session {
-  return new Session(source, checkInteger("compile", "maxPlans", maxPlans, 1));
+function sessionOf(source: GraphSource, options: SessionOptions): Session {
+  return new Session(source, checkInteger("compile", "maxPlans", options.maxPlans ?? 4, 1), isSparing(options));
+}
+
+function isSparing({ memory = "fast" }: SessionOptions): boolean {
+  return checkOneOf("compile", "memory", memory, ["fast", "least"]) === "least";
 }
 
 /** As it came, and as it is to run. */

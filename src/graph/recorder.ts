@@ -3,6 +3,7 @@ import type { HookHandle, Module } from "../nn/module.js";
 import type { OpReport, OpWatcher } from "../profile.js";
 import type { Storage } from "../runtime/storage.js";
 import type { HostWatcher } from "../runtime/watch.js";
+import { scope } from "../scoping.js";
 import { formatShape, sameShape } from "../shape.js";
 import { adoptUnscoped, type Layout, type Tensor } from "../tensor.js";
 import type { Spec } from "../types.js";
@@ -64,19 +65,24 @@ export class Recorder implements OpWatcher, HostWatcher {
     }
   }
 
-  /** Follows the calls of modules until `detach`. */
-  attach(): void {
+  /** Follows the calls of modules until `detach`. With `tidy` what a module makes and does not return is freed when it returns. */
+  attach(tidy: boolean): void {
     for (const [path, module] of this.model.namedModules()) {
       const around = (inner: (...args: readonly unknown[]) => unknown, args: readonly unknown[]): unknown => {
         this.path.push(path);
         try {
-          return inner(...args);
+          return tidy ? scope(() => inner(...args)) : inner(...args);
         } finally {
           this.path.pop();
         }
       };
       this.hooks.push(module.wrapForward(around));
     }
+  }
+
+  /** Lets go of the constants; the recorder is of no use afterwards. */
+  dispose(): void {
+    for (const t of this.constants.values()) t.dispose();
   }
 
   detach(): void {

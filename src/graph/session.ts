@@ -2,6 +2,7 @@ import { RuntimeError } from "../errors.js";
 import { copyStrided } from "../layout.js";
 import { copyInto } from "../ops/copy.js";
 import { arena } from "../runtime/arena.js";
+import { withFrugality } from "../runtime/frugal.js";
 import type { Storage } from "../runtime/storage.js";
 import { hostWatcher } from "../runtime/watch.js";
 import { scope } from "../scoping.js";
@@ -54,7 +55,7 @@ export interface SessionMemory {
   readonly lowerBoundBytes: number;
   /** Parameters and other constants, the model's own included. */
   readonly weightBytes: number;
-  /** Forms of the weights that kernels read faster; they are kept from the second run on. */
+  /** Forms of the weights that kernels read faster; kept from the second run on, unless `memory` is "least". */
   readonly packedBytes: number;
   /** The most that is needed during a run: all of these, and the tensors that `run` returns. */
   readonly peakBytes: number;
@@ -81,6 +82,7 @@ export class Session {
   constructor(
     private readonly source: GraphSource,
     private readonly maxPlans: number,
+    private readonly frugal: boolean,
   ) {
     this.inputNames = source.inputs.map((value) => value.name);
     this.outputNames = source.outputs.map((value) => value.name);
@@ -171,11 +173,13 @@ export class Session {
 
   /** Makes the plan for some inputs and, with `runs`, runs it as often: kernels then have kept what they keep. */
   prepare(inputs: readonly Tensor[], runs: number): void {
-    const { plan } = this.add(inputs);
-    for (let i = 0; i < runs; i++) {
-      load(plan, inputs);
-      plan.run();
-    }
+    withFrugality(this.frugal, () => {
+      const { plan } = this.add(inputs);
+      for (let i = 0; i < runs; i++) {
+        load(plan, inputs);
+        plan.run();
+      }
+    });
   }
 
   private eachTarget(
@@ -188,6 +192,10 @@ export class Session {
 
   /** Runs the plan for the inputs' shapes and values; its outputs hold the result until the next run. */
   private execute(op: string, feeds: Named<Feed>, watcher: StepWatcher | null = null): Plan {
+    return withFrugality(this.frugal, () => this.executed(op, feeds, watcher));
+  }
+
+  private executed(op: string, feeds: Named<Feed>, watcher: StepWatcher | null): Plan {
     this.assertUsable(op);
     const { inputs } = this.source;
     checkNames(op, "input", feeds, this.inputNames, true);

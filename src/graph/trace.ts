@@ -1,9 +1,10 @@
 import { checkOptions } from "../check.js";
-import { ArgumentError } from "../errors.js";
+import { ArenaError, ArgumentError } from "../errors.js";
 import { modesOf } from "../nn/mode.js";
 import { checkModule, type Module } from "../nn/module.js";
 import { contiguous, contiguousOp } from "../ops/copy.js";
 import { watchOps } from "../profile.js";
+import { frugal } from "../runtime/frugal.js";
 import { watchHost } from "../runtime/watch.js";
 import { noGrad } from "../scoping.js";
 import type { Tensor } from "../tensor.js";
@@ -62,14 +63,25 @@ export function trace(model: Module, inputs: TraceInputs, options: TraceOptions 
   });
 }
 
-/** One run. */
 function recorded(model: Module, args: readonly unknown[], options: TraceOptions): GraphParts {
+  if (!frugal) return recordedOnce(model, args, options, false);
+  try {
+    return recordedOnce(model, args, options, true);
+  } catch (error) {
+    // A module may hand a tensor on in other ways than by returning it: then it was freed too early.
+    if (!(error instanceof ArenaError)) throw error;
+    return recordedOnce(model, args, options, false);
+  }
+}
+
+/** One run; see `Recorder.attach` for `tidy`. */
+function recordedOnce(model: Module, args: readonly unknown[], options: TraceOptions, tidy: boolean): GraphParts {
   const named = namedTensors("input", args, options.inputNames);
   const names = new Names();
   const recorder = new Recorder(model, names);
   const restoreModes = modesOf(model);
   try {
-    recorder.attach();
+    recorder.attach(tidy);
     model.eval();
     return noGrad(() => {
       const inputs = Array.from(named, ([name, t]) => recorder.input(name, t));
@@ -79,6 +91,9 @@ function recorded(model: Module, args: readonly unknown[], options: TraceOptions
       }
       return withoutDeadCode(finished(recorder, names, inputs, namedTensors("output", result, options.outputNames)));
     });
+  } catch (error) {
+    recorder.dispose();
+    throw error;
   } finally {
     recorder.detach();
     restoreModes();

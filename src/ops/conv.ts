@@ -178,7 +178,8 @@ export const convOp = defineOp<Operands, One, { window: ConvAttrs; activation: C
   name: "conv",
   infer: ([x, weight, bias, residual], { window }) => inferConv(x, weight, bias, residual, window),
   forward: ([y], [x, weight, bias, residual], { window, activation }) => {
-    const { sizes, forward } = plans.of(window, x.shape, weight.shape);
+    const { sizes, weighted } = plans.of(window, x.shape, weight.shape);
+    const { forward } = weighted;
     const geometry = forward.prepare();
     const [n, groups, cg, og] = sizes.counts;
     const [low, high] = CONV_ACTIVATIONS[activation];
@@ -242,7 +243,8 @@ export const convInputGradOp = defineOp<readonly [Tensor, Tensor], One, { window
 
 /** The kernel call of `convInputGradOp`. */
 export function runInputGrad(dx: Tensor, g: Tensor, weight: Tensor, window: ConvAttrs): void {
-  const { sizes, inputGrad } = plans.of(window, dx.shape, weight.shape);
+  const { sizes, weighted } = plans.of(window, dx.shape, weight.shape);
+  const { inputGrad } = weighted;
   const geometry = inputGrad.prepare();
   const [n, groups, cg, og] = sizes.counts;
   const scratch = behind(geometry);

@@ -1,6 +1,7 @@
 import type { Ptr } from "../types.js";
 import type { Block } from "./allocator.js";
 import { arena, NULL } from "./arena.js";
+import { frugal } from "./frugal.js";
 
 /** A form of some bytes that a kernel reads faster than the bytes themselves: transformed or reordered weights. */
 export interface PackedForm {
@@ -42,7 +43,7 @@ interface Known {
 /**
  * The packed forms of a storage. One is kept from its second use at one version on, so that inference finds it ready, while training,
  * which writes the weights between any two uses, keeps none. When all that are kept have reached a limit, further ones are made anew
- * for each call.
+ * for each call; so they are while memory counts more than time.
  */
 export class PackedForms {
   private readonly forms: Known[] = [];
@@ -60,7 +61,7 @@ export class PackedForms {
       return null;
     }
     if (known.block === null) {
-      if (form.learning || kept + form.bytes > limit) return null;
+      if (frugal || form.learning || kept + form.bytes > limit) return null;
       const block = arena.alloc(form.bytes);
       form.fill(arena.at(block, 0), from);
       known.block = block;

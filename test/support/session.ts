@@ -77,6 +77,10 @@ export function outputsOf(session: Session, feeds: Record<string, graph.Feed>): 
   return Object.values(session.run(feeds)).map((t) => t.data());
 }
 
+export function largestDifference(got: readonly DataArray[], want: readonly DataArray[]): number {
+  return Math.max(...got.flatMap((data, k) => Array.from(data, (v, i) => Math.abs(v - want[k]![i]!))));
+}
+
 export function expectError(
   fn: () => unknown,
   type: new (...args: never[]) => Error,

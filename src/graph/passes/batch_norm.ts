@@ -4,6 +4,7 @@ import { convTransposeOp } from "../../ops/conv_transpose.js";
 import { linearOp } from "../../ops/matmul.js";
 import { batchNormEvalOp } from "../../ops/norm_batch.js";
 import { reluOp } from "../../ops/unary.js";
+import { frugal } from "../../runtime/frugal.js";
 import type { Tensor } from "../../tensor.js";
 import type { Shape } from "../../types.js";
 import { type Draft, rewrite } from "../draft.js";
@@ -13,9 +14,11 @@ import { nodeOf, runs } from "../node.js";
 
 /**
  * Folds a batch normalisation into the convolution, transposed convolution or linear layer that alone feeds it: w' = w · γ/√(σ² + ε),
- * b' = (b − μ) · γ/√(σ² + ε) + β. An activation of the normalisation becomes an op of its own, which `epilogues` takes up.
+ * b' = (b − μ) · γ/√(σ² + ε) + β. An activation of the normalisation becomes an op of its own, which `epilogues` takes up. The folded weights are copies, for which
+ * there is no room while memory counts more than time.
  */
 export function batchNormFolding(graph: Graph): Graph {
+  if (frugal) return graph;
   return rewrite(graph, (node, draft) => {
     if (!runs(node, batchNormEvalOp)) return;
     const [sum] = node.inputs as readonly [Value];

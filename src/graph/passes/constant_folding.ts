@@ -1,5 +1,6 @@
 import { materialize } from "../../layout.js";
 import { expandOp } from "../../ops/reduce.js";
+import { frugal } from "../../runtime/frugal.js";
 import { unscoped } from "../../runtime/scope.js";
 import { noGrad } from "../../scoping.js";
 import { adoptUnscoped, type Tensor } from "../../tensor.js";
@@ -11,7 +12,7 @@ import { runs } from "../node.js";
 
 /**
  * Computes what depends on constants only. The results are constants with values of now: they do not follow weights that change later.
- * What only is stretched stays an op, since it takes no memory.
+ * What only is stretched stays an op, since it takes no memory; where memory counts more than time, so does what is put into another order.
  */
 export function constantFolding(graph: Graph): Graph {
   const known = new Map<Value, Tensor>(graph.constants);
@@ -29,7 +30,9 @@ export function constantFolding(graph: Graph): Graph {
     }
     // An expanded constant is read from where it lies; outputs stay values that an op makes.
     for (const node of folded) {
-      if (runs(node, expandOp) || node.outputs.some((value) => graph.outputs.includes(value))) folded.delete(node);
+      const costs = frugal && node.op.view !== undefined && !node.outputs.every((v) => known.get(v)!.isContiguous);
+      if (costs || runs(node, expandOp) || node.outputs.some((value) => graph.outputs.includes(value)))
+        folded.delete(node);
     }
     const read = [...graph.nodes].filter((node) => !folded.has(node)).flatMap((node) => node.inputs);
     const wanted = new Set<Value | null>([...read, ...graph.guards.map((guard) => guard.value)]);

@@ -1,5 +1,6 @@
 import { clone, permuteOp, transpose, viewOp } from "../../ops/copy.js";
 import { linearOp, matmulOp } from "../../ops/matmul.js";
+import { frugal } from "../../runtime/frugal.js";
 import { type Draft, rewrite, sameDim } from "../draft.js";
 import type { GraphNode, Value } from "../graph.js";
 import type { Graph } from "../graph_class.js";
@@ -24,7 +25,7 @@ function fromProduct(node: GraphNode, draft: Draft): void {
   const constant = draft.constant(matrix);
   let weight: Value;
   if (turned !== null && draft.constant(turned)?.isContiguous) weight = turned;
-  else if (constant === null) return;
+  else if (constant === null || frugal) return;
   else [weight] = draft.compute([`${matrix.name}.T`], () => [clone(transpose(constant, 0, 1))]);
   draft.replace(node, nodeOf(linearOp, [x, weight, null], node.outputs, { activation: "none" }, node.module));
 }
