@@ -42,7 +42,7 @@ export const ROWS: readonly Row[] = [
   { model: "vgg11_bn", options: { widthMult: 0.125, dropout: 0 }, short: 0.58 },
   { model: "nin", options: { widthMult: 0.125, dropout: 0 }, lr: 0.002, batch: 16 },
   { model: "googlenet", options: { widthMult: 0.125 }, batch: 16 },
-  { model: "inception_v3", options: { widthMult: 0.125 }, batch: 16 },
+  { model: "inception_v3", options: { widthMult: 0.125, dropout: 0 }, batch: 16 },
   { model: "resnet18", options: { widthMult: 0.125 } },
   { model: "resnext50_32x4d", options: { widthMult: 0.25, layers: [1, 1, 1, 1], groups: 4 } },
   { model: "se_resnet50", options: { widthMult: 0.125, layers: [1, 1, 1, 1] } },
