@@ -22,7 +22,7 @@ export * from "./errors.js";
 export * as functional from "./functional/index.js";
 export * as linalg from "./functional/linalg.js";
 export * as graph from "./graph/index.js";
-export { compile, type Session, trace } from "./graph/index.js";
+export { compile, Session, trace } from "./graph/index.js";
 export { type Binary, type InitOptions, init, type KernelSource, type RuntimeInfo, runtime } from "./init.js";
 export * as numpy from "./io/numpy.js";
 export * as pytorch from "./io/pytorch.js";

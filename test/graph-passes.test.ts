@@ -155,11 +155,10 @@ describe("each pass shows what it does and leaves the results", () => {
   });
 
   test("transposeElimination lets permutations cancel and products read transposed operands", () => {
-    const w = randn([5, 3]);
     const fn: Forward = (x) => {
       const channelsLast = F.relu(x.permute(0, 2, 3, 1));
       const y = F.add(F.mul(channelsLast, 2), x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2);
-      return [y, F.matmul(x.reshape(4, 3), w.T), F.matmul(x, x.transpose(2, 3).contiguous())];
+      return [y, F.matmul(x, x.transpose(2, 3).contiguous())];
     };
     const pass: Pass = (graph) => optimize(graph, { passes: [passes.transposeElimination, passes.viewMerging] });
     const { before, after } = rewritten(pass, fn, [randn([1, 3, 2, 2])]);
@@ -170,23 +169,128 @@ describe("each pass shows what it does and leaves the results", () => {
       %permute_1: float32[1, 2, 2, 3] = permute(%input) {order: [0, 2, 3, 1]}
       %add: float32[1, 2, 2, 3] = add(%affine, %permute_1)
       %output_0: float32[1, 3, 2, 2] = permute(%add) {order: [0, 3, 1, 2]}
-      %reshape: float32[4, 3] = reshape(%input) {shape: [4, 3]}
-      %permute_3: float32[3, 5] = permute(%constant) {order: [1, 0]}
-      %output_1: float32[4, 5] = matmul(%reshape, %permute_3)
-      %permute_4: float32[1, 3, 2, 2] = permute(%input) {order: [0, 1, 3, 2]}
-      %contiguous: float32[1, 3, 2, 2] = contiguous(%permute_4)
-      %output_2: float32[1, 3, 2, 2] = matmul(%input, %contiguous)
-      return %output_0, %output_1, %output_2"
+      %permute_3: float32[1, 3, 2, 2] = permute(%input) {order: [0, 1, 3, 2]}
+      %contiguous: float32[1, 3, 2, 2] = contiguous(%permute_3)
+      %output_1: float32[1, 3, 2, 2] = matmul(%input, %contiguous)
+      return %output_0, %output_1"
     `);
     expect(after).toMatchInlineSnapshot(`
       "%relu_1: float32[1, 3, 2, 2] = relu(%input)
       %affine_1: float32[1, 3, 2, 2] = affine(%relu_1) {scale: 2, shift: 0}
       %output_0: float32[1, 3, 2, 2] = add(%affine_1, %input)
-      %reshape: float32[4, 3] = reshape(%input) {shape: [4, 3]}
-      %output_1: float32[4, 5] = linear(%reshape, %constant)
-      %permute_4: float32[1, 3, 2, 2] = permute(%input) {order: [0, 1, 3, 2]}
-      %output_2: float32[1, 3, 2, 2] = matmul(%input, %permute_4)
+      %permute_3: float32[1, 3, 2, 2] = permute(%input) {order: [0, 1, 3, 2]}
+      %output_1: float32[1, 3, 2, 2] = matmul(%input, %permute_3)
+      return %output_0, %output_1"
+    `);
+  });
+
+  test("linearLayers takes constant matrices, and rows of any rank", () => {
+    const [w, v, u, b] = [randn([5, 3]), randn([5, 2]), randn([4, 5]), randn([4])];
+    const fn: Forward = (x) => {
+      const y = F.linear(F.matmul(x, w.T).reshape(-1, 5), u, b).reshape(x.size(0), x.size(1), 4);
+      return [y, F.matmul(F.matmul(x, w.T), v)];
+    };
+    const { before, after } = rewritten(passes.linearLayers, fn, [randn([2, 3, 3])], {
+      dynamic: { N: [["input", 0]], L: [["input", 1]] },
+    });
+    expect(before).toMatchInlineSnapshot(`
+      "%permute: float32[3, 5] = permute(%constant) {order: [1, 0]}
+      %reshape: float32[?, 3] = reshape(%input) {shape: [?, 3]}
+      %matmul: float32[?, 5] = matmul(%reshape, %permute)
+      %reshape_1: float32[N, L, 5] = reshape(%matmul) {shape: [N, L, 5]}
+      %reshape_2: float32[?, 5] = reshape(%reshape_1) {shape: [?, 5]}
+      %linear: float32[?, 4] = linear(%reshape_2, %constant_1, %constant_2)
+      %output_0: float32[N, L, 4] = reshape(%linear) {shape: [N, L, 4]}
+      %permute_1: float32[3, 5] = permute(%constant) {order: [1, 0]}
+      %reshape_4: float32[?, 3] = reshape(%input) {shape: [?, 3]}
+      %matmul_1: float32[?, 5] = matmul(%reshape_4, %permute_1)
+      %reshape_5: float32[N, L, 5] = reshape(%matmul_1) {shape: [N, L, 5]}
+      %reshape_6: float32[?, 5] = reshape(%reshape_5) {shape: [?, 5]}
+      %matmul_2: float32[?, 2] = matmul(%reshape_6, %constant_3)
+      %output_1: float32[N, L, 2] = reshape(%matmul_2) {shape: [N, L, 2]}
+      return %output_0, %output_1"
+    `);
+    expect(after).toMatchInlineSnapshot(`
+      "%reshape_1: float32[N, L, 5] = linear(%input, %constant)
+      %output_0: float32[N, L, 4] = linear(%reshape_1, %constant_1, %constant_2)
+      %reshape_5: float32[N, L, 5] = linear(%input, %constant)
+      %output_1: float32[N, L, 2] = linear(%reshape_5, %constant_3.T)
+      return %output_0, %output_1"
+    `);
+  });
+
+  test("activationFusion finds silu, leaky relu and prelu", () => {
+    const slopes = randn([2, 1]);
+    const fn: Forward = (x) => [
+      F.mul(x, F.sigmoid(x)),
+      F.where(F.lt(x, 0), F.mul(x, 0.1), x),
+      F.where(F.gt(x, 0), x, F.mul(x, slopes)),
+      F.where(F.lt(x, 1), F.mul(x, 0.1), x),
+    ];
+    const { before, after } = rewritten(passes.activationFusion, fn, [randn([1, 2, 3])]);
+    expect(before).toMatchInlineSnapshot(`
+      "%sigmoid: float32[1, 2, 3] = sigmoid(%input)
+      %output_0: float32[1, 2, 3] = mul(%input, %sigmoid)
+      %lt: bool[1, 2, 3] = lt(%input, 0)
+      %affine: float32[1, 2, 3] = affine(%input) {scale: 0.1, shift: 0}
+      %output_1: float32[1, 2, 3] = where(%lt, %affine, %input)
+      %lt_1: bool[1, 2, 3] = lt(0, %input)
+      %mul_1: float32[1, 2, 3] = mul(%input, %constant_2)
+      %output_2: float32[1, 2, 3] = where(%lt_1, %input, %mul_1)
+      %lt_2: bool[1, 2, 3] = lt(%input, 1)
+      %affine_1: float32[1, 2, 3] = affine(%input) {scale: 0.1, shift: 0}
+      %output_3: float32[1, 2, 3] = where(%lt_2, %affine_1, %input)
+      return %output_0, %output_1, %output_2, %output_3"
+    `);
+    expect(after).toMatchInlineSnapshot(`
+      "%output_0: float32[1, 2, 3] = silu(%input)
+      %output_1: float32[1, 2, 3] = leakyRelu(%input) {negativeSlope: 0.1}
+      %output_2: float32[1, 2, 3] = prelu(%input, %constant_2_1)
+      %lt_2: bool[1, 2, 3] = lt(%input, 1)
+      %affine_1: float32[1, 2, 3] = affine(%input) {scale: 0.1, shift: 0}
+      %output_3: float32[1, 2, 3] = where(%lt_2, %affine_1, %input)
+      return %output_0, %output_1, %output_2, %output_3"
+    `);
+  });
+
+  test("viewMerging makes slices of selections and reshapes of permutations, where they are", () => {
+    const fn: Forward = (x) => [
+      F.indexSelect(x, tensor([1, 3], { dtype: "int32" }), { dim: 1 }),
+      F.indexSelect(x, tensor([3, 1], { dtype: "int32" }), { dim: 1 }),
+      x.reshape(x.size(0), 1, 4).permute(1, 0, 2).reshape(-1, 2, 2).relu(),
+    ];
+    const { before, after } = rewritten(passes.viewMerging, fn, [randn([2, 4])], { dynamic: { N: [["input", 0]] } });
+    expect(before).toMatchInlineSnapshot(`
+      "%output_0: float32[N, 2] = indexSelect(%input, %constant) {dim: 1}
+      %output_1: float32[N, 2] = indexSelect(%input, %constant_1) {dim: 1}
+      %reshape: float32[N, 1, 4] = reshape(%input) {shape: [N, 1, 4]}
+      %permute: float32[1, N, 4] = permute(%reshape) {order: [1, 0, 2]}
+      %reshape_1: float32[N, 2, 2] = reshape(%permute) {shape: [N, 2, 2]}
+      %output_2: float32[N, 2, 2] = relu(%reshape_1)
       return %output_0, %output_1, %output_2"
+    `);
+    expect(after).toMatchInlineSnapshot(`
+      "%output_0: float32[N, 2] = slice(%input) {starts: [0, 1], sizes: [N, 2], steps: [1, 2]}
+      %output_1: float32[N, 2] = indexSelect(%input, %constant_1) {dim: 1}
+      %reshape_1: float32[N, 2, 2] = reshape(%input) {shape: [N, 2, 2]}
+      %output_2: float32[N, 2, 2] = relu(%reshape_1)
+      return %output_0, %output_1, %output_2"
+    `);
+  });
+
+  test("batchNormFolding folds into transposed convolutions, group by group", () => {
+    const model = new nn.Sequential(
+      new nn.ConvTranspose2d(4, 6, 2, { groups: 2 }),
+      new nn.BatchNorm2d(6),
+      new nn.ReLU(),
+    );
+    for (let i = 0; i < 3; i++) scope(() => model.forward(randn([8, 4, 3, 3])));
+    for (const p of model.parameters()) nn.init.normal_(p);
+    const { after } = rewritten(passes.batchNormFolding, model, [randn([2, 4, 3, 3])]);
+    expect(after).toMatchInlineSnapshot(`
+      "%batch_norm_eval: float32[2, 6, 4, 4] = conv_transpose(%input, %0.weight_1, %0.bias_1) {stride: [1, 1], padding: [[0, 0], [0, 0]], dilation: [1, 1], groups: 2}  # 0
+      %output: float32[2, 6, 4, 4] = relu(%batch_norm_eval)  # 2
+      return %output"
     `);
   });
 
@@ -228,7 +332,8 @@ describe("each pass shows what it does and leaves the results", () => {
       const z = F.clamp(F.add(other.forward(y), conv.forward(y)), { min: 0, max: 6 });
       return F.relu(F.add(F.matmul(z.reshape(1, 8), w), b));
     };
-    const { before, after } = rewritten(passes.epilogues, fn, [randn([1, 2, 2, 2])]);
+    const pass: Pass = (graph) => passes.epilogues(passes.linearLayers(graph));
+    const { before, after } = rewritten(pass, fn, [randn([1, 2, 2, 2])]);
     expect(before).toMatchInlineSnapshot(`
       "%conv: float32[1, 2, 2, 2] = conv(%input, %constant) {window: {stride: [1, 1], padding: [[0, 0], [0, 0]], dilation: [1, 1], groups: 1}}
       %add: float32[1, 2, 2, 2] = add(%conv, %constant_1)
@@ -249,7 +354,7 @@ describe("each pass shows what it does and leaves the results", () => {
       %conv_1: float32[1, 2, 2, 2] = conv(%relu, %constant_2, %constant_3) {window: {stride: [1, 1], padding: [[0, 0], [0, 0]], dilation: [1, 1], groups: 1}}
       %clamp: float32[1, 2, 2, 2] = conv(%relu, %constant, null, %conv_1) {window: {stride: [1, 1], padding: [[0, 0], [0, 0]], dilation: [1, 1], groups: 1}, activation: "relu6"}
       %reshape: float32[1, 8] = reshape(%clamp) {shape: [1, 8]}
-      %output: float32[1, 3] = linear(%reshape, %constant_4_1, %constant_5_1) {activation: "relu"}
+      %output: float32[1, 3] = linear(%reshape, %constant_4.T, %constant_5_1) {activation: "relu"}
       return %output"
     `);
   });

@@ -7,6 +7,7 @@ import {
   DTypeError,
   functional as F,
   getBackend,
+  init,
   memory,
   nn,
   noGrad,
@@ -188,6 +189,25 @@ describe("a session", () => {
       session.dispose();
       model.dispose();
     });
+  });
+
+  test("runs on the back end and the threads that are in use", async () => {
+    const model = examples[1]!.make().eval();
+    const x = randn(examples[1]!.shape).keep();
+    const session = compile(model, x, { optimize: false });
+    for (const [backend, threads] of [
+      ["js", 1],
+      ["wasm", 1],
+      ["wasm", 2],
+      ["wasm", 1],
+      ["js", 1],
+    ] as const) {
+      await init({ threads });
+      setBackend(backend);
+      for (let run = 0; run < 2; run++) scope(() => expect(outputsOf(session, { input: x })).toEqual(eager(model, x)));
+    }
+    await init({ threads: 1 });
+    for (const held of [session, model, x]) held.dispose();
   });
 
   test("stands beside others", () => {

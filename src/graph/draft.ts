@@ -97,7 +97,7 @@ export class Draft {
   }
 
   /** New constants, computed now. */
-  compute<N extends readonly string[]>(names: N, fn: () => { readonly [K in keyof N]: Tensor }): ValuesOf<N> {
+  compute<const N extends readonly string[]>(names: N, fn: () => { readonly [K in keyof N]: Tensor }): ValuesOf<N> {
     const tensors: readonly Tensor[] = unscoped(() => noGrad(fn));
     const values = tensors.map((tensor, i) => {
       const value = this.value(names[i]!, tensor);
@@ -202,6 +202,10 @@ export function rewrite(graph: Graph, rule: (node: GraphNode, draft: Draft) => v
 
 /** Whether two values have the same shape, symbols included. */
 export function sameDims(a: Value, b: Value): boolean {
-  if (!sameShape(a.shape, b.shape)) return false;
-  return a.dims.every((dim, d) => dim !== null && JSON.stringify(dim) === JSON.stringify(b.dims[d]));
+  return sameShape(a.shape, b.shape) && a.dims.every((dim, d) => sameDim(dim, b.dims[d]!));
+}
+
+/** Whether two sizes are certainly the same. */
+export function sameDim(a: Dim, b: Dim): boolean {
+  return a !== null && JSON.stringify(a) === JSON.stringify(b);
 }

@@ -1,6 +1,7 @@
 import { checkOptions } from "../check.js";
 import { ArgumentError } from "../errors.js";
 import type { Graph } from "./graph_class.js";
+import { activationFusion } from "./passes/activations.js";
 import { scalarArithmetic } from "./passes/arithmetic.js";
 import { attentionFusion } from "./passes/attention.js";
 import { batchNormFolding } from "./passes/batch_norm.js";
@@ -10,6 +11,7 @@ import { deadCode } from "./passes/dead_code.js";
 import { epilogues } from "./passes/epilogues.js";
 import { geluFusion } from "./passes/gelu.js";
 import { layerNormFusion } from "./passes/layer_norm.js";
+import { linearLayers } from "./passes/linear_layers.js";
 import { transposeElimination } from "./passes/transposes.js";
 import { viewMerging } from "./passes/views.js";
 
@@ -19,6 +21,7 @@ export type Pass = (graph: Graph) => Graph;
 /** All passes, in the order in which `optimize` runs them: canonical forms first, then what looks for them. */
 export const passes = {
   deadCode,
+  linearLayers,
   constantFolding,
   scalarArithmetic,
   viewMerging,
@@ -26,6 +29,7 @@ export const passes = {
   transposeElimination,
   layerNormFusion,
   geluFusion,
+  activationFusion,
   attentionFusion,
   batchNormFolding,
   epilogues,

@@ -5,7 +5,7 @@ import { withGradMode } from "../tape.js";
 import { adoptUnscoped, Tensor } from "../tensor.js";
 import { bytesOf } from "../types.js";
 import type { AnyOp, GraphNode, GraphParts, Guard, Value } from "./graph.js";
-import { BEFORE, type DraftStep, PlanDraft, type Slot } from "./plan_draft.js";
+import { BEFORE, PlanDraft, type Slot } from "./plan_draft.js";
 import { arrange, lowerBound } from "./plan_regions.js";
 import { joinInPlace, writeInPlace } from "./plan_sharing.js";
 
@@ -45,7 +45,7 @@ export class Plan {
   private readonly handles: readonly Tensor[];
   private readonly first: readonly Check[];
 
-  constructor(readonly graph: GraphParts) {
+  constructor(graph: GraphParts) {
     const constants = new Map(Array.from(graph.constants, ([value, t]) => [value, adoptUnscoped(t.alias())]));
     const nowhere = new Storage(0);
     const draft = new PlanDraft(graph, constants, nowhere);
@@ -61,19 +61,15 @@ export class Plan {
     const at = (value: Value): Tensor => place(draft.slot(value));
     this.inputs = graph.inputs.map(at);
     this.outputs = graph.outputs.map(at);
-    const checks = graph.guards.map((guard) => ({ guard, tensor: at(guard.value), madeAt: madeAt(draft, guard) }));
-    this.first = checks.filter((check) => check.madeAt === BEFORE);
-    this.steps = draft.steps.map((step, i): Step => {
-      const { node, index, op, attrs } = step;
-      const next = draft.steps[i + 1]?.index ?? Infinity;
-      return {
-        node,
-        op,
-        attrs,
-        inputs: step.inputs.map((slot) => slot && place(slot)),
-        outs: step.outs.map(place),
-        checks: checks.filter((check) => lastOf(draft.steps, check.madeAt) === index && next > index),
-      };
+    const checks = graph.guards.map((guard): readonly [step: number, check: Check] => [
+      lastStep(draft, draft.slot(guard.value).madeAt),
+      { guard, tensor: at(guard.value) },
+    ]);
+    const after = (step: number): Check[] => checks.filter(([last]) => last === step).map(([, check]) => check);
+    this.first = after(BEFORE);
+    this.steps = draft.steps.map(({ node, op, attrs, inputs, outs }, i): Step => {
+      const operands = inputs.map((slot) => slot && place(slot));
+      return { node, op, attrs, inputs: operands, outs: outs.map(place), checks: after(i) };
     });
   }
 
@@ -87,22 +83,15 @@ export class Plan {
   }
 
   /** Computes the outputs from the inputs. False if a value that the traced code has read is another one now: then they are wrong. */
-  run(): boolean {
+  run(watcher: StepWatcher | null = null): boolean {
     return withGradMode(false, () => {
       if (!allHold(this.first)) return false;
-      for (let i = 0; i < this.steps.length; i++) if (!this.take(this.steps[i]!)) return false;
-      return true;
-    });
-  }
-
-  /** The same, step by step. */
-  watch(watcher: StepWatcher): boolean {
-    return withGradMode(false, () => {
-      if (!allHold(this.first)) return false;
-      for (const step of this.steps) {
-        const start = performance.now();
-        if (!this.take(step)) return false;
-        watcher(step, performance.now() - start);
+      for (let i = 0; i < this.steps.length; i++) {
+        const step = this.steps[i]!;
+        const start = watcher === null ? 0 : performance.now();
+        this.take(step);
+        watcher?.(step, performance.now() - start);
+        if (!allHold(step.checks)) return false;
       }
       return true;
     });
@@ -112,11 +101,10 @@ export class Plan {
     for (const t of this.handles) t.dispose();
   }
 
-  private take({ op, inputs, outs, attrs, checks }: Step): boolean {
+  private take({ op, inputs, outs, attrs }: Step): void {
     op.forward!(outs, inputs, attrs);
     // What kernels keep of an operand holds for one version: the bytes here are soon another tensor's.
     this.slab.written();
-    return allHold(checks);
   }
 }
 
@@ -135,13 +123,9 @@ function placer(slab: Storage): (slot: Slot) => Tensor {
   };
 }
 
-function madeAt(draft: PlanDraft, { value }: Guard): number {
-  return draft.slot(value).madeAt;
-}
-
-/** The last step that belongs to a node, or to one before it: a concatenation may have none. */
-function lastOf(steps: readonly DraftStep[], index: number): number {
-  return steps.findLast((step) => step.index <= index)?.index ?? BEFORE;
+/** The place of the last step for a node, or for one before it: a concatenation may have none. BEFORE if there is none at all. */
+function lastStep({ steps }: PlanDraft, node: number): number {
+  return steps.findLastIndex((step) => step.index <= node);
 }
 
 function allHold(checks: readonly Check[]): boolean {

@@ -60,15 +60,35 @@ export class Region {
   }
 }
 
+type Order = (a: Region, b: Region) => number;
+
+/** No order is the best for all networks: the largest first, those that live longest, those that come first. */
+const ORDERS: readonly Order[] = [
+  (a, b) => b.size - a.size || a.from - b.from,
+  (a, b) => b.to - b.from - (a.to - a.from) || b.size - a.size,
+  (a, b) => a.from - b.from || b.size - a.size,
+];
+
 /**
- * Places regions in one slab so that those which live at the same time do not overlap, and returns its bytes: the largest first, each into
- * the smallest gap that takes it (Pisarchyk & Lee, 2020, greedy by size).
+ * Places regions in one slab so that those which live at the same time do not overlap, and returns its bytes: one after the other, each into
+ * the smallest gap that takes it (Pisarchyk & Lee, 2020, greedy by size), in that order of a few which takes least.
  */
 export function arrange(regions: readonly Region[]): number {
+  const least = lowerBound(regions);
+  let best = { order: ORDERS[0]!, total: Infinity };
+  for (const order of ORDERS) {
+    const total = arrangeBy(regions, order);
+    if (total === least) return total;
+    if (total < best.total) best = { order, total };
+  }
+  return arrangeBy(regions, best.order);
+}
+
+function arrangeBy(regions: readonly Region[], order: Order): number {
   /** By address. */
   const placed: Region[] = [];
   let total = 0;
-  for (const region of [...regions].sort((a, b) => b.size - a.size || a.from - b.from)) {
+  for (const region of [...regions].sort(order)) {
     const at = placeFor(region, placed);
     region.settle(at);
     const next = placed.findIndex((other) => other.offset > at);

@@ -187,7 +187,7 @@ export class Session {
   }
 
   /** Runs the plan for the inputs' shapes and values; its outputs hold the result until the next run. */
-  private execute(op: string, feeds: Named<Feed>, watcher?: StepWatcher): Plan {
+  private execute(op: string, feeds: Named<Feed>, watcher: StepWatcher | null = null): Plan {
     this.assertUsable(op);
     const { inputs } = this.source;
     checkNames(op, "input", feeds, this.inputNames, true);
@@ -258,9 +258,9 @@ export class Session {
   }
 }
 
-function attempt(plan: Plan, given: readonly Feed[], watcher: StepWatcher | undefined): boolean {
+function attempt(plan: Plan, given: readonly Feed[], watcher: StepWatcher | null): boolean {
   load(plan, given);
-  return watcher === undefined ? plan.run() : plan.watch(watcher);
+  return plan.run(watcher);
 }
 
 function load(plan: Plan, given: readonly Feed[]): void {

@@ -5,6 +5,7 @@ import { rsqrt } from "../functional/unary.js";
 import { noGrad } from "../scoping.js";
 import { formatShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
+import type { Shape } from "../types.js";
 import { Conv1d, Conv2d, Conv3d, type Convolution } from "./conv.js";
 import { type Epilogue, forwardWith } from "./epilogue.js";
 import { Identity, Linear } from "./linear.js";
@@ -82,18 +83,21 @@ export interface ChannelNorm {
   readonly eps: number;
 }
 
-/** Weight [O, …] and bias [O] of a layer that gives what another one and then the normalisation give. */
+/**
+ * Weight and bias [O] of a layer that gives what another one and then the normalisation give. `channels` is the shape in which the
+ * outputs meet the weight, by default [O, 1, …].
+ */
 export function foldedWeights(
   weight: Tensor,
   bias: Tensor | null,
   { gamma, beta, mean, variance, eps }: ChannelNorm,
+  channels: Shape = weight.shape.map((n, d) => (d === 0 ? n : 1)),
 ): { readonly weight: Tensor; readonly bias: Tensor } {
   const inverse = rsqrt(add(variance, eps));
   const scale = gamma === null ? inverse : mul(inverse, gamma);
   const centred = bias === null ? mul(mean, -1) : sub(bias, mean);
   const shift = mul(centred, scale);
-  const perChannel = scale.reshape(weight.size(0), ...weight.shape.slice(1).map(() => 1));
-  return { weight: mul(weight, perChannel), bias: beta === null ? shift : add(shift, beta) };
+  return { weight: mul(weight, scale.reshape(...channels)), bias: beta === null ? shift : add(shift, beta) };
 }
 
 function folded<L extends Affine>(op: string, layer: L, bn: BatchNorm): L {

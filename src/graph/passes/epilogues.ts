@@ -1,8 +1,8 @@
 import { hardtanhOp, relu6Op } from "../../ops/activation.js";
 import { addOp } from "../../ops/arithmetic.js";
 import { CONV_ACTIVATIONS, type ConvActivation, convOp } from "../../ops/conv.js";
-import { clone, transpose } from "../../ops/copy.js";
-import { linearOp, matmulOp } from "../../ops/matmul.js";
+import { clone } from "../../ops/copy.js";
+import { linearOp } from "../../ops/matmul.js";
 import { batchNormEvalOp } from "../../ops/norm_batch.js";
 import { clampOp, reluOp } from "../../ops/unary.js";
 import { type Draft, rewrite, sameDims } from "../draft.js";
@@ -12,8 +12,8 @@ import { type NodeOf, nodeOf, runs } from "../node.js";
 import { biasName } from "./batch_norm.js";
 
 /**
- * Lets layers apply what follows them while their sums still are at hand: the bias of convolutions and matrix products (which become linear
- * layers), the residual of convolutions, relu and relu6.
+ * Lets layers apply what follows them while their sums still are at hand: the bias of convolutions and linear layers, the residual of
+ * convolutions, relu and relu6.
  */
 export function epilogues(graph: Graph): Graph {
   return rewrite(graph, (node, draft) => {
@@ -56,14 +56,8 @@ function withBias(layer: GraphNode, node: GraphNode, other: Value, draft: Draft)
     if (layer.inputs[2] || layer.inputs[3] || layer.attrs.activation !== "none") return null;
     return nodeOf(convOp, [x, weight, bias(), null], outputs, layer.attrs, layer.module);
   }
-  if (runs(layer, linearOp)) {
-    if (layer.inputs[2] || layer.attrs.activation !== "none") return null;
-    return nodeOf(linearOp, [x, weight, bias()], outputs, layer.attrs, layer.module);
-  }
-  const w = runs(layer, matmulOp) ? draft.constant(weight) : null;
-  if (w === null || w.ndim !== 2) return null;
-  const rows = draft.compute([weight.name], () => [clone(transpose(w, 0, 1))])[0]!;
-  return nodeOf(linearOp, [x, rows, bias()], outputs, { activation: "none" }, layer.module);
+  if (!runs(layer, linearOp) || layer.inputs[2] || layer.attrs.activation !== "none") return null;
+  return nodeOf(linearOp, [x, weight, bias()], outputs, layer.attrs, layer.module);
 }
 
 function withResidual(layer: GraphNode, node: GraphNode, other: Value): GraphNode | null {

@@ -1,7 +1,7 @@
 import * as activations from "../../ops/activation.js";
 import * as arithmetic from "../../ops/arithmetic.js";
 import { castOp, contiguousOp, permuteOp } from "../../ops/copy.js";
-import { linearOp, matmulOp } from "../../ops/matmul.js";
+import { matmulOp } from "../../ops/matmul.js";
 import * as transcendental from "../../ops/transcendental.js";
 import * as unary from "../../ops/unary.js";
 import { type Draft, rewrite } from "../draft.js";
@@ -22,8 +22,7 @@ const ELEMENTWISE: ReadonlySet<unknown> = new Set<unknown>([
 
 /**
  * Lets permutations meet and cancel: one that all operands of an element-wise op share moves behind it, where `viewMerging` joins it
- * with the next. A matrix product reads transposed operands in place: one with a transposed weight becomes a linear layer, and copies that
- * only bring an operand into order go.
+ * with the next. A matrix product reads transposed operands in place: copies that only bring an operand into order go.
  */
 export function transposeElimination(graph: Graph): Graph {
   return rewrite(graph, (node, draft) => {
@@ -61,14 +60,6 @@ function sink(node: GraphNode, draft: Draft): void {
 
 function readInPlace(node: GraphNode, draft: Draft): void {
   const [a, b] = node.inputs as readonly [Value, Value];
-  const right = permutationOf(b, draft);
-  const weight = right?.inputs[0];
-  if (weight && weight.shape.length === 2 && draft.constant(weight)?.isContiguous) {
-    if (right.attrs.order[0] === 1) {
-      draft.replace(node, nodeOf(linearOp, [a, weight, null], node.outputs, { activation: "none" }, node.module));
-      return;
-    }
-  }
   const inputs = [a, b].map((value) => {
     const copy = draft.maker(value);
     const view = copy?.inputs[0];
