@@ -58,13 +58,3 @@ export function rule<I extends Inputs, O extends readonly Tensor[], A>(
     },
   };
 }
-
-/** Ops that have no rule because there is no such operator. */
-export function impossible<I extends Inputs, O extends readonly Tensor[], A>(op: Op<I, O, A>, why: string): Rule {
-  return {
-    op: op as AnyOp,
-    write: () => {
-      throw new ExportProblem(why);
-    },
-  };
-}

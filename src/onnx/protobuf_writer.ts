@@ -1,11 +1,30 @@
-/** Writes the wire format of Protocol Buffers into a buffer that grows. */
+/** Byte strings from this size on, such as weights, are copied once, at the end, however deep they lie in messages. */
+const LARGE = 4096;
+
+/** Writes the wire format of Protocol Buffers: large byte strings as they are, all else into a buffer that grows. */
 export class ProtoWriter {
+  /** What is in front of the buffer. */
+  private readonly parts: Uint8Array[] = [];
   private buffer = new Uint8Array(256);
   private length = 0;
 
   /** What was written. */
   finish(): Uint8Array {
-    return this.buffer.slice(0, this.length);
+    const parts = this.close();
+    const out = new Uint8Array(sizeOf(parts));
+    let at = 0;
+    for (const part of parts) {
+      out.set(part, at);
+      at += part.length;
+    }
+    return out;
+  }
+
+  /** All that was written, in parts. */
+  private close(): readonly Uint8Array[] {
+    if (this.length > 0) this.parts.push(this.buffer.slice(0, this.length));
+    this.length = 0;
+    return this.parts;
   }
 
   bytes(number: number, value: Uint8Array): void {
@@ -27,9 +46,10 @@ export class ProtoWriter {
   nested(number: number, write: (inner: ProtoWriter) => void): void {
     const inner = new ProtoWriter();
     write(inner);
+    const parts = inner.close();
     this.varint(number * 8 + 2);
-    this.varint(inner.length);
-    this.raw(inner.buffer.subarray(0, inner.length));
+    this.varint(sizeOf(parts));
+    for (const part of parts) this.raw(part);
   }
 
   float32(value: number): void {
@@ -60,6 +80,11 @@ export class ProtoWriter {
   }
 
   private raw(value: Uint8Array): void {
+    if (value.length >= LARGE) {
+      this.close();
+      this.parts.push(value);
+      return;
+    }
     this.reserve(value.length);
     this.buffer.set(value, this.length);
     this.length += value.length;
@@ -72,4 +97,8 @@ export class ProtoWriter {
     grown.set(this.buffer.subarray(0, this.length));
     this.buffer = grown;
   }
+}
+
+function sizeOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
 }

@@ -161,6 +161,14 @@ export function encodeTensor({ tensor, elem }: Arg, name: string): TensorProto {
 
 /** Values as a message, in raw bytes. */
 export function encodeValues(type: ElementType, shape: Shape, data: ArrayLike<number>, name: string): TensorProto {
+  const raw = rawBytes(type, data);
+  return { ...tensorProto.absent, dims: [[...shape]], dataType: type.code, name, rawData: raw };
+}
+
+/** Little-endian, as typed arrays lie in memory wherever the library runs. */
+function rawBytes(type: ElementType, data: ArrayLike<number>): Uint8Array {
+  const own = type.elem === "float32" ? Float32Array : type.elem === "int32" ? Int32Array : null;
+  if (own !== null && data instanceof own) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const raw = new Uint8Array(data.length * type.bytes);
   const view = new DataView(raw.buffer);
   for (let i = 0; i < data.length; i++) {
@@ -172,5 +180,5 @@ export function encodeValues(type: ElementType, shape: Shape, data: ArrayLike<nu
     else if (type.bytes === 2) view.setInt16(at, v, true);
     else view.setInt8(at, v);
   }
-  return { ...tensorProto.absent, dims: [[...shape]], dataType: type.code, name, rawData: raw };
+  return raw;
 }

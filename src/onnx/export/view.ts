@@ -23,7 +23,7 @@ import { addSizes, fixedSizes, sameSize } from "../export_sizes.js";
 import type { Name, Writer } from "../export_writer.js";
 
 /** An attribute's list of numbers with its symbols. */
-export function dimsOf({ node: { symbolic = [] } }: Site<unknown>, key: string, list: readonly number[]): Dim[] {
+function dimsOf({ node: { symbolic = [] } }: Site<unknown>, key: string, list: readonly number[]): Dim[] {
   return list.map((n, i) => {
     const found = symbolic.find(({ path }) => path[0] === key && path[1] === i);
     return found === undefined ? n : found.size;
@@ -36,7 +36,7 @@ function sizeAt({ node: { symbolic = [] } }: Site<unknown>, key: string, byDefau
 }
 
 /** The dimensions of x of which a slice is only a part. */
-export function rangesOf(site: Site<SliceAttrs>, x: Value): Range[] {
+function rangesOf(site: Site<SliceAttrs>, x: Value): Range[] {
   const { attrs, node } = site;
   const starts = dimsOf(site, "starts", attrs.starts);
   // The result of a slice, or the source that takes its place.
