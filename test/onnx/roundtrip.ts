@@ -4,7 +4,8 @@ import { manualSeed, models, type nn, noGrad, onnx, scope, Tensor, tensor } from
 import { compareTensors, type Finding } from "../conformance/compare.js";
 import { Report } from "../conformance/report.js";
 import { layerInputs, makeLayer, openLayers, openSizes } from "../support/export-layers.js";
-import { exportCase, isComparable, isDefined, smallModel, unwritable } from "../support/export-rows.js";
+import { exampleOf } from "../support/export-models.js";
+import { exportCase, isComparable, isDefined, unwritable } from "../support/export-rows.js";
 import { loadRows } from "../support/rows.js";
 import { listCases, readTensors } from "./cases.js";
 import { loadRuntime, type Plain } from "./runtime.js";
@@ -84,16 +85,16 @@ async function tryRows(): Promise<void> {
 async function tryModels(): Promise<void> {
   for (const name of models.list().filter((n) => filter.test(n))) {
     manualSeed(3);
-    const { options, shape } = smallModel(name);
-    const model = models.create(name as string, options);
-    const [two, three] = [2, 3].map((batch) => wave([batch, ...shape.slice(1)])) as [Tensor, Tensor];
-    const dynamic = { N: [["input", 0]] } as const;
+    const example = exampleOf(name);
+    const model = models.create<nn.Module>(name as string, example.options);
+    const [two, three] = [example.inputs(2), example.inputs(3)];
+    const inputNames = two.map((_, i) => `x${i}`);
+    const dynamic = { N: inputNames.map((input): [string, number] => [input, 0]) };
     model.eval();
     const slack = 10 * sensitivity(model, three);
-    await attempt({ family: "models", name, model, inputs: [[two], [three]], options: { dynamic }, slack });
+    await attempt({ family: "models", name, model, inputs: [two, three], options: { dynamic, inputNames }, slack });
     model.dispose();
-    two.dispose();
-    three.dispose();
+    for (const t of [...two, ...three]) t.dispose();
   }
 }
 
@@ -101,10 +102,13 @@ async function tryModels(): Promise<void> {
  * How far the outputs move if the last bit of every input does. Deep networks that nobody has trained make much of it, and every layer of
  * another runtime rounds otherwise.
  */
-function sensitivity(model: nn.Module, x: Tensor): number {
-  const moved = x.mul(1 + 2 ** -23);
-  const [a, b] = [x, moved].map((t) => plainOutputs(model, [t])[0]!.data) as [ArrayLike<number>, ArrayLike<number>];
-  moved.dispose();
+function sensitivity(model: nn.Module, inputs: readonly Tensor[]): number {
+  const moved = inputs.map((x) => (x.dtype === "float32" ? x.mul(1 + 2 ** -23) : x));
+  const [a, b] = [inputs, moved].map((xs) => plainOutputs(model, xs)[0]!.data) as [
+    ArrayLike<number>,
+    ArrayLike<number>,
+  ];
+  for (const [i, t] of moved.entries()) if (t !== inputs[i]) t.dispose();
   return Math.max(...Array.from(a, (v, i) => Math.abs(v - b[i]!)));
 }
 
@@ -119,15 +123,6 @@ async function tryLayers(): Promise<void> {
     await attempt({ family: "layers", name: layer.name, model, inputs, options: openSizes(layer) });
     for (const t of inputs.flat()) t.dispose();
   }
-}
-
-/** Reproducible values around 0. */
-function wave(shape: readonly number[]): Tensor {
-  const n = shape.reduce((p, s) => p * s, 1);
-  return tensor(
-    Float32Array.from({ length: n }, (_, i) => Math.sin(i * 2.3) + Math.cos(i * 0.7)),
-    { shape },
-  );
 }
 
 async function tryFolder(dir: string): Promise<void> {
@@ -200,7 +195,7 @@ function plainOutputs(model: nn.Module, inputs: readonly Tensor[]): Plain[] {
 /** The tensors of a result, in the order of the file's outputs. */
 function tensorsIn(result: unknown): Tensor[] {
   if (result instanceof Tensor) return [result];
-  return Array.isArray(result) ? result.flatMap(tensorsIn) : [];
+  return result !== null && typeof result === "object" ? Object.values(result).flatMap(tensorsIn) : [];
 }
 
 function findingsOf(got: readonly Plain[], want: readonly Plain[], slack = 0): Finding[] {
