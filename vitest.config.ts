@@ -8,5 +8,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     setupFiles: ["test/support/engine.ts", "test/support/pool.ts"],
     testTimeout: 60_000,
+    // By default one processor is left alone, which on two of them is half of the time.
+    maxWorkers: "100%",
   },
 });
