@@ -22,11 +22,14 @@ function fineTune(form: Form): Outcome {
   const steps = Math.floor(IMAGES[kind] / GATHERED);
   const schedule = new optim.lrScheduler.OneCycleLR(optimizer, RATE, { totalSteps: steps + 1 });
   const losses: number[] = [];
+  let [seen, sum] = [0, 0];
   for (const [x, labels] of new data.DataLoader(images, { batchSize: 1, shuffle: true })) {
     const loss = F.crossEntropy(model.forward(x) as Tensor, labels);
     loss.div(GATHERED).backward();
-    losses.push(loss.item());
-    if (losses.length % GATHERED > 0) continue;
+    sum += loss.item() / GATHERED;
+    if (++seen % GATHERED > 0) continue;
+    losses.push(sum);
+    sum = 0;
     optimizer.step();
     optimizer.zeroGrad();
     schedule.step();
