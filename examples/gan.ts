@@ -1,9 +1,10 @@
 // A generative adversarial network of digits (Goodfellow et al., 2014), both nets convolutional as in DCGAN (Radford et al., 2016).
 import { writeFileSync } from "node:fs";
-import { data, functional as F, manualSeed, nn, noGrad, optim, randn, type Tensor } from "quadlane";
+import { data, functional as F, manualSeed, nn, noGrad, optim, randn } from "quadlane";
 import { encodePng, imageGrid } from "quadlane/images";
 import { example } from "./support/cli.js";
 import { loadDigits } from "./support/digits.js";
+import { statisticsGap } from "./support/gap.js";
 
 const USAGE = `Trains a generator of digits against a discriminator.
 
@@ -40,12 +41,6 @@ const discriminatorNet = (): nn.Sequential =>
     new nn.Flatten(),
     new nn.Linear(64 * 7 * 7, 1),
   );
-
-/** How far the statistics of generated images are from those of real ones: the mean distance of the pixels' means and deviations. */
-function statisticsGap(real: Tensor, fake: Tensor): number {
-  const gap = (f: (x: Tensor) => Tensor): number => F.l1Loss(f(fake), f(real)).item();
-  return gap((x) => x.mean(0)) + gap((x) => x.std(0));
-}
 
 const FLAGS = { defaults: { data: null, epochs: 8, samples: null }, short: { epochs: 2 } };
 

@@ -59,6 +59,11 @@ describe("quadlane info", () => {
     });
   });
 
+  test("tells values in JSON too, if they are asked for", () => {
+    const { tensors } = JSON.parse(info(at("a.safetensors"), { json: true, stats: true }));
+    expect(tensors[0].values).toBe("mean 3.5, deviation 1.708, from 1 to 6");
+  });
+
   test("reads the state dict of a checkpoint", () => {
     expect(info(at("checkpoint.pt"), { key: "model" })).toContain("12 tensors");
     expect(() => info(at("a.safetensors"), { key: "model" })).toThrow(/--key is for PyTorch's files/);
@@ -101,6 +106,7 @@ describe("quadlane run", () => {
     ["an input given twice", { input: ["x=a.npy", "x=b.npy"] }, /given twice/],
     ["a file and a shape", { input: [`x=${at("x.npy")}`], shape: ["x=1x3"] }, /both --input and --shape/],
     ["a shape that is none", { shape: ["x=1xthree"] }, /is no shape/],
+    ["threads of the js kernels", { shape: ["x=1x3"], backend: "js" as const, threads: 2 }, /is for the wasm kernels/],
     ["a file of another kind", { input: ["x=a.png"] }, /cannot read an input/],
     ["a value that does not fit", { input: [`x=${at("wide.npy")}`] }, /expected \[N, 3\]/],
   ])("refuses %s", async (_, options, message) => {

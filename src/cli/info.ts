@@ -15,7 +15,8 @@ export function info(path: string, options: InfoOptions): string {
   const model = isModel(path) && options.key === undefined ? loadModel(path) : null;
   const facts = model === null ? {} : modelFacts(model);
   const { tensors, metadata } = model === null ? readWeights(path, options.key) : weightsOf(model);
-  if (options.json) return JSON.stringify({ ...facts, ...weightFacts({ tensors, metadata }) }, null, 2);
+  if (options.json)
+    return JSON.stringify({ ...facts, ...weightFacts({ tensors, metadata }, options.stats ?? false) }, null, 2);
   const lines = Object.entries(facts).map(([name, value]) => `${name}: ${describe(value)}`);
   const about = Object.entries(metadata).map(([name, value]) => `${name}: ${value}`);
   return [...lines, ...about, tensorTable(tensors, options.stats ?? false)].join("\n");
@@ -49,11 +50,16 @@ function describe(value: unknown): string {
     .join(", ");
 }
 
-function weightFacts({ tensors, metadata }: Weights): Record<string, unknown> {
+function weightFacts({ tensors, metadata }: Weights, stats: boolean): Record<string, unknown> {
   return {
     metadata,
     parameters: elements(tensors),
-    tensors: Array.from(tensors, ([name, t]) => ({ name, dtype: t.dtype, shape: t.shape })),
+    tensors: Array.from(tensors, ([name, t]) => ({
+      name,
+      dtype: t.dtype,
+      shape: t.shape,
+      ...(stats && { values: statistics(t.data()) }),
+    })),
   };
 }
 

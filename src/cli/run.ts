@@ -97,8 +97,10 @@ interface Prepared {
 }
 
 async function prepared(path: string, options: FeedOptions): Promise<Prepared> {
-  if (options.backend === "js") setBackend("js");
-  else if (options.threads > 1) await init(undefined, { threads: options.threads });
+  if (options.backend === "js") {
+    if (options.threads > 1) throw usage(`--threads ${options.threads} is for the wasm kernels; js runs on one`);
+    setBackend("js");
+  } else if (options.threads > 1) await init(undefined, { threads: options.threads });
   const model = loadModel(path);
   const feeds = feedsFor(model, options);
   const session = compile(model, Object.values(feeds), {

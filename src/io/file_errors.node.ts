@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readSync } from "node:fs";
 import { FileError } from "../errors.js";
 import { errorCode } from "./atomic.node.js";
 
@@ -37,4 +37,16 @@ export function onFile<R>(op: string, what: string, path: string, fn: () => R): 
 /** The bytes of a file. Errors: FileError. */
 export function readBytes(op: string, path: string): Uint8Array {
   return onFile(op, "read", path, () => readFileSync(path));
+}
+
+/** Bytes of an open file from one place to another; fewer if the file ends before. */
+export function readRange(handle: number, from: number, to: number): Uint8Array {
+  const bytes = new Uint8Array(to - from);
+  let done = 0;
+  while (done < bytes.length) {
+    const count = readSync(handle, bytes, done, bytes.length - done, from + done);
+    if (count === 0) break;
+    done += count;
+  }
+  return bytes.subarray(0, done);
 }

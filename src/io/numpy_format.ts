@@ -2,11 +2,11 @@
 // archive of such files. (NumPy Enhancement Proposal 1, and numpy/lib/format.py.)
 import { checkInteger, checkOptions } from "../check.js";
 import { ArgumentError, FormatError } from "../errors.js";
-import { numel } from "../shape.js";
+import { contiguousStrides, numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
 import { encodings } from "./encodings.js";
-import { type StoredTensor, shapeProblem, tensorsOf } from "./stored.js";
+import { inOrder, type StoredTensor, shapeProblem, tensorsOf } from "./stored.js";
 import { readZip, type ZipEntry } from "./zip.js";
 
 export const OP = "numpy";
@@ -90,7 +90,12 @@ export function stored(name: string, bytes: Uint8Array): StoredTensor {
   const need = numel(shape) * encoding.bytes;
   if (data.length !== need) throw fail(`has ${data.length} bytes of elements; expected ${need}`);
   const little = order === ">" ? swapped(data, encoding.bytes) : data;
-  return { name, encoding, shape, bytes: fortran ? rowMajor(little, shape, encoding.bytes) : little };
+  return {
+    name,
+    encoding,
+    shape,
+    bytes: fortran ? inOrder(little, encoding.bytes, { shape, strides: columnsFirst(shape), offset: 0 }) : little,
+  };
 }
 
 interface Header {
@@ -132,16 +137,7 @@ function swapped(bytes: Uint8Array, width: number): Uint8Array {
   return out;
 }
 
-/** Elements in the order of rows, from that of columns. */
-function rowMajor(bytes: Uint8Array, shape: Shape, width: number): Uint8Array {
-  const out = new Uint8Array(bytes.length);
-  const count = numel(shape);
-  const index = new Array<number>(shape.length).fill(0);
-  for (let to = 0; to < count; to++) {
-    let from = 0;
-    for (let d = shape.length - 1; d >= 0; d--) from = from * shape[d]! + index[d]!;
-    out.set(bytes.subarray(from * width, (from + 1) * width), to * width);
-    for (let d = shape.length - 1; d >= 0 && ++index[d]! === shape[d]!; d--) index[d] = 0;
-  }
-  return out;
+/** Strides of Fortran's order. */
+function columnsFirst(shape: Shape): number[] {
+  return contiguousStrides(shape.toReversed()).reverse();
 }

@@ -2,11 +2,11 @@
 // The pickle is read by a reader that executes nothing. (PyTorch, torch/serialization.py and torch/_utils.py.)
 import { checkOptions } from "../check.js";
 import { ArgumentError, FormatError } from "../errors.js";
-import { contiguousStrides, formatShape, numel, sameShape } from "../shape.js";
+import { formatShape, numel } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { type Encoding, encodings } from "./encodings.js";
 import { type Pickled, type PickleGlobal, unpickle } from "./pickle.js";
-import { isListOfCounts, type StoredTensor, shapeProblem, tensorsOf } from "./stored.js";
+import { inOrder, isListOfCounts, type StoredTensor, shapeProblem, tensorsOf } from "./stored.js";
 import { isZip, readZip, storedBytes, type ZipEntry } from "./zip.js";
 
 const OP = "pytorch";
@@ -269,26 +269,6 @@ function checkAmount(views: ReadonlyMap<string, TensorView>, files: ReadonlyMap<
 }
 
 function* storedTensors(views: ReadonlyMap<string, TensorView>): IterableIterator<StoredTensor> {
-  for (const [name, view] of views) yield { name, encoding: view.encoding, shape: view.shape, bytes: inOrder(view) };
-}
-
-/** A tensor's bytes, row-major: as they lie, or gathered by its strides. */
-function inOrder({ bytes, encoding, offset, shape, strides }: TensorView): Uint8Array {
-  const width = encoding.bytes;
-  const count = numel(shape);
-  if (count === 0) return new Uint8Array(0);
-  if (sameShape(strides, contiguousStrides(shape))) return bytes.subarray(offset * width, (offset + count) * width);
-  const out = new Uint8Array(count * width);
-  const index = new Array<number>(shape.length).fill(0);
-  let from = offset;
-  for (let to = 0; to < count; to++) {
-    for (let b = 0; b < width; b++) out[to * width + b] = bytes[from * width + b]!;
-    for (let d = shape.length - 1; d >= 0; d--) {
-      from += strides[d]!;
-      if (++index[d]! < shape[d]!) break;
-      from -= index[d]! * strides[d]!;
-      index[d] = 0;
-    }
-  }
-  return out;
+  for (const [name, view] of views)
+    yield { name, encoding: view.encoding, shape: view.shape, bytes: inOrder(view.bytes, view.encoding.bytes, view) };
 }

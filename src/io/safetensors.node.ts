@@ -1,11 +1,11 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { checkInteger, checkOptions } from "../check.js";
 import { ArgumentError, FormatError } from "../errors.js";
 import { Tensor } from "../tensor.js";
 import { bytesOf } from "../types.js";
 import { writeAtomically } from "./atomic.node.js";
-import { onFile, readBytes } from "./file_errors.node.js";
+import { onFile, readBytes, readRange } from "./file_errors.node.js";
 import { parse, type Safetensors, SafetensorsView, type SerializeOptions, serialize } from "./safetensors.js";
 
 type Tensors = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
@@ -44,7 +44,9 @@ export function openSafetensors(path: string): SafetensorsFile {
   };
   const read = (from: number, to: number): Uint8Array => {
     if (handle === null) throw new ArgumentError("safetensors", `${path} has been closed; expected an open file`);
-    return readRange(handle, path, from, to);
+    const bytes = readRange(handle, from, to);
+    if (bytes.length === to - from) return bytes;
+    throw new FormatError("safetensors", `${path} has become shorter while it was read`);
   };
   try {
     return { view: new SafetensorsView(fstatSync(handle).size, read), close };
@@ -52,16 +54,6 @@ export function openSafetensors(path: string): SafetensorsFile {
     close();
     throw error;
   }
-}
-
-function readRange(handle: number, path: string, from: number, to: number): Uint8Array {
-  const out = new Uint8Array(to - from);
-  for (let at = 0; at < out.length; ) {
-    const n = readSync(handle, out, at, out.length - at, from + at);
-    if (n === 0) throw new FormatError("safetensors", `${path} has become shorter while it was read`);
-    at += n;
-  }
-  return out;
 }
 
 /** How `saveShardedSafetensors` writes. */

@@ -1,8 +1,8 @@
 // What readers of files with tensors share: tensors as they lie in the file, and the library's tensors made of them, all or none.
 import { FormatError } from "../errors.js";
 import { arena } from "../runtime/arena.js";
-import { formatShape, numel } from "../shape.js";
-import { adoptUnscoped, Tensor } from "../tensor.js";
+import { contiguousStrides, formatShape, numel, sameShape } from "../shape.js";
+import { adoptUnscoped, type Layout, Tensor } from "../tensor.js";
 import type { Shape } from "../types.js";
 import type { Encoding } from "./encodings.js";
 
@@ -42,4 +42,24 @@ export function shapeProblem(shape: unknown): string | null {
 
 export function isListOfCounts(value: unknown, max = 2 ** 31 - 1): value is number[] {
   return Array.isArray(value) && value.every((n) => Number.isInteger(n) && n >= 0 && n <= max);
+}
+
+/** Elements of `width` bytes, row-major: as they lie, or gathered by their strides, which stay within the bytes. */
+export function inOrder(bytes: Uint8Array, width: number, { shape, strides, offset }: Layout): Uint8Array {
+  const count = numel(shape);
+  if (count === 0) return new Uint8Array(0);
+  if (sameShape(strides, contiguousStrides(shape))) return bytes.subarray(offset * width, (offset + count) * width);
+  const out = new Uint8Array(count * width);
+  const index = new Array<number>(shape.length).fill(0);
+  let from = offset;
+  for (let to = 0; to < count; to++) {
+    for (let b = 0; b < width; b++) out[to * width + b] = bytes[from * width + b]!;
+    for (let d = shape.length - 1; d >= 0; d--) {
+      from += strides[d]!;
+      if (++index[d]! < shape[d]!) break;
+      from -= index[d]! * strides[d]!;
+      index[d] = 0;
+    }
+  }
+  return out;
 }

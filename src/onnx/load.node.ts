@@ -1,7 +1,7 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync, realpathSync } from "node:fs";
+import { closeSync, fstatSync, openSync, realpathSync } from "node:fs";
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { FormatError } from "../errors.js";
-import { onFile } from "../io/file_errors.node.js";
+import { onFile, readBytes, readRange } from "../io/file_errors.node.js";
 import { load } from "./load.js";
 import type { OnnxModel } from "./model.js";
 import type { ExternalData } from "./tensors.js";
@@ -11,7 +11,7 @@ import type { ExternalData } from "./tensors.js";
  * Errors: FileError for files that cannot be read; FormatError for a location outside that folder.
  */
 export function loadFile(path: string): OnnxModel {
-  const bytes = onFile("onnx", "read", path, () => readFileSync(path));
+  const bytes = readBytes("onnx", path);
   return load(bytes, { externalData: besideModel(path) });
 }
 
@@ -23,7 +23,7 @@ function besideModel(path: string): ExternalData {
     if (isAbsolute(location) || leaves(folder, named)) throw outside(location);
     const file = onFile("onnx", "read", named, () => realpathSync(named));
     if (leaves(folder, file)) throw outside(location);
-    return onFile("onnx", "read", file, () => readRange(file, offset, length));
+    return onFile("onnx", "read", file, () => readPart(file, offset, length));
   };
 }
 
@@ -37,18 +37,11 @@ function outside(location: string): FormatError {
 }
 
 /** Fewer bytes than `length` if the file ends before. */
-function readRange(file: string, offset: number, length: number | undefined): Uint8Array {
+function readPart(file: string, offset: number, length: number | undefined): Uint8Array {
   const handle = openSync(file, "r");
   try {
     const left = Math.max(0, fstatSync(handle).size - offset);
-    const bytes = new Uint8Array(Math.min(length ?? left, left));
-    let done = 0;
-    while (done < bytes.length) {
-      const count = readSync(handle, bytes, done, bytes.length - done, offset + done);
-      if (count === 0) break;
-      done += count;
-    }
-    return bytes.subarray(0, done);
+    return readRange(handle, offset, offset + Math.min(length ?? left, left));
   } finally {
     closeSync(handle);
   }

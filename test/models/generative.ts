@@ -1,5 +1,6 @@
 // The networks that make images: a few epochs on small gray images, held to a loss on images that they have not seen.
 import { data, functional as F, manualSeed, models, type nn, noGrad, optim, randn, type Tensor } from "quadlane";
+import { statisticsGap } from "../../examples/support/gap.js";
 import { loadImages } from "./images.js";
 import type { Form, Outcome, Trial } from "./trial.js";
 
@@ -141,12 +142,6 @@ function learn(optimizer: optim.Adam, loss: Tensor): void {
   optimizer.zeroGrad();
   loss.backward();
   optimizer.step();
-}
-
-/** The mean distance of the pixels' means and deviations. */
-function statisticsGap(real: Tensor, fake: Tensor): number {
-  const gap = (f: (x: Tensor) => Tensor): number => F.l1Loss(f(fake), f(real)).item();
-  return gap((x) => x.mean(0)) + gap((x) => x.std(0));
 }
 
 function firstOf(images: data.ImageDataset): Tensor {
