@@ -1,5 +1,6 @@
 import { checkInteger, checkOptions } from "../check.js";
 import { ArgumentError, FormatError } from "../errors.js";
+import { inflate } from "../io/inflate.js";
 
 export interface GunzipOptions {
   /** Most bytes to expand to; a file that claims or holds more is refused. Default 2^30. */
@@ -58,28 +59,12 @@ export function corrupt(cause: unknown): FormatError {
  */
 export async function gunzip(bytes: Uint8Array, options: GunzipOptions = {}): Promise<Uint8Array> {
   const claimed = claimedSize(bytes, options);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
+  let out: Uint8Array;
   try {
-    const stream = new Blob([new Uint8Array(bytes)]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const reader = stream.getReader();
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      chunks.push(next.value);
-      size += next.value.length;
-      if (size > claimed) {
-        await reader.cancel();
-        break;
-      }
-    }
+    out = await inflate(bytes, "gzip", claimed);
   } catch (cause) {
     throw corrupt(cause);
   }
-  checkExpanded(size, claimed);
-  const out = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    out.set(chunk, at);
-    at += chunk.length;
-  }
+  checkExpanded(out.length, claimed);
   return out;
 }

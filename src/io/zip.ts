@@ -1,6 +1,7 @@
 // ZIP archives, as PyTorch and NumPy write them. The directory at the end is what counts; everything it says is checked against the
 // bytes that are there, and no two entries may share any. (PKWARE, APPNOTE.TXT 6.3.)
 import { FormatError } from "../errors.js";
+import { inflate } from "./inflate.js";
 
 /** A file in an archive. */
 export interface ZipEntry {
@@ -62,24 +63,13 @@ export function storedBytes(op: string, entry: ZipEntry): Uint8Array {
 /** The bytes of an entry, expanded on every platform that has DecompressionStream; never more than it claims. */
 export async function expandedBytes(op: string, entry: ZipEntry): Promise<Uint8Array> {
   if (!entry.compressed) return storedBytes(op, entry);
-  const out = new Uint8Array(entry.size);
-  let size = 0;
+  let out: Uint8Array;
   try {
-    const stream = new Blob([new Uint8Array(entry.bytes)]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-    const reader = stream.getReader();
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      const end = size + next.value.length;
-      if (end <= out.length) out.set(next.value, size);
-      size = end;
-      if (size > out.length) {
-        await reader.cancel();
-        break;
-      }
-    }
+    out = await inflate(entry.bytes, "deflate-raw", entry.size);
   } catch (cause) {
     throw damaged(op, entry, cause);
   }
-  return checkExpanded(op, entry, out, size);
+  return checkExpanded(op, entry, out, out.length);
 }
 
 /** Holds what an entry expanded to to what it claims. */
