@@ -5,6 +5,7 @@ import { runtime } from "../init.js";
 import { COPY, EXPECT, operand, type PlacedValue, type ProgramStep, writeProgram } from "../program/format.js";
 import { ALIGN, Allocator, type Block } from "../runtime/allocator.js";
 import { arena } from "../runtime/arena.js";
+import { withNothingKept } from "../runtime/packed.js";
 import type { GraphParts, Value } from "./graph.js";
 import type { Plan } from "./plan.js";
 import { type Event, type Recording, record, type Span } from "./recording.js";
@@ -39,9 +40,8 @@ export function programOf(graph: GraphParts, load: (plan: Plan) => void): Uint8A
 
 /** Two recordings of which no byte lies where one of the other does. */
 function twice<R>(graph: GraphParts, load: (plan: Plan) => void, use: (a: Recording, b: Recording) => R): R {
-  return arena.withOwnScratch(() =>
-    record(graph, load, (a) => arena.withOwnScratch(() => record(graph, load, (b) => use(a, b)))),
-  );
+  const alone = (fn: () => R): R => arena.withOwnScratch(() => withNothingKept(fn));
+  return alone(() => record(graph, load, (a) => alone(() => record(graph, load, (b) => use(a, b)))));
 }
 
 /** A block in both recordings, and where the program has it. */
@@ -58,7 +58,10 @@ class Writer {
   readonly data: Uint8Array[] = [];
   readonly dataAt: number;
   memoryBytes: number;
-  private readonly regions: Region[] = [];
+  /** Those that there are at the event looked at. */
+  private regions: Region[] = [];
+  /** Where the program has the blocks that come and go, by what the first recording has of them. */
+  private readonly places = new Map<Span, number>();
   private readonly known = new Map<string, number>();
 
   constructor(a: Recording, b: Recording) {
@@ -72,18 +75,19 @@ class Writer {
       end = Math.max(end, block.start + block.size);
       return block;
     };
-    const add = (ofA: Span, ofB: Span, start = take(Math.max(ofA.size, ofB.size)).start): void =>
-      void this.regions.push({ a: ofA, b: ofB, start });
+    const add = (ofA: Span, ofB: Span): void =>
+      void this.regions.push({ a: ofA, b: ofB, start: take(Math.max(ofA.size, ofB.size)).start });
     add(a.slab, b.slab);
     add(a.scratch, b.scratch);
     for (const [i, copy] of a.copies.entries()) add(copy, b.copies[i]!);
     const taken = new Map<Span, Block>();
-    for (const [x, y] of [...paired(a.first, b.first), ...paired(a.later, b.later)]) {
-      if (x.kind === "take" && y.kind === "take") {
-        taken.set(x.block, take(x.block.size));
-        add(x.block, y.block, taken.get(x.block)!.start);
-      } else if (x.kind === "give") {
-        const block = taken.get(x.block);
+    for (const event of [...a.first, ...a.later]) {
+      if (event.kind === "take") {
+        const block = take(event.block.size);
+        taken.set(event.block, block);
+        this.places.set(event.block, block.start);
+      } else if (event.kind === "give") {
+        const block = taken.get(event.block);
         if (block !== undefined) space.release(block);
       }
     }
@@ -91,7 +95,7 @@ class Writer {
     this.memoryBytes = end;
     for (const [i, constant] of a.constants.entries()) {
       const start = this.append(arena.u8.slice(constant.start, constant.start + constant.size));
-      add(constant, b.constants[i]!, start);
+      this.regions.push({ a: constant, b: b.constants[i]!, start });
     }
   }
 
@@ -104,6 +108,7 @@ class Writer {
     }
     const steps: ProgramStep[] = [];
     for (const [x, y] of paired(a, b)) {
+      this.follow(x, y);
       if (setup && !(x.kind === "call" && [...staying].some((span) => holds(span, x.args[0]!)))) continue;
       const step = this.stepOf(x, y);
       if (step !== null) steps.push(step);
@@ -113,11 +118,19 @@ class Writer {
 
   /** Where the program has what lies at two addresses. */
   address(a: number, b: number): number {
-    // Blocks that were taken later may lie where earlier ones have been.
-    const region = this.regions.findLast((r) => holds(r.a, a) && holds(r.b, b) && a - r.a.start === b - r.b.start);
+    const region = this.regions.find((r) => holds(r.a, a) && holds(r.b, b) && a - r.a.start === b - r.b.start);
     if (region === undefined)
       throw new RuntimeError(OP, `a kernel gets ${a}, then ${b}: the model's calls differ from run to run`);
     return region.start + a - region.a.start;
+  }
+
+  /** Keeps the regions up to date. */
+  private follow(a: Event, b: Event): void {
+    if (a.kind === "take" && b.kind === "take") {
+      this.regions.push({ a: a.block, b: b.block, start: this.places.get(a.block)! });
+    } else if (a.kind === "give") {
+      this.regions = this.regions.filter((region) => region.a !== a.block);
+    }
   }
 
   private stepOf(a: Event, b: Event): ProgramStep | null {

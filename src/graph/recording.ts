@@ -47,6 +47,7 @@ export interface Recording {
 class Recorder implements ArenaRecorder {
   readonly events: Event[] = [];
   private readonly taken = new Map<Block, Span>();
+  private readonly done: Block[] = [];
 
   took(block: Block): void {
     // The arena goes on to use the block.
@@ -55,10 +56,18 @@ class Recorder implements ArenaRecorder {
     this.events.push({ kind: "take", block: span });
   }
 
-  gave(block: Block): void {
+  /** Blocks stay taken: what is recorded next must not have them at the same addresses. */
+  gave(block: Block): boolean {
     const span = this.taken.get(block);
-    if (span !== undefined) this.events.push({ kind: "give", block: span });
-    this.taken.delete(block);
+    if (span === undefined) return false;
+    this.events.push({ kind: "give", block: span });
+    this.done.push(block);
+    return true;
+  }
+
+  /** Frees the blocks that were given back. */
+  end(): void {
+    for (const block of this.done) arena.free(block);
   }
 
   wrote(at: Ptr, words: Int32Array): void {
@@ -118,6 +127,7 @@ export function record<R>(graph: GraphParts, load: (plan: Plan) => void, use: (r
   );
   const { inputs, outputs, nodes, guards } = graph;
   const plan = new Plan({ inputs, outputs, nodes, guards, constants });
+  const recorders: Recorder[] = [];
   try {
     const ordered = plan.outputs.map((t) => {
       if (t.isContiguous) return t;
@@ -127,6 +137,7 @@ export function record<R>(graph: GraphParts, load: (plan: Plan) => void, use: (r
     const run = (): readonly Event[] => {
       load(plan);
       const recorder = new Recorder();
+      recorders.push(recorder);
       return recorder.during(() => {
         expectAll(recorder, plan.first);
         if (!plan.run((step) => expectAll(recorder, step.checks))) throw unfit();
@@ -152,6 +163,7 @@ export function record<R>(graph: GraphParts, load: (plan: Plan) => void, use: (r
       later,
     });
   } finally {
+    for (const recorder of recorders) recorder.end();
     plan.dispose();
     for (const t of held) t.dispose();
   }

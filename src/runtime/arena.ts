@@ -34,7 +34,8 @@ interface LinearMemory {
 /** Hears what happens to the memory beside kernel calls: enough to do it all again elsewhere. */
 export interface ArenaRecorder {
   took(block: Block): void;
-  gave(block: Block): void;
+  /** True if the block is to stay taken: the recorder then frees it later. */
+  gave(block: Block): boolean;
   /** So many words at an address were written by JavaScript, for a kernel to read. */
   wrote(at: Ptr, words: Int32Array): void;
 }
@@ -125,9 +126,9 @@ class Arena {
   }
 
   free(block: Block): void {
+    if (this.recorder?.gave(block) === true) return;
     this.liveBytes -= block.size;
     this.liveBlocks--;
-    this.recorder?.gave(block);
     this.allocator.release(block);
   }
 
