@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /**
- * Appends a section to a binary that tells which sources it was compiled from: programs are lists of kernel calls, and must not meet
- * kernels other than those that they were made for.
+ * Appends a section to a binary that tells what it is and which sources it was compiled from: programs are lists of kernel calls, and must
+ * not meet kernels other than those that they were made for.
  */
 function stamp(target) {
   const sources = readdirSync(`${root}assembly`, { recursive: true })
@@ -16,7 +16,7 @@ function stamp(target) {
     .sort();
   const hash = createHash("sha256");
   for (const name of sources) hash.update(readFileSync(`${root}assembly/${name}`));
-  const text = hash.digest("hex").slice(0, 16);
+  const text = `${target} ${hash.digest("hex").slice(0, 16)}`;
   const name = "quadlane";
   const section = Buffer.concat([Buffer.of(0, 1 + name.length + text.length, name.length), Buffer.from(name + text)]);
   const file = `${root}build/kernels.${target}.wasm`;

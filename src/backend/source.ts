@@ -1,4 +1,5 @@
-import { FormatError, RuntimeError } from "../errors.js";
+import { describe } from "../check.js";
+import { ArgumentError, FormatError, RuntimeError } from "../errors.js";
 import type { Binary } from "./probe.js";
 
 /** Where compiled or uncompiled kernels come from. */
@@ -26,24 +27,28 @@ export async function bytesFrom(
     if (!source.ok) throw new RuntimeError(op, `fetching ${source.url} gave status ${source.status}; expected 200`);
     return new Uint8Array(await source.arrayBuffer());
   }
-  return bytesOfSource(source as BufferSource);
+  return bytesOfSource(op, source as BufferSource);
 }
 
-/** The same bytes, not copied. */
-export function bytesOfSource(bytes: BufferSource): Uint8Array<ArrayBuffer> {
-  return ArrayBuffer.isView(bytes)
-    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    : new Uint8Array(bytes);
+/** The same bytes, not copied. Errors: ArgumentError for what has no bytes. */
+export function bytesOfSource(op: string, bytes: BufferSource): Uint8Array<ArrayBuffer> {
+  if (ArrayBuffer.isView(bytes)) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
+  throw new ArgumentError(op, `the source is ${describe(bytes)}; expected bytes, a URL or a Response`);
 }
 
-/** The section of a kernel binary that tells which sources it was compiled from; scripts/asc.js writes it. */
+/** The section of a kernel binary that tells what it is; scripts/asc.js writes it. */
 const IDENTITY = "quadlane";
 
-/** What all binaries of one version of the kernels have in common, and no other has. Errors: FormatError if they do not say. */
-export function identityOf(op: string, module: WebAssembly.Module): string {
+/** A binary, and what all of one version of the kernels have in common, and no other has. Errors: FormatError if the module does not say. */
+export function identityOf(
+  op: string,
+  module: WebAssembly.Module,
+): { readonly binary: string; readonly version: string } {
   const [section] = WebAssembly.Module.customSections(module, IDENTITY);
-  if (section === undefined) {
+  const [binary, version] = section === undefined ? [] : new TextDecoder().decode(section).split(" ");
+  if (binary === undefined || version === undefined) {
     throw new FormatError(op, `the kernels have no section "${IDENTITY}"; expected a kernel binary of this library`);
   }
-  return new TextDecoder().decode(section);
+  return { binary, version };
 }

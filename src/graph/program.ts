@@ -20,10 +20,11 @@ const MEMORY = 2 ** 32 - ALIGN;
  */
 export function programOf(graph: GraphParts, load: (plan: Plan) => void): Uint8Array<ArrayBuffer> {
   const module = installedModule;
-  if (module === null || runtime().backend !== "wasm") {
+  const { binary, backend } = runtime();
+  if (module === null || binary === null || backend !== "wasm") {
     throw new RuntimeError(OP, "the js back end is in use; expected the WebAssembly kernels, for which programs are");
   }
-  const identity = identityOf(OP, module);
+  const { version } = identityOf(OP, module);
   return twice(graph, load, (a, b) => {
     const writer = new Writer(a, b);
     const setup = writer.stepsOf(a.first, b.first, true);
@@ -33,8 +34,7 @@ export function programOf(graph: GraphParts, load: (plan: Plan) => void): Uint8A
       values.map(({ name, dtype, shape }, i) => ({ name, dtype, shape, at: writer.address(at[i]!, bt[i]!) }));
     const inputs = placed(graph.inputs, a.inputs, b.inputs);
     const outputs = placed(graph.outputs, a.outputs, b.outputs);
-    const wide = runtime().wideVectors;
-    return writeProgram({ identity, wide, inputs, outputs, kernels, setup, steps, memoryBytes, dataAt }, data);
+    return writeProgram({ binary, version, inputs, outputs, kernels, setup, steps, memoryBytes, dataAt }, data);
   });
 }
 

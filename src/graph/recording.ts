@@ -74,6 +74,10 @@ class Recorder implements ArenaRecorder {
     this.events.push({ kind: "write", at, words });
   }
 
+  read(at: Ptr, bytes: Uint8Array): void {
+    this.events.push({ kind: "expect", at, bytes });
+  }
+
   /** The kernels in use, each call of which is an event. */
   kernels(): Kernels {
     const recorded: Record<string, unknown> = {};
@@ -170,7 +174,7 @@ export function record<R>(graph: GraphParts, load: (plan: Plan) => void, use: (r
 }
 
 /** What must hold for the inputs that the steps are good for. */
-function expectAll({ events }: Recorder, checks: Step["checks"]): void {
+function expectAll(recorder: Recorder, checks: Step["checks"]): void {
   for (const { guard, tensor } of checks) {
     if (!tensor.isContiguous) {
       throw new RuntimeError(
@@ -179,8 +183,7 @@ function expectAll({ events }: Recorder, checks: Step["checks"]): void {
       );
     }
     const from = tensor.ptr;
-    const bytes = arena.u8.slice(from, from + tensor.numel * bytesOf(tensor.dtype));
-    events.push({ kind: "expect", at: from, bytes });
+    recorder.read(from, arena.u8.slice(from, from + tensor.numel * bytesOf(tensor.dtype)));
   }
 }
 

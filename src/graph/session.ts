@@ -127,8 +127,9 @@ export class Session {
   }
 
   /**
-   * The file of a program: what `run` does for inputs of these shapes, to be run by `quadlane/program` alone. It holds the weights as they
-   * are now; shapes are fixed, and so are values that the model's code has looked at. The feeds are examples.
+   * The file of a program: what `run` does for inputs of these shapes, to be run by `quadlane/program` alone, on the kernel binary that is
+   * in use now; of the three, "simd" is the one that every engine runs. It holds the weights as they are now; shapes are fixed, and so are
+   * values that the model's code has looked at. The feeds are examples.
    * Errors: as `run`; RuntimeError without WebAssembly kernels, which is what a program runs on.
    */
   toProgram(feeds: Named<Feed>): Uint8Array<ArrayBuffer> {

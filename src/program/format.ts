@@ -1,3 +1,4 @@
+import type { Binary } from "../backend/probe.js";
 import { FormatError } from "../errors.js";
 import type { DType, Shape } from "../types.js";
 
@@ -29,10 +30,9 @@ export const COPY = -1;
 export const EXPECT = -2;
 
 export interface Header {
-  /** Which version of the kernels the steps are for. */
-  readonly identity: string;
-  /** Whether the steps are for the binary with 256-bit vectors, which packs weights in another way. */
-  readonly wide: boolean;
+  /** Which binary of which version of the kernels the steps are for: they cut work, and pack weights, in ways of their own. */
+  readonly binary: Binary;
+  readonly version: string;
   readonly inputs: readonly PlacedValue[];
   readonly outputs: readonly PlacedValue[];
   /** Names of the kernels that the steps call. */
@@ -51,6 +51,7 @@ const MAGIC = "QLPROG01";
 /** Letters, length, checksum. */
 const FRONT = 16;
 const MAX_MEMORY = 2 ** 32 - 65536;
+const BINARIES: readonly unknown[] = ["simd", "relaxed", "wide"];
 const DTYPES: readonly unknown[] = ["float32", "int32", "bool"];
 
 /** A number's text in a step, and back. */
@@ -89,7 +90,13 @@ export function readProgram(op: string, bytes: Uint8Array): { header: Header; da
   const text = bytes.subarray(FRONT, end);
   if (checksum(text) !== view.getUint32(12, true)) fail("the header's checksum is wrong: the file is damaged");
   const data = bytes.subarray(end);
-  const header = headerOf(JSON.parse(new TextDecoder().decode(text)), fail);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder().decode(text));
+  } catch (cause) {
+    fail(`the header is no JSON: ${String(cause)}`);
+  }
+  const header = headerOf(parsed, fail);
   const { dataAt, memoryBytes } = header;
   if (dataAt + data.length !== memoryBytes) {
     fail(`there are ${data.length} bytes of data; expected ${memoryBytes - dataAt}`);
@@ -111,7 +118,7 @@ function headerOf(parsed: unknown, fail: (message: string) => never): Header {
 
 function isHeader(header: Partial<Header> | null): boolean {
   if (typeof header !== "object" || header === null) return false;
-  const { identity, wide, inputs, outputs, kernels, setup, steps, memoryBytes, dataAt } = header;
+  const { binary, version, inputs, outputs, kernels, setup, steps, memoryBytes, dataAt } = header;
   const isValue = (v: PlacedValue): boolean =>
     typeof v?.name === "string" &&
     DTYPES.includes(v.dtype) &&
@@ -119,8 +126,8 @@ function isHeader(header: Partial<Header> | null): boolean {
     [v.at, ...v.shape].every(isSize);
   const isStep = (step: ProgramStep): boolean => Array.isArray(step) && Number.isInteger(step[0]);
   return (
-    typeof identity === "string" &&
-    typeof wide === "boolean" &&
+    BINARIES.includes(binary) &&
+    typeof version === "string" &&
     all(inputs, isValue) &&
     all(outputs, isValue) &&
     all(kernels, (name) => typeof name === "string") &&

@@ -9,14 +9,14 @@ import { type Call, stepsOf } from "./steps.js";
 
 export interface ProgramOptions {
   /**
-   * The kernels: a compiled module (the only way on Cloudflare Workers), bytes, an address or a Response. Default: the package's own file,
-   * the best that the engine can run.
+   * The kernels that the program is for: a compiled module (the only way on Cloudflare Workers), bytes, an address or a Response. Default: the
+   * package's own file.
    */
   readonly kernels?: KernelSource;
 }
 
 export interface ProgramSyncOptions {
-  /** The kernels, compiled or not. Default in Node: the package's own file, the best that the engine can run. */
+  /** The kernels that the program is for, compiled or not. Default in Node: the package's own file. */
   readonly kernels?: WebAssembly.Module | BufferSource;
 }
 
@@ -30,7 +30,7 @@ const SLACK = 64;
 
 let readKernels: ((binary: Binary) => Uint8Array<ArrayBuffer>) | null = null;
 /** Compiled once, for every program. */
-let ownKernels: WebAssembly.Module | null = null;
+const ownKernels = new Map<Binary, WebAssembly.Module>();
 
 /** How the package's own kernels are had without fetching; the entry for Node says so. */
 export function setKernelReader(read: (binary: Binary) => Uint8Array<ArrayBuffer>): void {
@@ -42,8 +42,8 @@ export function setKernelReader(read: (binary: Binary) => Uint8Array<ArrayBuffer
  * shapes. Nothing of the rest of the library is needed to run it, and no tensor of it exists: typed arrays go in and come out. Each program
  * has a memory of its own, which kernels cannot leave; it goes when the program is collected.
  *
- * A file belongs to the version of the library that has made it: keep the model, and compile it again. Steps are run as they are, so that a
- * file made to do harm can keep the thread busy, though not reach anything: load programs of your own.
+ * A file belongs to the version of the library, and to the kernel binary, that it was made with: keep the model, and compile it again. Steps
+ * are run as they are, so that a file made to do harm can keep the thread busy, though not reach anything: load programs of your own.
  */
 export class Program {
   readonly inputs: readonly ProgramValue[];
@@ -57,18 +57,25 @@ export class Program {
 
   private constructor(header: Header, data: Uint8Array, module: WebAssembly.Module) {
     const op = "Program.load";
-    const identity = identityOf(op, module);
-    if (identity !== header.identity) {
+    const { binary, version } = identityOf(op, module);
+    if (version !== header.version) {
       throw new FormatError(
         op,
-        `the program was compiled for kernels ${header.identity}, and these are ${identity}; expected one compiled with this version of quadlane`,
+        `the program is for kernels ${header.version}, and these are ${version}; compile the model again`,
+      );
+    }
+    if (binary !== header.binary) {
+      throw new FormatError(
+        op,
+        `the program is for the ${header.binary} kernels; expected those, got the ${binary} ones`,
       );
     }
     const pages = Math.ceil((header.memoryBytes + SLACK) / PAGE);
-    const [memory, instance] = instantiate(module, pages);
+    const [memory, instance] = instantiate(op, module, pages);
+    for (const value of [...header.inputs, ...header.outputs]) checkPlace(op, value, header.memoryBytes);
     const { setup, run } = stepsOf(op, header, instance.exports, memory);
     new Uint8Array(memory.buffer).set(data, header.dataAt);
-    for (const call of setup) call();
+    perform(op, setup);
     this.memory = memory;
     this.memoryBytes = memory.buffer.byteLength;
     this.calls = run;
@@ -86,15 +93,15 @@ export class Program {
     const op = "Program.load";
     checkOptions(op, options, ["kernels"]);
     const { header, data } = readProgram(op, await bytesFrom(op, source));
-    return new Program(header, data, await compiled(op, options.kernels, header.wide));
+    return new Program(header, data, await compiled(op, options.kernels, header.binary));
   }
 
   /** The same at once, where bytes may be compiled synchronously: in Node, or with a compiled module. Errors: as `load`. */
   static loadSync(source: BufferSource, options: ProgramSyncOptions = {}): Program {
     const op = "Program.loadSync";
     checkOptions(op, options, ["kernels"]);
-    const { header, data } = readProgram(op, bytesOfSource(source));
-    return new Program(header, data, compiledSync(op, options.kernels, header.wide));
+    const { header, data } = readProgram(op, bytesOfSource(op, source));
+    return new Program(header, data, compiledSync(op, options.kernels, header.binary));
   }
 
   /**
@@ -132,12 +139,30 @@ export class Program {
       if (input.dtype !== "bool") to.set(from);
       else for (let i = 0; i < to.length; i++) to[i] = from[i] === 0 ? 0 : 1;
     }
-    for (let i = 0; i < this.calls.length; i++) this.calls[i]!();
+    perform(op, this.calls);
   }
 
   private view({ at, dtype, shape }: PlacedValue): DataArray {
     return new (arrayType(dtype))(this.memory.buffer, at, numel(shape));
   }
+}
+
+function perform(op: string, calls: readonly Call[]): void {
+  try {
+    for (let i = 0; i < calls.length; i++) calls[i]!();
+  } catch (error) {
+    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+    throw new RuntimeError(op, `a step of the program fails: ${error.message}; expected a program as it was made`);
+  }
+}
+
+function checkPlace(op: string, { name, at, dtype, shape }: PlacedValue, memoryBytes: number): void {
+  const { BYTES_PER_ELEMENT: size } = arrayType(dtype);
+  if (at % size === 0 && at + size * numel(shape) <= memoryBytes) return;
+  throw new FormatError(
+    op,
+    `"${name}" ${formatShape(shape)} at ${at} lies outside of the memory of ${memoryBytes} bytes`,
+  );
 }
 
 function publicOf({ name, dtype, shape }: PlacedValue): ProgramValue {
@@ -185,7 +210,11 @@ function checkArrays(
 }
 
 /** Kernels on a memory of their own. Those of threads want one that is shared. */
-function instantiate(module: WebAssembly.Module, pages: number): [WebAssembly.Memory, WebAssembly.Instance] {
+function instantiate(
+  op: string,
+  module: WebAssembly.Module,
+  pages: number,
+): [WebAssembly.Memory, WebAssembly.Instance] {
   const on = (memory: WebAssembly.Memory): [WebAssembly.Memory, WebAssembly.Instance] => [
     memory,
     new WebAssembly.Instance(module, { env: { memory } }),
@@ -194,38 +223,43 @@ function instantiate(module: WebAssembly.Module, pages: number): [WebAssembly.Me
   try {
     return on(new WebAssembly.Memory(limits));
   } catch (error) {
+    if (error instanceof RangeError) throw new RuntimeError(op, `there is no memory of ${pages * PAGE} bytes`);
     if (!(error instanceof WebAssembly.LinkError)) throw error;
     return on(new WebAssembly.Memory({ ...limits, maximum: pages, shared: true }));
   }
 }
 
-/** The best binary that can run here and fits the program. Errors: RuntimeError if none can. */
-function binaryFor(op: string, wide: boolean): Binary {
+/** Refuses a binary that cannot run here. */
+function checkBinary(op: string, wanted: Binary): void {
   const { binary, why } = probe();
-  if (binary === null) throw new RuntimeError(op, `no kernels can run here: ${why}`);
-  if (wide && binary !== "relaxed") throw new RuntimeError(op, `the program is for wide vectors: ${why}`);
-  return wide ? "wide" : binary;
+  if (binary === null || (wanted !== "simd" && binary === "simd")) {
+    throw new RuntimeError(op, `the program is for the ${wanted} kernels, which cannot run here: ${why}`);
+  }
 }
 
-async function compiled(op: string, given: KernelSource | undefined, wide: boolean): Promise<WebAssembly.Module> {
-  if (given === undefined && (ownKernels !== null || readKernels !== null)) return compiledSync(op, undefined, wide);
-  const code = await codeOf(op, given ?? kernelsUrl(binaryFor(op, wide)));
+async function compiled(op: string, given: KernelSource | undefined, binary: Binary): Promise<WebAssembly.Module> {
+  if (given === undefined && (ownKernels.has(binary) || readKernels !== null))
+    return compiledSync(op, undefined, binary);
+  if (given === undefined) checkBinary(op, binary);
+  const code = await codeOf(op, given ?? kernelsUrl(binary));
   const module = code instanceof WebAssembly.Module ? code : await WebAssembly.compile(code);
-  if (given === undefined && !wide) ownKernels = module;
+  if (given === undefined) ownKernels.set(binary, module);
   return module;
 }
 
 function compiledSync(
   op: string,
   given: WebAssembly.Module | BufferSource | undefined,
-  wide: boolean,
+  binary: Binary,
 ): WebAssembly.Module {
   if (given instanceof WebAssembly.Module) return given;
-  if (given !== undefined) return new WebAssembly.Module(bytesOfSource(given));
-  if (ownKernels !== null && !wide) return ownKernels;
+  if (given !== undefined) return new WebAssembly.Module(bytesOfSource(op, given));
+  const known = ownKernels.get(binary);
+  if (known !== undefined) return known;
   if (readKernels === null)
     throw new RuntimeError(op, "the kernels must be fetched here; expected load(), or { kernels }");
-  const module = new WebAssembly.Module(readKernels(binaryFor(op, wide)));
-  if (!wide) ownKernels = module;
+  checkBinary(op, binary);
+  const module = new WebAssembly.Module(readKernels(binary));
+  ownKernels.set(binary, module);
   return module;
 }

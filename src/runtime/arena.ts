@@ -38,6 +38,8 @@ export interface ArenaRecorder {
   gave(block: Block): boolean;
   /** So many words at an address were written by JavaScript, for a kernel to read. */
   wrote(at: Ptr, words: Int32Array): void;
+  /** So many bytes at an address were read by JavaScript, which calls kernels accordingly. */
+  read(at: Ptr, bytes: Uint8Array): void;
 }
 
 /** Stands in where WebAssembly is missing: same interface, growth by copying. */
@@ -180,6 +182,12 @@ class Arena {
   writeFloats(at: Ptr, values: ArrayLike<number>): void {
     this.f32.set(values, at >>> 2);
     this.recorder?.wrote(at, this.i32.slice(at >>> 2, (at >>> 2) + values.length));
+  }
+
+  /** Reads a number that decides what a kernel is called with. */
+  readFloat(at: Ptr): number {
+    this.recorder?.read(at, this.u8.slice(at, at + 4));
+    return this.f32[at >>> 2]!;
   }
 
   /** A view for immediate use: never store it, growth detaches it. */
