@@ -8,6 +8,8 @@ import type { Variant } from "./works.js";
 export interface Participant extends Program {
   readonly name: string;
   readonly threads: number;
+  /** The script for works that are measured in a fresh process, where it is another one. */
+  readonly fresh?: string;
 }
 
 const root = new URL("../../../", import.meta.url);
@@ -32,7 +34,10 @@ export const ceiling = own("ceiling", "ceiling.js");
 export const reference: Participant = { ...own("quadlane-js", "quadlane.js", "js"), deadline: 900_000 };
 
 /** What the ratios are about. */
-export const subject = own("quadlane-wasm", "quadlane.js", "wasm");
+export const subject: Participant = {
+  ...own("quadlane-wasm", "quadlane.js", "wasm"),
+  fresh: own("", "program.js").script,
+};
 
 /** Other ways to run this library, and what the report says of them. */
 export const VARIANTS: Readonly<Record<Variant, string>> = {
@@ -42,6 +47,8 @@ export const VARIANTS: Readonly<Record<Variant, string>> = {
   "quadlane-eager": "the model op by op, without a session.",
   "quadlane-wasm-2t": "two threads.",
   "quadlane-wide": "256-bit vectors.",
+  "quadlane-session":
+    "the whole library: the model is built, traced and compiled, where quadlane-wasm loads a program made before.",
 };
 
 /** They take part in the works that name them, or where they are asked for. */
@@ -50,6 +57,7 @@ export const variants: readonly Participant[] = [
   variant("quadlane-eager", 1, "quadlane.js", "eager"),
   variant("quadlane-wasm-2t", 2, "quadlane.js", "2t"),
   variant("quadlane-wide", 1, "quadlane.js", "wide"),
+  variant("quadlane-session", 1, "quadlane.js", "session"),
 ];
 
 /** Libraries outside of JavaScript. */

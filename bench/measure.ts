@@ -153,7 +153,7 @@ export class Track {
 
 /** The time from the start of a process to its first result. */
 async function coldStart(participant: Participant, work: Work, node: string): Promise<Timing> {
-  const child = await Child.start(participant, node);
+  const child = await Child.start({ ...participant, script: participant.fresh ?? participant.script }, node);
   try {
     const ms = (await child.prepare(work)).sinceStart;
     return { ms, best: ms, runs: 1 };

@@ -1,5 +1,5 @@
 // The implementation of this library (argument: js, wasm, or a way to run wasm: 2t with two threads, wide with 256-bit vectors, eager with
-// models compiled).
+// models op by op, session as wasm).
 import { readFileSync } from "node:fs";
 import { type InitOptions, init, runtime, setBackend } from "quadlane";
 import { prepare, prepareEagerly } from "./quadlane/prepare.js";

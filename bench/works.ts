@@ -141,7 +141,7 @@ export type Work = {
 } & Task;
 
 /** Other ways to run this library; see implementations.ts. */
-export type Variant = "quadlane-kernels" | "quadlane-eager" | "quadlane-wasm-2t" | "quadlane-wide";
+export type Variant = "quadlane-kernels" | "quadlane-eager" | "quadlane-wasm-2t" | "quadlane-wide" | "quadlane-session";
 
 const GTCRN_INPUTS = {
   mix: [1, 257, 1, 2],
@@ -213,7 +213,8 @@ export const works: readonly Work[] = [
   start,
   versus("facade/matmul64", "quadlane-kernels", gemm(64, 64, 64)),
   versus("facade/lenet-b1", "quadlane-kernels", infer("", models.lenet, { eager: true })),
-  ...[...inferences, start].map((work) => versus(`eager/${work.name}`, "quadlane-eager", work)),
+  ...inferences.map((work) => versus(`eager/${work.name}`, "quadlane-eager", work)),
+  versus("coldstart/session", "quadlane-session", start),
   versus("threads/gemm/512", "quadlane-wasm-2t", gemm(512, 512, 512)),
   versus("threads/conv/56x64x64k3", "quadlane-wasm-2t", conv("", 56, 64, 64, 3)),
   versus("threads/infer/resnet18-224", "quadlane-wasm-2t", inferResnet),

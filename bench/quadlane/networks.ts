@@ -1,9 +1,10 @@
 // Works that run or train a network.
-import { compile, nn, noGrad, onnx, optim, scope, tensor } from "quadlane";
+import { compile, getBackend, nn, noGrad, onnx, optim, scope, tensor } from "quadlane";
 import { fileInputs, modelInputs } from "../inputs.js";
+import { writeProgram } from "../programs.js";
 import type { Job } from "../serve.js";
 import { outputShape } from "../shapes.js";
-import type { FileWork, InferWork, TrainWork } from "../works.js";
+import type { FileWork, InferWork, TrainWork, Work } from "../works.js";
 import { build } from "./modules.js";
 import { dispose, toTensor, values } from "./tensors.js";
 
@@ -31,10 +32,11 @@ export function train(work: TrainWork): Job {
 }
 
 /** A model, compiled. */
-export function infer(work: InferWork): Job {
+export function infer(work: Work & InferWork): Job {
   const x = toTensor(modelInputs(work.model, work.batch).x);
   const model = build(work.model).eval();
   const session = compile(model, x);
+  if (work.fresh && getBackend() === "wasm") writeProgram(work, session.toProgram({ input: x }));
   const logits = new Float32Array(work.batch * outputShape(work.model).reduce((a, b) => a * b, 1));
   const run = (): Float32Array => {
     session.runInto({ input: x }, { output: logits });
