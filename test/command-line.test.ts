@@ -1,12 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { compileFile } from "../src/cli/compile.js";
 import { readWeights, writeWeights } from "../src/cli/files.js";
 import { check, info } from "../src/cli/info.js";
 import { bench, run } from "../src/cli/run.js";
 import { loadNpz, saveNpy, saveSafetensors, tensor } from "../src/node.js";
+import { Program } from "../src/program/index.node.js";
 import { temporaryFolder } from "./support/files.js";
 import { initializer, modelBytes, node, value } from "./support/onnx-model.js";
 import { pytorchFile } from "./support/pytorch-file.js";
@@ -120,6 +122,25 @@ test("quadlane bench tells times and memory, and the time of each op", async () 
   expect(text).toMatch(/\d+ runs: median [\d.]+ ms/);
   expect(text).toMatch(/memory: weights/);
   expect(text).toMatch(/matmul|linear/);
+});
+
+describe("quadlane compile", () => {
+  const options = { seed: 1, shape: ["x=1x3"], binary: "simd" } as const;
+
+  test("writes a program that does what the model does", async () => {
+    const text = await compileFile(at("layer.onnx"), at("layer.qlp"), options);
+    expect(text).toContain("Program(x: float32 [1, 3] → y: float32 [1, 2]; ");
+    expect(text).toMatch(/simd kernels: \d+ bytes written to .*layer.qlp$/);
+    const program = Program.loadSync(readFileSync(at("layer.qlp")));
+    expect(program.run({ x: Float32Array.of(1, 0, 1) }).y).toEqual(Float32Array.of(6, 8));
+  });
+
+  test("needs shapes, and says so before anything is written", async () => {
+    await expect(compileFile(at("layer.onnx"), at("none.qlp"), { ...options, shape: [] })).rejects.toThrow(
+      /--shape x=/,
+    );
+    expect(existsSync(at("none.qlp"))).toBe(false);
+  });
 });
 
 describe("quadlane convert", () => {

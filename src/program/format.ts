@@ -64,15 +64,21 @@ export function writeProgram(header: Header, data: readonly Uint8Array[]): Uint8
   const text = new TextEncoder().encode(JSON.stringify(header));
   const bytes = new Uint8Array(FRONT + text.length + data.reduce((sum, part) => sum + part.length, 0));
   for (let i = 0; i < MAGIC.length; i++) bytes[i] = MAGIC.charCodeAt(i);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(8, text.length, true);
-  view.setUint32(12, checksum(text), true);
+  new DataView(bytes.buffer).setUint32(8, text.length, true);
   bytes.set(text, FRONT);
   let at = FRONT + text.length;
   for (const part of data) {
     bytes.set(part, at);
     at += part.length;
   }
+  return sealed(bytes);
+}
+
+/** The same bytes with the checksum that the header has, if it lies within. */
+export function sealed(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  if (bytes.length < FRONT) return bytes;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, FRONT);
+  view.setUint32(12, checksum(bytes.subarray(FRONT, FRONT + view.getUint32(8, true))), true);
   return bytes;
 }
 

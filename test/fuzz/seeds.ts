@@ -3,8 +3,10 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deflateRawSync } from "node:zlib";
-import { loadNpz, loadShardedSafetensors, numpy, onnx, pytorch, safetensors, tensor } from "quadlane";
+import { compile, loadNpz, loadShardedSafetensors, nn, numpy, onnx, pytorch, safetensors, tensor } from "quadlane";
+import { Program } from "quadlane/program";
 import { crc32, writeZip } from "../../src/io/zip.js";
+import { sealed } from "../../src/program/format.js";
 import { pytorchFile } from "../support/pytorch-file.js";
 
 /** Reads a file and frees what came of it. */
@@ -35,6 +37,9 @@ export function seeds(onnxFolders: readonly string[]): Seed[] {
   ]);
   const ids = tensor([1, 2, 3], { dtype: "int32" });
   const flags = tensor([true, false]);
+  const layer = new nn.Linear(3, 2).eval();
+  const session = compile(layer, x);
+  const program = session.toProgram({ input: x });
   const npy = numpy.serializeNpy(x);
   const readNpy: Reader = (bytes) => numpy.parseNpy(bytes).dispose();
   const readSafetensors: Reader = (bytes) => free(safetensors.parse(bytes).tensors);
@@ -57,11 +62,14 @@ export function seeds(onnxFolders: readonly string[]): Seed[] {
     { name: "npz/stream", bytes: compressed(npy), read: async (bytes) => free(await numpy.parseNpz(bytes)) },
     { name: "pt", bytes: pytorchFile(), read: (bytes) => free(pytorch.parse(bytes)) },
     { name: "pt/key", bytes: pytorchFile(), read: (bytes) => free(pytorch.parse(bytes, { key: "model" })) },
+    { name: "program", bytes: program, read: (bytes) => void Program.loadSync(Uint8Array.from(bytes)) },
+    // Whoever damages a file on purpose also sets its checksum.
+    { name: "program/sealed", bytes: program, read: (bytes) => void Program.loadSync(sealed(Uint8Array.from(bytes))) },
     ...onnxFolders
       .flatMap(modelsBelow)
       .map((path) => ({ name: `onnx ${path}`, bytes: new Uint8Array(readFileSync(path)), read: readOnnx })),
   ];
-  free(new Map(Object.entries({ x, ids, flags })));
+  free(new Map<string, Disposable>(Object.entries({ x, ids, flags, layer, session })));
   return all;
 }
 
