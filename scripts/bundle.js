@@ -1,22 +1,28 @@
 // Puts the compiled modules into a few files in build/lib, which start faster than hundreds and take less room. A namespace that stands by itself
 // has a file of its own, so that bundlers leave out what a program does not use.
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { writeDeclarations } from "./declarations.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = `${root}build/dist`;
 const lib = `${root}build/lib`;
 
-const ENTRIES = {
+/** What users import, with declarations. */
+const PUBLIC = {
   index: "index.js",
   node: "node.js",
   images: "data/images_files.node.js",
   progress: "train/progress.node.js",
   report: "train/report.node.js",
   tensorboard: "train/tensorboard.node.js",
+};
+
+/** What the system starts. */
+const SCRIPTS = {
   cli: "cli/main.js",
-  // Scripts of workers.
+  // Workers.
   threads_worker: "runtime/threads_worker.js",
   "threads_worker.node": "runtime/threads_worker.node.js",
   "workers_serve.node": "data/workers_serve.node.js",
@@ -43,19 +49,50 @@ const internals = {
 /** The one library whose code is put in: the command line works with nothing installed beside the package. */
 const INCLUDED = "commander";
 const isOurs = (id) => /^(\.|\/|quadlane:)/.test(id) || id === INCLUDED || id.startsWith(root);
+const modules = (entries) =>
+  Object.fromEntries(Object.entries(entries).map(([name, file]) => [name, `${dist}/${file}`]));
+
+/**
+ * That library as one module. It is made of CommonJS, and helpers for that, which need Node, would else stand in a file that browsers
+ * load too.
+ */
+async function includedCode() {
+  const bundle = await rolldown({ input: INCLUDED, cwd: root, platform: "node" });
+  const { output } = await bundle.generate({ format: "esm" });
+  return output[0].code;
+}
+
+const included = {
+  name: "included",
+  resolveId: (id) => (id === INCLUDED ? `${root}${INCLUDED}.js` : null),
+  load: (id) => (id === `${root}${INCLUDED}.js` ? includedCode() : null),
+};
+
+/** A file in ASCII is read and parsed faster than one with a single character beyond. */
+const ascii = {
+  name: "ascii",
+  generateBundle(_, files) {
+    for (const file of Object.values(files)) {
+      file.code = file.code.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    }
+  },
+};
+
+const CLASSES = { class: true, function: false };
 
 const within = (folder) => new RegExp(`/build/dist/${folder}/(?!.*\\.node\\.js$)`);
 
 rmSync(lib, { recursive: true, force: true });
 const bundle = await rolldown({
   input: {
-    ...Object.fromEntries(Object.entries(ENTRIES).map(([name, file]) => [name, `${dist}/${file}`])),
+    ...modules(PUBLIC),
+    ...modules(SCRIPTS),
     internals: INTERNALS,
   },
-  platform: "node",
+  platform: "neutral",
   preserveEntrySignatures: "allow-extension",
   external: (id) => !isOurs(id),
-  plugins: [internals],
+  plugins: [internals, included, ascii],
 });
 const license = readFileSync(`${root}node_modules/${INCLUDED}/LICENSE`, "utf8").trim();
 await bundle.write({
@@ -63,9 +100,8 @@ await bundle.write({
   format: "esm",
   entryFileNames: "[name].js",
   chunkFileNames: "[name].js",
-  // Messages name classes.
-  keepNames: true,
-  minify: true,
+  // Messages name classes; names of functions would cost a tenth of the code.
+  minify: { compress: { keepNames: CLASSES }, mangle: { toplevel: true, keepNames: CLASSES } },
   postBanner: (chunk) => (chunk.name === "cli" ? `/* Contains ${INCLUDED}:\n${license}\n*/` : ""),
   codeSplitting: {
     includeDependenciesRecursively: false,
@@ -77,3 +113,7 @@ await bundle.write({
     })),
   },
 });
+
+await writeDeclarations(modules(PUBLIC), lib);
+// Engines and bundlers that import WebAssembly give the compiled module.
+writeFileSync(`${lib}/kernels.d.ts`, "declare const kernels: WebAssembly.Module;\nexport default kernels;\n");
