@@ -1,13 +1,8 @@
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { availableParallelism } from "node:os";
-import { arch } from "node:process";
-import { setFlagsFromString } from "node:v8";
+import { builtin, packageFile } from "../runtime/system.node.js";
 import { spawnWorker } from "../runtime/threads.node.js";
 import type { Platform } from "./platform.js";
 import type { Binary } from "./probe.js";
-
-const require = createRequire(import.meta.url);
 
 /** From this version on V8's fusion covers what the kernels need. */
 const WIDENS_FROM = 24;
@@ -16,10 +11,10 @@ function widen(): string | null {
   const { bun, deno, node } = process.versions;
   if (bun !== undefined || deno !== undefined) return "only Node can turn them on";
   if (Number.parseInt(node, 10) < WIDENS_FROM) return `Node ${node} cannot; Node ${WIDENS_FROM} and later can`;
-  if (arch !== "x64") return `Node cannot on ${arch}; it can on x64`;
+  if (process.arch !== "x64") return `Node cannot on ${process.arch}; it can on x64`;
   try {
     // The flag concerns what is compiled later: modules from before stay as they are.
-    setFlagsFromString("--experimental-wasm-revectorize");
+    builtin("node:v8").setFlagsFromString("--experimental-wasm-revectorize");
   } catch (cause) {
     return `Node ${node} refused the flag: ${cause instanceof Error ? cause.message : String(cause)}`;
   }
@@ -28,14 +23,14 @@ function widen(): string | null {
 
 /** The bytes of a kernel binary from this package's files. */
 export function readKernels(binary: Binary): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(readFileSync(require.resolve(`quadlane/kernels.${binary}.wasm`)));
+  return new Uint8Array(readFileSync(packageFile(`kernels.${binary}.wasm`)));
 }
 
 /** Node: this package's files are beside it, V8's flags can be set, and there are worker threads. */
 export const nodePlatform: Platform = {
   read: readKernels,
   widen,
-  processors: availableParallelism,
+  processors: () => builtin("node:os").availableParallelism(),
   threadless: () => null,
   spawn: spawnWorker,
 };
