@@ -4,7 +4,7 @@ import { type Binary, probe } from "./backend/probe.js";
 import { withSharedMemory } from "./backend/shared_import.js";
 import { installKernels, startThreads, threadCount } from "./backend/threads.js";
 import { checkOneOf, checkOptions } from "./check.js";
-import { ArgumentError, QuadlaneError, RuntimeError } from "./errors.js";
+import { ArgumentError, FormatError, QuadlaneError, RuntimeError } from "./errors.js";
 import { arena } from "./runtime/arena.js";
 
 export type { Binary };
@@ -105,8 +105,8 @@ function install(module: WebAssembly.Module, binary: Binary, shared: boolean): R
  *
  * With `threads` the tensors that there are move to a shared memory, and workers start that take their part of every kernel that is
  * worth it; results keep their bits. If they cannot start, or one of them dies, everything runs on one thread and `runtime().whyThreads`
- * says why. Errors: RuntimeError if the binary asked for cannot run, wide vectors cannot be had, or the file cannot be fetched;
- * ArgumentError for unknown options; FormatError if the bytes are no kernel binary.
+ * says why. Errors: RuntimeError if the binary asked for cannot run, wide vectors cannot be had, the file cannot be fetched, or the
+ * platform does not compile bytes; ArgumentError for unknown options and sources; FormatError for what is no kernel binary.
  */
 export function init(options?: InitOptions): Promise<RuntimeInfo>;
 export function init(
@@ -149,7 +149,7 @@ async function load(
   }
   const obstacle = threads > 1 ? platform.threadless() : null;
   const shared = arena.shared || (threads > 1 && obstacle === null);
-  const module = await WebAssembly.compile(shared ? withSharedMemory(code) : code);
+  const module = await compile(shared ? withSharedMemory(code) : code);
   try {
     install(module, binary, shared);
     if (obstacle !== null) whyThreads = obstacle;
@@ -158,7 +158,7 @@ async function load(
   } catch (error) {
     if (!(error instanceof QuadlaneError) || threads === 1) throw error;
     // Less is better than nothing: kernels on one thread are there, or can be had without a shared memory.
-    if (loaded === null) install(await WebAssembly.compile(code), binary, false);
+    if (loaded === null) install(await compile(code), binary, false);
     whyThreads = error.message;
   }
   return runtime();
@@ -190,13 +190,45 @@ function defaultUrl(binary: Binary): URL {
 /** A compiled module, or bytes. */
 async function codeOf(source: KernelSource): Promise<WebAssembly.Module | Uint8Array<ArrayBuffer>> {
   if (source instanceof WebAssembly.Module) return source;
-  if (source instanceof URL || typeof source === "string") return codeOf(await fetch(source));
+  if (source instanceof URL || typeof source === "string") {
+    const address = String(source);
+    return platform.open !== null && address.startsWith("file:")
+      ? platform.open(new URL(address))
+      : codeOf(await get(address));
+  }
   if (typeof Response === "function" && source instanceof Response) {
     if (!source.ok) throw new RuntimeError("init", `fetching ${source.url} gave status ${source.status}; expected 200`);
     return new Uint8Array(await source.arrayBuffer());
   }
-  const bytes = source as BufferSource;
-  return ArrayBuffer.isView(bytes)
-    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    : new Uint8Array(bytes);
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  if (Object.prototype.toString.call(source) === "[object ArrayBuffer]") return new Uint8Array(source as ArrayBuffer);
+  throw new ArgumentError(
+    "init",
+    `the source is ${typeof source === "object" ? "another object" : String(source)}; expected a WebAssembly.Module, bytes, an address or a Response`,
+  );
+}
+
+async function get(address: string): Promise<Response> {
+  try {
+    return await fetch(address);
+  } catch (cause) {
+    throw new RuntimeError("init", `fetching ${address} failed: ${messageOf(cause)}`);
+  }
+}
+
+async function compile(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
+  try {
+    return await WebAssembly.compile(bytes);
+  } catch (cause) {
+    if (!WebAssembly.validate(bytes))
+      throw new FormatError("init", `the bytes are no WebAssembly: ${messageOf(cause)}`);
+    throw new RuntimeError(
+      "init",
+      `this platform does not compile bytes (${messageOf(cause)}); import "quadlane/kernels.wasm" as a module and pass that`,
+    );
+  }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -23,12 +23,17 @@ function widen(): string | null {
 
 /** The bytes of a kernel binary from this package's files. */
 export function readKernels(binary: Binary): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(readFileSync(packageFile(`kernels.${binary}.wasm`)));
+  return open(packageFile(`kernels.${binary}.wasm`));
+}
+
+function open(file: URL): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(readFileSync(file));
 }
 
 /** Node: this package's files are beside it, V8's flags can be set, and there are worker threads. */
 export const nodePlatform: Platform = {
   read: readKernels,
+  open,
   widen,
   processors: () => builtin("node:os").availableParallelism(),
   threadless: () => null,

@@ -6,6 +6,8 @@ import type { Binary } from "./probe.js";
 export interface Platform {
   /** The bytes of one of this package's kernel binaries, without fetching; null where they must be fetched. */
   readonly read: ((binary: Binary) => Uint8Array<ArrayBuffer>) | null;
+  /** The bytes at an address of a file; null where there are no files. */
+  readonly open: ((file: URL) => Uint8Array<ArrayBuffer>) | null;
   /**
    * Makes the engine fuse neighbouring 128-bit operations into 256-bit ones, in all that it compiles from now on. Returns why it cannot,
    * and then has changed nothing, or null.
@@ -21,6 +23,7 @@ export interface Platform {
 /** Whatever has the interfaces of the web. */
 const web: Platform = {
   read: null,
+  open: null,
   widen: () => "only Node can turn them on",
   processors: () => (typeof navigator === "object" ? navigator.hardwareConcurrency : 1),
   threadless: () => {
