@@ -35,6 +35,9 @@ const CORE = new RegExp(
   `/build/dist/(?!(?:${NAMESPACES.join("|")}|cli)/|(?:index|node)\\.js$|runtime/threads_worker)(?!.*\\.node\\.js$)`,
 );
 
+/** What the lower layers do in Node; workers load it too. */
+const SYSTEM = /\/build\/dist\/(?:(?:backend|runtime|io)\/(?!threads_worker)\w+|data\/workers)\.node\.js$/;
+
 /** What benchmarks look at and nobody else: the live table of kernels and the arena. It is not part of the package. */
 const INTERNALS = "quadlane:internals";
 const internals = {
@@ -106,11 +109,9 @@ await bundle.write({
   codeSplitting: {
     includeDependenciesRecursively: false,
     // A group takes what its modules import with it: those that others build on come first.
-    groups: ["core", ...NAMESPACES].map((name, i) => ({
-      name,
-      test: name === "core" ? CORE : within(name),
-      priority: 99 - i,
-    })),
+    groups: [["core", CORE], ["system", SYSTEM], ...NAMESPACES.map((name) => [name, within(name)])].map(
+      ([name, test], i) => ({ name, test, priority: 99 - i }),
+    ),
   },
 });
 

@@ -80,7 +80,7 @@ const node24 = values.node ?? installNode(24);
 if (node24 === null) count("installing Node 24", 0, 1);
 else {
   for (const binary of ["relaxed", "wide"]) {
-    const tests = [...TESTS, "runtime", "structure"];
+    const tests = [...TESTS, "runtime", "structure", "package"];
     settings.push({
       name: binary,
       node: node24,
