@@ -81,6 +81,7 @@ const ascii = {
   },
 };
 
+/** Whose names the minifier keeps. */
 const CLASSES = { class: true, function: false };
 
 const within = (folder) => new RegExp(`/build/dist/${folder}/(?!.*\\.node\\.js$)`);

@@ -144,6 +144,13 @@ describe("Node", () => {
       const classes = seen(quadlane).filter(([, value]) => typeof value === "function" && /^class/.test(String(value)));
       console.log(classes.length > 200, classes.filter(([key, { name }]) => key !== name).map(([key]) => key).join());`;
     expect(runScript(consumer, "names.mjs", text)).toBe("true \n");
+    // Two of one name in one file: the bundler numbers the second.
+    const numbered = files.filter(
+      ({ path }) =>
+        path.endsWith(".js") &&
+        /\w\$\d+\s*=\s*class/.test(readFileSync(join(consumer.folder, "node_modules/quadlane", path), "utf8")),
+    );
+    expect(numbered).toEqual([]);
   });
 
   test("runs a bundle, which finds the installed kernels", async () => {
