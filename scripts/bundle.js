@@ -1,14 +1,16 @@
 // Puts the compiled modules into a few files in build/lib, which start faster than hundreds and take less room. A namespace that stands by itself
 // has a file of its own, so that bundlers leave out what a program does not use.
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { writeDeclarations } from "./declarations.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = `${root}build/dist`;
 const lib = `${root}build/lib`;
 
-const ENTRIES = {
+/** What users import, with declarations. */
+const PUBLIC = {
   index: "index.js",
   node: "node.js",
   program: "program/index.js",
@@ -17,8 +19,12 @@ const ENTRIES = {
   progress: "train/progress.node.js",
   report: "train/report.node.js",
   tensorboard: "train/tensorboard.node.js",
+};
+
+/** What the system starts. */
+const SCRIPTS = {
   cli: "cli/main.js",
-  // Scripts of workers.
+  // Workers.
   threads_worker: "runtime/threads_worker.js",
   "threads_worker.node": "runtime/threads_worker.node.js",
   "workers_serve.node": "data/workers_serve.node.js",
@@ -34,6 +40,12 @@ const CORE = new RegExp(
 /** All that a program needs, and what the rest shares with it. */
 const PROGRAM = /\/build\/dist\/(?:program\/(?!index)|(?:errors|check|shape|types|backend\/(?:probe|source))\.js$)/;
 
+/** What reads files in Node, for programs and for the rest. */
+const FILES = /\/build\/dist\/(?:backend\/files|runtime\/system)\.node\.js$/;
+
+/** What the lower layers do in Node; workers load it too. */
+const SYSTEM = /\/build\/dist\/(?:(?:backend|runtime|io)\/(?!threads_worker|files|system)\w+|data\/workers)\.node\.js$/;
+
 /** What benchmarks look at and nobody else: the live table of kernels and the arena. It is not part of the package. */
 const INTERNALS = "quadlane:internals";
 const internals = {
@@ -48,19 +60,51 @@ const internals = {
 /** The one library whose code is put in: the command line works with nothing installed beside the package. */
 const INCLUDED = "commander";
 const isOurs = (id) => /^(\.|\/|quadlane:)/.test(id) || id === INCLUDED || id.startsWith(root);
+const modules = (entries) =>
+  Object.fromEntries(Object.entries(entries).map(([name, file]) => [name, `${dist}/${file}`]));
+
+/**
+ * That library as one module. It is made of CommonJS, and helpers for that, which need Node, would else stand in a file that browsers
+ * load too.
+ */
+async function includedCode() {
+  const bundle = await rolldown({ input: INCLUDED, cwd: root, platform: "node" });
+  const { output } = await bundle.generate({ format: "esm" });
+  return output[0].code;
+}
+
+const included = {
+  name: "included",
+  resolveId: (id) => (id === INCLUDED ? `${root}${INCLUDED}.js` : null),
+  load: (id) => (id === `${root}${INCLUDED}.js` ? includedCode() : null),
+};
+
+/** A file in ASCII is read and parsed faster than one with a single character beyond. */
+const ascii = {
+  name: "ascii",
+  generateBundle(_, files) {
+    for (const file of Object.values(files)) {
+      file.code = file.code.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    }
+  },
+};
+
+/** Whose names the minifier keeps. */
+const CLASSES = { class: true, function: false };
 
 const within = (folder) => new RegExp(`/build/dist/${folder}/(?!.*\\.node\\.js$)`);
 
 rmSync(lib, { recursive: true, force: true });
 const bundle = await rolldown({
   input: {
-    ...Object.fromEntries(Object.entries(ENTRIES).map(([name, file]) => [name, `${dist}/${file}`])),
+    ...modules(PUBLIC),
+    ...modules(SCRIPTS),
     internals: INTERNALS,
   },
-  platform: "node",
+  platform: "neutral",
   preserveEntrySignatures: "allow-extension",
   external: (id) => !isOurs(id),
-  plugins: [internals],
+  plugins: [internals, included, ascii],
 });
 const license = readFileSync(`${root}node_modules/${INCLUDED}/LICENSE`, "utf8").trim();
 await bundle.write({
@@ -68,15 +112,22 @@ await bundle.write({
   format: "esm",
   entryFileNames: "[name].js",
   chunkFileNames: "[name].js",
-  // Messages name classes.
-  keepNames: true,
-  minify: true,
+  // Messages name classes; names of functions would cost a tenth of the code.
+  minify: { compress: { keepNames: CLASSES }, mangle: { toplevel: true, keepNames: CLASSES } },
   postBanner: (chunk) => (chunk.name === "cli" ? `/* Contains ${INCLUDED}:\n${license}\n*/` : ""),
   codeSplitting: {
     includeDependenciesRecursively: false,
     // A group takes what its modules import with it: those that others build on come first.
-    groups: [["base", PROGRAM], ["core", CORE], ...NAMESPACES.map((name) => [name, within(name)])].map(
-      ([name, test], i) => ({ name, test, priority: 99 - i }),
-    ),
+    groups: [
+      ["base", PROGRAM],
+      ["files", FILES],
+      ["core", CORE],
+      ["system", SYSTEM],
+      ...NAMESPACES.map((name) => [name, within(name)]),
+    ].map(([name, test], i) => ({ name, test, priority: 99 - i })),
   },
 });
+
+await writeDeclarations(modules(PUBLIC), lib);
+// Engines and bundlers that import WebAssembly give the compiled module.
+writeFileSync(`${lib}/kernels.d.ts`, "declare const kernels: WebAssembly.Module;\nexport default kernels;\n");

@@ -1,5 +1,6 @@
 // Tests kernels where the test suite does not run them: node scripts/engines.js [--node FILE] runs the tests of ops and the golden cases
-// on the relaxed and the wide binary, which need a Node of version 24, and on threads with the shared memory, on the Node of this process.
+// on the relaxed and the wide binary, which need a Node of version 24, with the test of the package, and on threads with the shared memory,
+// on the Node of this process.
 // Without FILE, Node 24 is installed from npm below build/.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
@@ -80,7 +81,7 @@ const node24 = values.node ?? installNode(24);
 if (node24 === null) count("installing Node 24", 0, 1);
 else {
   for (const binary of ["relaxed", "wide"]) {
-    const tests = [...TESTS, "runtime", "structure"];
+    const tests = [...TESTS, "runtime", "structure", "package"];
     settings.push({
       name: binary,
       node: node24,

@@ -95,6 +95,7 @@ export function checkTuple(op: string, what: string, value: unknown, n: number, 
 export function describe(value: unknown): string {
   if (typeof value === "string") return `"${value}"`;
   if (Array.isArray(value)) return `[${value.map(describe).join(", ")}]`;
-  if (typeof value === "object" && value !== null) return `a ${value.constructor?.name ?? "object"}`;
+  if (typeof value === "object" && value !== null)
+    return value.constructor?.name ? `a ${value.constructor.name}` : "an object";
   return String(value);
 }

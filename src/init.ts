@@ -2,7 +2,7 @@ import { type Backend, getBackend } from "./backend/index.js";
 import { platform } from "./backend/platform.js";
 import { type Binary, probe } from "./backend/probe.js";
 import { withSharedMemory } from "./backend/shared_import.js";
-import { codeOf, type KernelSource, kernelsUrl } from "./backend/source.js";
+import { codeOf, compileBytes, type KernelSource, kernelsUrl } from "./backend/source.js";
 import { installKernels, startThreads, threadCount } from "./backend/threads.js";
 import { checkOneOf, checkOptions } from "./check.js";
 import { ArgumentError, QuadlaneError, RuntimeError } from "./errors.js";
@@ -103,8 +103,8 @@ function install(module: WebAssembly.Module, binary: Binary, shared: boolean): R
  *
  * With `threads` the tensors that there are move to a shared memory, and workers start that take their part of every kernel that is
  * worth it; results keep their bits. If they cannot start, or one of them dies, everything runs on one thread and `runtime().whyThreads`
- * says why. Errors: RuntimeError if the binary asked for cannot run, wide vectors cannot be had, or the file cannot be fetched;
- * ArgumentError for unknown options; FormatError if the bytes are no kernel binary.
+ * says why. Errors: RuntimeError if the binary asked for cannot run, wide vectors cannot be had, the file cannot be fetched, or the
+ * platform does not compile bytes; ArgumentError for unknown options and sources; FormatError for what is no kernel binary.
  */
 export function init(options?: InitOptions): Promise<RuntimeInfo>;
 export function init(
@@ -147,7 +147,7 @@ async function load(
   }
   const obstacle = threads > 1 ? platform.threadless() : null;
   const shared = arena.shared || (threads > 1 && obstacle === null);
-  const module = await WebAssembly.compile(shared ? withSharedMemory(code) : code);
+  const module = await compileBytes("init", shared ? withSharedMemory(code) : code);
   try {
     install(module, binary, shared);
     if (obstacle !== null) whyThreads = obstacle;
@@ -156,7 +156,7 @@ async function load(
   } catch (error) {
     if (!(error instanceof QuadlaneError) || threads === 1) throw error;
     // Less is better than nothing: kernels on one thread are there, or can be had without a shared memory.
-    if (loaded === null) install(await WebAssembly.compile(code), binary, false);
+    if (loaded === null) install(await compileBytes("init", code), binary, false);
     whyThreads = error.message;
   }
   return runtime();

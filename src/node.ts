@@ -1,7 +1,8 @@
 // The entry for Node: the same surface, ready on import, plus what needs a file system.
-import { readKernels } from "./backend/kernels_file.node.js";
+import { nodeFiles } from "./backend/files.node.js";
 import { setPlatform } from "./backend/platform.js";
 import { nodePlatform } from "./backend/platform.node.js";
+import { setFiles } from "./backend/source.js";
 import { setStartCrew } from "./data/workers.js";
 import { startNodeCrew } from "./data/workers.node.js";
 import { ArgumentError } from "./errors.js";
@@ -30,9 +31,10 @@ export function initSync(options: InitOptions = {}): RuntimeInfo {
   }
   const binary = chooseBinary(options);
   if (binary === null) return runtime();
-  return installBytes(readKernels(binary), binary);
+  return installBytes(nodeFiles.kernels(binary), binary);
 }
 
 setPlatform(nodePlatform);
+setFiles(nodeFiles);
 setStartCrew(startNodeCrew);
 initSync();

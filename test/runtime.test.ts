@@ -1,7 +1,10 @@
-import { afterAll, describe, expect, test } from "vitest";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import { afterAll, describe, expect, test, vi } from "vitest";
+import { generation } from "../src/backend/index.js";
 import { platform, setPlatform } from "../src/backend/platform.js";
 import { probe } from "../src/backend/probe.js";
-import { ArgumentError, init, initSync, RuntimeError, runtime, scope, tensor } from "../src/node.js";
+import { ArgumentError, FormatError, init, initSync, RuntimeError, runtime, scope, tensor } from "../src/node.js";
 
 /** Node from version 24 on an x64 machine. */
 const WIDENS = Number.parseInt(process.versions.node, 10) >= 24 && process.arch === "x64";
@@ -25,6 +28,61 @@ describe("the choice of kernels", () => {
     for (const source of [bytes, module, Promise.resolve(bytes)]) {
       initSync();
       expect((await init(source, { binary: "simd" })).binary).toBe("simd");
+    }
+  });
+
+  const bytes = platform.read!("simd");
+  const address = `data:application/wasm;base64,${Buffer.from(bytes).toString("base64")}`;
+  const file = pathToFileURL(createRequire(import.meta.url).resolve("quadlane/kernels.wasm"));
+  const padded = new Uint8Array(bytes.length + 5);
+  padded.set(bytes, 3);
+  test.each([
+    ["a module", () => new WebAssembly.Module(bytes)],
+    ["an array of bytes", () => bytes],
+    ["a part of a buffer", () => padded.subarray(3, -2)],
+    ["a view", () => new DataView(padded.buffer, 3, bytes.length)],
+    ["a buffer", () => bytes.slice().buffer],
+    ["a URL", () => new URL(address)],
+    ["a URL's text", () => address],
+    ["the URL of a file", () => file],
+    ["a Response", () => new Response(bytes)],
+    ["a promise", () => fetch(address)],
+  ])("come from %s", async (_, source) => {
+    initSync();
+    const before = generation;
+    expect(await init(source(), { binary: "simd" })).toMatchObject({ backend: "wasm", binary: "simd" });
+    expect(generation).toBeGreaterThan(before);
+    expect(scope(() => tensor([1, 2]).mul(3).tolist())).toEqual([3, 6]);
+  });
+
+  const empty = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0);
+  // (import "a" "b" (func))
+  const foreign = Uint8Array.of(...empty, 1, 4, 1, 96, 0, 0, 2, 7, 1, 1, 97, 1, 98, 0, 0);
+  test.each([
+    [new TextEncoder().encode("<!doctype html>"), FormatError, "the bytes are no WebAssembly"],
+    [bytes.subarray(0, -1), FormatError, "the bytes are no WebAssembly"],
+    [empty, FormatError, "holds no kernels of this version: it has no"],
+    [new WebAssembly.Module(empty), FormatError, "holds no kernels of this version: it has no"],
+    [foreign, FormatError, "holds no kernels of this version: "],
+    [new Response("", { status: 404 }), RuntimeError, "gave status 404; expected 200"],
+    ["http://127.0.0.1:1/none", RuntimeError, "fetching http://127.0.0.1:1/none failed"],
+    [5, ArgumentError, "the source is 5; expected a WebAssembly.Module, bytes, an address or a Response"],
+    [Object.create(null, { x: { value: 1 } }), ArgumentError, "the source is an object"],
+  ])("are not replaced by anything else: %o", async (source, kind, message) => {
+    const before = await init({ binary: "simd" });
+    const run = init(source as never, { binary: "simd" });
+    await expect(run).rejects.toThrow(kind);
+    await expect(run).rejects.toThrow(message);
+    expect(runtime()).toEqual(before);
+    expect(scope(() => tensor([1, 2]).mul(3).tolist())).toEqual([3, 6]);
+  });
+
+  test("says what to do where bytes are not compiled", async () => {
+    const compile = vi.spyOn(WebAssembly, "compile").mockRejectedValue(new WebAssembly.CompileError("disallowed"));
+    try {
+      await expect(init(bytes)).rejects.toThrow('(disallowed); import "quadlane/kernels.wasm" as a module');
+    } finally {
+      compile.mockRestore();
     }
   });
 

@@ -1,7 +1,7 @@
 // `quadlane compile`.
 import { writeAtomically } from "../io/atomic.node.js";
 import { init } from "../node.js";
-import { Program } from "../program/index.node.js";
+import { Program } from "../program/program.js";
 import { type FeedOptions, prepared } from "./run.js";
 
 export interface CompileOptions extends Pick<FeedOptions, "input" | "shape" | "seed"> {

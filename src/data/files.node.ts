@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
 import { checkOptions } from "../check.js";
 import { FormatError } from "../errors.js";
+import { builtin } from "../runtime/system.node.js";
 import { type CsvOptions, parseCsv } from "./csv.js";
 import { checkExpanded, claimedSize, corrupt, type GunzipOptions, isGzip } from "./gunzip.js";
 import { type IdxArray, parseIdx } from "./idx.js";
@@ -18,7 +18,7 @@ function expand(bytes: Uint8Array, options: GunzipOptions): Uint8Array {
   const claimed = claimedSize(bytes, options);
   let out: Uint8Array;
   try {
-    out = gunzipSync(bytes, { maxOutputLength: Math.max(claimed, 1) });
+    out = builtin("node:zlib").gunzipSync(bytes, { maxOutputLength: Math.max(claimed, 1) });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") checkExpanded(Infinity, claimed);
     throw corrupt(cause);

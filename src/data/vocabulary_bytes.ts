@@ -27,7 +27,10 @@ const MAX_BYTES = 2 ** 16;
 const CACHE_SIZE = 2 ** 16;
 
 /** GPT-2's pieces, which are never merged with each other: a blank goes with the word behind it. Together they are the whole text. */
-const PIECES = /'(?:[sdmt]|ll|ve|re)| ?[\p{L}\p{M}]+| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+/gu;
+function piecesOf(text: string): IterableIterator<RegExpMatchArray> {
+  // Here, because its classes are large tables, made when the expression is.
+  return text.matchAll(/'(?:[sdmt]|ll|ve|re)| ?[\p{L}\p{M}]+| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+/gu);
+}
 
 const encoder = new TextEncoder();
 
@@ -63,7 +66,7 @@ export class BytePairTokenizer extends SpecialTokens {
     if (typeof texts === "string") throw new ArgumentError(op, "texts are one string; expected a list of texts");
     const pieces = new Map<string, number>();
     for (const text of texts) {
-      for (const [piece] of text.matchAll(PIECES)) pieces.set(piece, (pieces.get(piece) ?? 0) + 1);
+      for (const [piece] of piecesOf(text)) pieces.set(piece, (pieces.get(piece) ?? 0) + 1);
     }
     const chunks = Array.from(pieces, ([piece, count]): Chunk => {
       return { tokens: Array.from(encoder.encode(piece), (byte) => specials.length + byte), count };
@@ -82,7 +85,7 @@ export class BytePairTokenizer extends SpecialTokens {
     checkOptions("BytePairTokenizer.encode", options, ["bos", "eos"]);
     const parts: Int32Array[] = [];
     if (options.bos) parts.push(Int32Array.of(this.wanted("<bos>")));
-    for (const [piece] of text.matchAll(PIECES)) parts.push(this.encodePiece(piece));
+    for (const [piece] of piecesOf(text)) parts.push(this.encodePiece(piece));
     if (options.eos) parts.push(Int32Array.of(this.wanted("<eos>")));
     const ids = new Int32Array(parts.reduce((n, p) => n + p.length, 0));
     let at = 0;

@@ -29,7 +29,10 @@ export interface WordTokenizerOptions {
 }
 
 /** Letters, marks and digits with an apostrophe or hyphen between them, or one character of anything else but white space. */
-const WORDS = /[\p{L}\p{M}\p{N}_]+(?:['’-][\p{L}\p{M}\p{N}_]+)*|[^\s\p{L}\p{M}\p{N}_]/gu;
+function wordsOf(text: string): string[] | null {
+  // Here, because its classes are large tables, made when the expression is.
+  return text.match(/[\p{L}\p{M}\p{N}_]+(?:['’-][\p{L}\p{M}\p{N}_]+)*|[^\s\p{L}\p{M}\p{N}_]/gu);
+}
 
 /** Marks that stand close to the word before, and to the word behind. */
 const CLOSING = /^[.,;:!?…%)\]}”»]$/u;
@@ -51,7 +54,7 @@ export class WordTokenizer implements Tokenizer {
 
   tokenize(text: string): string[] {
     const cased = this.lowerCase ? text.toLowerCase() : text;
-    return cased.match(this.splitPunctuation ? WORDS : /\S+/gu) ?? [];
+    return (this.splitPunctuation ? wordsOf(cased) : cased.match(/\S+/gu)) ?? [];
   }
 
   join(tokens: Iterable<string>): string {

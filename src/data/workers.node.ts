@@ -1,10 +1,9 @@
-import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
+import type { MessagePort, Worker } from "node:worker_threads";
 import { type Backend, getBackend } from "../backend/index.js";
 import type { Binary } from "../backend/probe.js";
 import { RuntimeError } from "../errors.js";
 import { runtime } from "../init.js";
+import { builtin, packageFile } from "../runtime/system.node.js";
 import type { Crew, CrewStart, WorkerJob, WorkerReply } from "./workers.js";
 
 /** What a worker starts from. */
@@ -26,12 +25,6 @@ interface Hand {
   readonly worker: Worker;
   readonly port: MessagePort;
   readonly words: Int32Array;
-}
-
-/** The worker's file in the build, also where the sources run as they are. */
-function workerFile(): URL {
-  const built = createRequire(import.meta.url).resolve("quadlane/kernels.simd.wasm");
-  return new URL("lib/workers_serve.node.js", pathToFileURL(built));
 }
 
 /** Worker threads of Node. The main thread sleeps while it waits for them, so that a loop over a loader stays synchronous. */
@@ -56,6 +49,7 @@ class NodeCrew implements Crew {
   take(worker: number, id: number): WorkerReply {
     const { port, words } = this.hands[worker]!;
     const { timeout } = this.start;
+    const { receiveMessageOnPort } = builtin("node:worker_threads");
     const end = performance.now() + timeout;
     for (;;) {
       // What came before the look at the words has been counted in them.
@@ -92,6 +86,7 @@ class NodeCrew implements Crew {
 }
 
 function hire(start: CrewStart): Hand {
+  const { MessageChannel, Worker } = builtin("node:worker_threads");
   const words = new SharedArrayBuffer(8);
   const channel = new MessageChannel();
   const workerData: WorkerStart = {
@@ -102,7 +97,7 @@ function hire(start: CrewStart): Hand {
     binary: runtime().binary,
     backend: getBackend(),
   };
-  const worker = new Worker(workerFile(), { workerData, transferList: [channel.port2] });
+  const worker = new Worker(packageFile("lib/workers_serve.node.js"), { workerData, transferList: [channel.port2] });
   worker.unref();
   // By the time the event arrives the loop has learned of it, or has ended.
   worker.on("error", () => {});

@@ -1,7 +1,7 @@
 // The script of a loader's worker thread in Node.
 import { workerData } from "node:worker_threads";
+import { nodeFiles } from "../backend/files.node.js";
 import { setBackend } from "../backend/index.js";
-import { readKernels } from "../backend/kernels_file.node.js";
 import { installBytes, runtime } from "../init.js";
 import { Scope } from "../runtime/scope.js";
 import type { Dataset } from "./dataset.js";
@@ -64,7 +64,7 @@ function serve(dataset: Dataset<unknown>, job: WorkerJob): void {
 async function main(): Promise<void> {
   // A module that imports this package loads the kernels that suit it; those of the main thread come after.
   await import(url);
-  if (binary !== null && runtime().binary !== binary) installBytes(readKernels(binary), binary);
+  if (binary !== null && runtime().binary !== binary) installBytes(nodeFiles.kernels(binary), binary);
   setBackend(backend);
   const dataset = await makeDataset(url, options);
   port.on("message", (job: WorkerJob) => serve(dataset, job));

@@ -44,7 +44,7 @@ export interface Recording {
   readonly later: readonly Event[];
 }
 
-class Recorder implements ArenaRecorder {
+class CallRecorder implements ArenaRecorder {
   readonly events: Event[] = [];
   private readonly taken = new Map<Block, Span>();
   private readonly done: Block[] = [];
@@ -131,7 +131,7 @@ export function record<R>(graph: GraphParts, load: (plan: Plan) => void, use: (r
   );
   const { inputs, outputs, nodes, guards } = graph;
   const plan = new Plan({ inputs, outputs, nodes, guards, constants });
-  const recorders: Recorder[] = [];
+  const recorders: CallRecorder[] = [];
   try {
     const ordered = plan.outputs.map((t) => {
       if (t.isContiguous) return t;
@@ -140,7 +140,7 @@ export function record<R>(graph: GraphParts, load: (plan: Plan) => void, use: (r
     });
     const run = (): readonly Event[] => {
       load(plan);
-      const recorder = new Recorder();
+      const recorder = new CallRecorder();
       recorders.push(recorder);
       return recorder.during(() => {
         expectAll(recorder, plan.first);
@@ -174,7 +174,7 @@ export function record<R>(graph: GraphParts, load: (plan: Plan) => void, use: (r
 }
 
 /** What must hold for the inputs that the steps are good for. */
-function expectAll(recorder: Recorder, checks: Step["checks"]): void {
+function expectAll(recorder: CallRecorder, checks: Step["checks"]): void {
   for (const { guard, tensor } of checks) {
     if (!tensor.isContiguous) {
       throw new RuntimeError(

@@ -1,15 +1,19 @@
 import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { builtin } from "../runtime/system.node.js";
 
 /** Temporary files end in host, process and a random word. */
 const TEMPORARY = /\.([a-z0-9-]+)\.(\d+)\.[a-z0-9]+\.tmp$/;
 /** Temporary files of processes that cannot be asked are leftovers after this time. */
 const LEFT_AFTER_MS = 3_600_000;
 
-const host = hostname()
-  .toLowerCase()
-  .replace(/[^a-z0-9-]/g, "-");
+/** This machine, as the names of its files have it. */
+function hostName(): string {
+  return builtin("node:os")
+    .hostname()
+    .toLowerCase()
+    .replace(/[^a-z0-9-]/g, "-");
+}
 
 /** True for the name of a file that `writeAtomically` has not finished. */
 export function isTemporary(name: string): boolean {
@@ -22,7 +26,7 @@ export function isTemporary(name: string): boolean {
  */
 export function writeAtomically(path: string, bytes: Uint8Array): void {
   const word = Math.random().toString(36).slice(2);
-  const temporary = `${path}.${host}.${process.pid}.${word}.tmp`;
+  const temporary = `${path}.${hostName()}.${process.pid}.${word}.tmp`;
   try {
     const file = openSync(temporary, "wx");
     try {
@@ -59,7 +63,7 @@ export function removeLeftovers(folder: string, belongs: (name: string) => boole
     const found = TEMPORARY.exec(name);
     if (found === null || !belongs(basename(name.slice(0, found.index)))) continue;
     const path = join(folder, name);
-    if (found[1] === host ? isRunning(Number(found[2])) && !isOld(path) : !isOld(path)) continue;
+    if (found[1] === hostName() ? isRunning(Number(found[2])) && !isOld(path) : !isOld(path)) continue;
     rmSync(path, { force: true });
   }
 }

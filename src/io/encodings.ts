@@ -117,8 +117,9 @@ function decodeUint64(from: Uint8Array, to: DataArray): string | null {
 
 /** One byte through a table of its 256 values. */
 function decodeTable(valueOfByte: (byte: number) => number): Encoding["decode"] {
-  const table = Float32Array.from({ length: 256 }, (_, byte) => valueOfByte(byte));
+  let table: Float32Array | null = null;
   return (from, to) => {
+    table ??= Float32Array.from({ length: 256 }, (_, byte) => valueOfByte(byte));
     for (let i = 0; i < to.length; i++) to[i] = table[from[i]!]!;
     return null;
   };

@@ -1,5 +1,5 @@
 // Files of NumPy and PyTorch, by path. Errors of all that read: FileError for a file that cannot be read.
-import { inflateRawSync } from "node:zlib";
+import { builtin } from "../runtime/system.node.js";
 import type { Tensor } from "../tensor.js";
 import { writeAtomically } from "./atomic.node.js";
 import { readBytes } from "./file_errors.node.js";
@@ -38,7 +38,7 @@ function expand(entry: ZipEntry): Uint8Array {
   if (!entry.compressed) return storedBytes(OP, entry);
   let out: Uint8Array;
   try {
-    out = inflateRawSync(entry.bytes, { maxOutputLength: Math.max(entry.size, 1) });
+    out = builtin("node:zlib").inflateRawSync(entry.bytes, { maxOutputLength: Math.max(entry.size, 1) });
   } catch (cause) {
     const longer = cause instanceof Error && Reflect.get(cause, "code") === "ERR_BUFFER_TOO_LARGE";
     if (longer) return checkExpanded(OP, entry, entry.bytes, Infinity);

@@ -96,7 +96,7 @@ export class CharRNN extends Module implements GenerativeModel<Prompt> {
 
   startDecoding(prompt: Prompt): [logits: Tensor, decoding: Decoding] {
     const { rows, rest } = splitPrompt("CharRNN", prompt);
-    const decoding = new RecurrentDecoding(this, rest);
+    const decoding = new CharacterDecoding(this, rest);
     return [decoding.read(tokenTensor(rows)), decoding];
   }
 
@@ -129,7 +129,7 @@ export class CharRNN extends Module implements GenerativeModel<Prompt> {
 }
 
 /** The state of a CharRNN that is writing. */
-class RecurrentDecoding implements Decoding {
+class CharacterDecoding implements Decoding {
   private readonly carried = new CarriedState<CharRNNState>();
 
   constructor(

@@ -23,7 +23,7 @@ export interface InceptionV3Options extends ImageModelOptions {
 }
 
 /** The auxiliary classifier (Szegedy et al., 2016, Figure 8): 5×5 means, a 1×1 and a 5×5 convolution, a linear layer. */
-class AuxiliaryHead extends Module {
+class InceptionAuxiliaryHead extends Module {
   readonly conv0: BasicConv2d;
   readonly conv1: BasicConv2d;
   readonly fc: Linear;
@@ -63,7 +63,7 @@ export class InceptionV3 extends Module {
   readonly Mixed_6c: InceptionC;
   readonly Mixed_6d: InceptionC;
   readonly Mixed_6e: InceptionC;
-  readonly AuxLogits: AuxiliaryHead | null;
+  readonly AuxLogits: InceptionAuxiliaryHead | null;
   readonly Mixed_7a: InceptionD;
   readonly Mixed_7b: InceptionE;
   readonly Mixed_7c: InceptionE;
@@ -96,7 +96,7 @@ export class InceptionV3 extends Module {
     this.Mixed_6c = new InceptionC(wide, 160, w);
     this.Mixed_6d = new InceptionC(wide, 160, w);
     this.Mixed_6e = new InceptionC(wide, 192, w);
-    this.AuxLogits = aux ? new AuxiliaryHead(wide, numClasses, w, small) : null;
+    this.AuxLogits = aux ? new InceptionAuxiliaryHead(wide, numClasses, w, small) : null;
     this.Mixed_7a = new InceptionD(wide, w);
     this.Mixed_7b = new InceptionE(this.Mixed_7a.outChannels, w);
     this.Mixed_7c = new InceptionE(this.Mixed_7b.outChannels, w);

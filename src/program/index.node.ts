@@ -1,7 +1,7 @@
 // The same for Node, where the kernels are beside the code.
-import { readKernels } from "../backend/kernels_file.node.js";
-import { setKernelReader } from "./program.js";
+import { nodeFiles } from "../backend/files.node.js";
+import { setFiles } from "../backend/source.js";
 
 export * from "./index.js";
 
-setKernelReader(readKernels);
+setFiles(nodeFiles);

@@ -1,5 +1,15 @@
 import { type Binary, probe } from "../backend/probe.js";
-import { bytesFrom, bytesOfSource, codeOf, identityOf, type KernelSource, kernelsUrl } from "../backend/source.js";
+import {
+  bytesFrom,
+  bytesOfSource,
+  codeOf,
+  compileBytes,
+  compileBytesSync,
+  files,
+  identityOf,
+  type KernelSource,
+  kernelsUrl,
+} from "../backend/source.js";
 import { checkOptions } from "../check.js";
 import { ArgumentError, DTypeError, FormatError, RuntimeError, ShapeError } from "../errors.js";
 import { formatShape, numel } from "../shape.js";
@@ -28,14 +38,8 @@ const MAX_PAGES = 65536;
 /** Behind the last address, for vector tails that over-read. */
 const SLACK = 64;
 
-let readKernels: ((binary: Binary) => Uint8Array<ArrayBuffer>) | null = null;
 /** Compiled once, for every program. */
 const ownKernels = new Map<Binary, WebAssembly.Module>();
-
-/** How the package's own kernels are had without fetching; the entry for Node says so. */
-export function setKernelReader(read: (binary: Binary) => Uint8Array<ArrayBuffer>): void {
-  readKernels = read;
-}
 
 /**
  * A compiled model from a file that `session.toProgram` or `quadlane compile` has made: weights, and the kernel calls of one run, for fixed
@@ -238,11 +242,10 @@ function checkBinary(op: string, wanted: Binary): void {
 }
 
 async function compiled(op: string, given: KernelSource | undefined, binary: Binary): Promise<WebAssembly.Module> {
-  if (given === undefined && (ownKernels.has(binary) || readKernels !== null))
-    return compiledSync(op, undefined, binary);
+  if (given === undefined && (ownKernels.has(binary) || files !== null)) return compiledSync(op, undefined, binary);
   if (given === undefined) checkBinary(op, binary);
   const code = await codeOf(op, given ?? kernelsUrl(binary));
-  const module = code instanceof WebAssembly.Module ? code : await WebAssembly.compile(code);
+  const module = code instanceof WebAssembly.Module ? code : await compileBytes(op, code);
   if (given === undefined) ownKernels.set(binary, module);
   return module;
 }
@@ -253,13 +256,12 @@ function compiledSync(
   binary: Binary,
 ): WebAssembly.Module {
   if (given instanceof WebAssembly.Module) return given;
-  if (given !== undefined) return new WebAssembly.Module(bytesOfSource(op, given));
+  if (given !== undefined) return compileBytesSync(op, bytesOfSource(op, given));
   const known = ownKernels.get(binary);
   if (known !== undefined) return known;
-  if (readKernels === null)
-    throw new RuntimeError(op, "the kernels must be fetched here; expected load(), or { kernels }");
+  if (files === null) throw new RuntimeError(op, "the kernels must be fetched here; expected load(), or { kernels }");
   checkBinary(op, binary);
-  const module = new WebAssembly.Module(readKernels(binary));
+  const module = compileBytesSync(op, files.kernels(binary));
   ownKernels.set(binary, module);
   return module;
 }

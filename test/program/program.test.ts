@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { readKernels } from "../../src/backend/kernels_file.node.js";
+import { nodeFiles } from "../../src/backend/files.node.js";
 import {
   ArgumentError,
   compile,
@@ -130,7 +130,7 @@ describe("a program", () => {
   });
 
   test("is loaded from bytes, a response or an address, with kernels of several kinds", async () => {
-    const kernels = readKernels("simd");
+    const kernels = nodeFiles.kernels("simd");
     const simd = new WebAssembly.Module(kernels);
     const portable = changed({ binary: "simd" });
     const url = `data:application/octet-stream;base64,${Buffer.from(portable).toString("base64")}`;
@@ -192,7 +192,7 @@ describe("the file of a program", () => {
 
   test("is for one binary", () => {
     const other = header.binary === "simd" ? "relaxed" : "simd";
-    const kernels = new WebAssembly.Module(readKernels(header.binary));
+    const kernels = new WebAssembly.Module(nodeFiles.kernels(header.binary));
     expect(() => Program.loadSync(changed({ binary: other }), { kernels })).toThrow(
       `is for the ${other} kernels; expected those, got the ${header.binary} ones`,
     );
