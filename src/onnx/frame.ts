@@ -114,10 +114,11 @@ function failure(node: OnnxNode, message: string): FormatError {
   return new FormatError("onnx", `${describe(node)}: ${message}`);
 }
 
-class NodeCall implements NodeView {
+/** A node as its operator sees it. `frame` runs its graphs; null while there is no run. */
+export class NodeCall implements NodeView {
   constructor(
     private readonly node: OnnxNode,
-    private readonly frame: Frame,
+    private readonly frame: Frame | null,
     private readonly context: RunContext,
   ) {}
 
@@ -170,7 +171,7 @@ class NodeCall implements NodeView {
 
   run(name: string, inputs: readonly Arg[]): readonly Arg[] {
     const graph = this.node.graphs.get(name);
-    if (graph === undefined) throw this.fail(`attribute "${name}" is missing; expected a graph`);
+    if (graph === undefined || this.frame === null) throw this.fail(`attribute "${name}" is missing; expected a graph`);
     if (graph.inputs.length !== inputs.length) {
       throw this.fail(`the graph "${name}" has ${graph.inputs.length} inputs; expected ${inputs.length}`);
     }

@@ -51,5 +51,13 @@ export interface OperatorVersion {
   readonly since: number;
   readonly attributes: readonly string[];
   readonly run: Handler;
+  readonly prepare?: Preparation;
+}
+/** What is made once, when a model is loaded, of inputs that are its own constants. */
+export interface Preparation {
+  /** The places of these inputs; the node does not see them any more. Nothing is made if one of them is computed. */
+  readonly places: readonly number[];
+  /** Gives tensors, owned by nobody, that the node has like attributes; those of floats are trained. */
+  readonly make: (node: NodeView, inputs: readonly (Arg | null)[]) => Readonly<Record<string, Arg>>;
 }
 export type OperatorTable = Readonly<Record<string, readonly OperatorVersion[]>>; // ascending `since`; the newest not above the model's opset is taken

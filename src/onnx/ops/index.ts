@@ -11,6 +11,7 @@ import { gathers } from "./gather.js";
 import { grids } from "./grid.js";
 import { logic } from "./logic.js";
 import { losses } from "./loss.js";
+import { microsoft } from "./microsoft/index.js";
 import { normalizations } from "./norm.js";
 import { pooling } from "./pool.js";
 import { products } from "./product.js";
@@ -59,4 +60,7 @@ export const families: readonly OperatorTable[] = [
 ];
 
 /** The operators by domain; "" is ONNX's own. */
-export const operators: ReadonlyMap<string, OperatorTable> = new Map([["", Object.assign({}, ...families)]]);
+export const operators: ReadonlyMap<string, OperatorTable> = new Map([
+  ["", Object.assign({}, ...families)],
+  ["com.microsoft", microsoft],
+]);
