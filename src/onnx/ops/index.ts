@@ -22,6 +22,7 @@ import { recurrentLayers } from "./recurrent.js";
 import { reductions } from "./reduce.js";
 import { resizing } from "./resize.js";
 import { searches } from "./search.js";
+import { sequences } from "./sequence.js";
 import { shapes } from "./shape.js";
 import { signals } from "./signal.js";
 import { slices } from "./slice.js";
@@ -52,6 +53,7 @@ export const families: readonly OperatorTable[] = [
   reductions,
   resizing,
   searches,
+  sequences,
   shapes,
   signals,
   slices,

@@ -1,14 +1,12 @@
 import type { OperatorTable } from "../../handler.js";
-import { quantization } from "../quantize.js";
+import { runDequantize, runQuantize } from "../quantize.js";
 import { activations } from "./activation.js";
 import { attentions } from "./attention.js";
 import { groupQuery } from "./group_query.js";
 import { norms } from "./norm.js";
 import { fusedProducts } from "./product.js";
 
-const quantised = (name: string): OperatorTable => ({
-  [name]: [{ since: 1, attributes: ["axis", "block_size"], run: quantization[name]!.at(-1)!.run }],
-});
+const LINEAR = ["axis", "block_size"];
 
 /** Operators of the domain com.microsoft, which ONNX Runtime's optimiser and exporters of transformers write. */
 export const microsoft: OperatorTable = {
@@ -17,6 +15,6 @@ export const microsoft: OperatorTable = {
   ...groupQuery,
   ...norms,
   ...fusedProducts,
-  ...quantised("DequantizeLinear"),
-  ...quantised("QuantizeLinear"),
+  DequantizeLinear: [{ since: 1, attributes: LINEAR, run: runDequantize }],
+  QuantizeLinear: [{ since: 1, attributes: LINEAR, run: runQuantize }],
 };

@@ -8,7 +8,7 @@ import { as, float32, type Inputs, maybeAt, needed, tensorAt } from "../../argum
 import type { Arg, Handler, NodeView, OperatorTable, Preparation } from "../../handler.js";
 import { WINDOW_ATTRIBUTES } from "../../window.js";
 import { convolved } from "../conv.js";
-import { products } from "../product.js";
+import { GEMM, runGemm } from "../product.js";
 import { activated } from "./activation.js";
 
 /** One operand of a product: its last two dimensions, or its batch's, change places. */
@@ -26,10 +26,8 @@ function runFusedMatMul(node: NodeView, inputs: Inputs): [Arg] {
   return [as(a, affine(y, node.float("alpha", 1), 0))];
 }
 
-const GEMM = products.Gemm!.at(-1)!;
-
 const runFusedGemm: Handler = (node, inputs) => {
-  const [y] = GEMM.run(node, inputs) as [Arg];
+  const [y] = runGemm(node, inputs);
   const numbers = ["alpha", "beta"].map((word) => {
     const name = `activation_${word}`;
     return node.has(name) ? node.float(name) : undefined;
@@ -103,7 +101,7 @@ export const fusedProducts: OperatorTable = {
   FusedMatMul: [
     { since: 1, attributes: ["alpha", "transA", "transB", "transBatchA", "transBatchB"], run: runFusedMatMul },
   ],
-  FusedGemm: [{ since: 1, attributes: [...GEMM.attributes, ...FUSED_GEMM], run: runFusedGemm }],
+  FusedGemm: [{ since: 1, attributes: [...GEMM, ...FUSED_GEMM], run: runFusedGemm }],
   FusedConv: [
     { since: 1, attributes: [...WINDOW_ATTRIBUTES, "group", "activation", "activation_params"], run: runFusedConv },
   ],
