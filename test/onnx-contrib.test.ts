@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { compile, functional as F, noGrad, onnx, setBackend, type Tensor, tensor } from "../src/node.js";
 import { operators } from "../src/onnx/ops/index.js";
 import { expectClose } from "./support/compare.js";
-import { type ContribCase, contribCases, contribModel, feedsOf } from "./support/contrib-cases.js";
+import { type ContribCase, contribModel, feedsOf } from "./support/contrib-case.js";
+import { contribCases } from "./support/contrib-cases.js";
 import { Nd } from "./support/nd.js";
 import { gradientError, ints, runNode, sample } from "./support/onnx.js";
 import { initializer, modelBytes, node, value } from "./support/onnx-model.js";
@@ -15,7 +16,7 @@ function outputsOf(model: onnx.OnnxModel, entry: ContribCase): readonly Tensor[]
   return Array.isArray(y) ? y : [y as Tensor];
 }
 
-describe.each(["js", "wasm"] as const)("com.microsoft on %s", (backend) => {
+describe.each(["js", "wasm"] as const)("operators on %s", (backend) => {
   test.each(listed)("%s of %s", (_, __, entry) => {
     setBackend(backend);
     const want = entry.want();
@@ -168,6 +169,15 @@ describe.each(["js", "wasm"] as const)("com.microsoft on %s, without a judge", (
     setBackend(backend);
     expect(() => run(op, inputs, attributes)).toThrow(message);
   });
+});
+
+test("a convolution at computed places has gradients in all operands", () => {
+  setBackend("wasm");
+  const [offset, mask] = [sample("o", 1, 18, 3, 3).mul(0.4).add(0.3), sample("m", 1, 9, 3, 3)];
+  const conv = (...t: Tensor[]): Tensor => runNode(operators.get("")!, "DeformConv", t, { pads: [1, 1, 1, 1] })[0]!;
+  const operands = [sample("x", 1, 2, 3, 3), sample("w", 2, 2, 3, 3), offset, sample("b", 2), mask];
+  expect(gradientError(conv, operands)).toBeLessThan(5e-3);
+  expect(() => conv(operands[0]!, operands[1]!, sample("o", 1, 18, 3, 2))).toThrow("expected [1, 18, 3, 3]");
 });
 
 describe("packed weights of a model", () => {

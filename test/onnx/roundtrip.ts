@@ -3,7 +3,8 @@ import { parseArgs } from "node:util";
 import { manualSeed, models, type nn, noGrad, onnx, scope, Tensor, tensor } from "../../src/node.js";
 import { compareTensors, type Finding } from "../conformance/compare.js";
 import { Report } from "../conformance/report.js";
-import { contribCases, contribModel, feedsOf } from "../support/contrib-cases.js";
+import { contribModel, feedsOf } from "../support/contrib-case.js";
+import { contribCases } from "../support/contrib-cases.js";
 import { layerInputs, makeLayer, openLayers, openSizes } from "../support/export-layers.js";
 import { exampleOf } from "../support/export-models.js";
 import { exportCase, isComparable, isDefined, unwritable } from "../support/export-rows.js";
@@ -17,7 +18,7 @@ const USAGE = `usage: npm run onnx-roundtrip -- [DIR …] [--filter REGEX] [--op
 
 Writes ONNX files and holds what they give, read again by the library and by ONNX Runtime if the benchmarks' peers are installed, to what
 the module gave: every sample of an op's row, layers whose sizes stay open, every model of the registry in a small version, and every model.onnx below each DIR.
-Operators of com.microsoft, which are read only, are held to their formulas and to ONNX Runtime.`;
+Operators that are read only, such as those of com.microsoft, are held to their formulas and to ONNX Runtime.`;
 
 interface Subject {
   readonly family: string;

@@ -6,6 +6,7 @@ import { casts } from "./cast.js";
 import { control } from "./control.js";
 import { convolutions } from "./conv.js";
 import { creators } from "./create.js";
+import { deformations } from "./deform.js";
 import { detection } from "./detect.js";
 import { gathers } from "./gather.js";
 import { grids } from "./grid.js";
@@ -38,6 +39,7 @@ export const families: readonly OperatorTable[] = [
   control,
   convolutions,
   creators,
+  deformations,
   detection,
   gathers,
   grids,
