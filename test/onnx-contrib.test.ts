@@ -165,6 +165,25 @@ describe.each(["js", "wasm"] as const)("com.microsoft on %s, without a judge", (
     ],
     ["three bits", "MatMulNBits", [x, ints([1]), w], { N: 1, K: 8, bits: 3, block_size: 16 }, "bits is 3"],
   ];
+  test("turns the first features of each head, as many as there are angles", () => {
+    setBackend(backend);
+    const caches = [sample("cos", 4, 1), sample("sin", 4, 1)];
+    const attributes = { num_heads: 2, rotary_embedding_dim: 2 };
+    const [y] = run("RotaryEmbedding", [x, ints([0]), ...caches], attributes);
+    const [heads, got] = [x, y!].map((t) => t.reshape([2, 3, 2, 4])) as [Tensor, Tensor];
+    close(got.narrow(-1, 2, 2), heads.narrow(-1, 2, 2));
+    const [cos, sin] = caches.map((t) => t.narrow(0, 0, 3).reshape([1, 3, 1, 1])) as [Tensor, Tensor];
+    close(
+      got.narrow(-1, 0, 1),
+      heads
+        .narrow(-1, 0, 1)
+        .mul(cos)
+        .sub(heads.narrow(-1, 1, 1).mul(sin)),
+    );
+    const wrong = { ...attributes, rotary_embedding_dim: 4 };
+    expect(() => run("RotaryEmbedding", [x, ints([0]), ...caches], wrong)).toThrow("expected 2");
+  });
+
   test.each(refused)("refuses %s", (_, op, inputs, attributes, message) => {
     setBackend(backend);
     expect(() => run(op, inputs, attributes)).toThrow(message);

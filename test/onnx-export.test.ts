@@ -10,6 +10,7 @@ import {
   graph,
   linalg,
   manualSeed,
+  memory,
   models,
   nn,
   noGrad,
@@ -285,6 +286,16 @@ describe("saveFile", () => {
     expect(() => onnx.saveFile(path, broken, tensor([[1]]))).toThrow(ArgumentError);
     expect(readFileSync(path).equals(bytes)).toBe(true);
     expect(readdirSync(folder)).toEqual(["model.onnx"]);
+  });
+
+  test("holds on to no weight, whether it writes or refuses", () => {
+    const before = memory().liveBytes;
+    const model = new nn.Linear(64, 64);
+    const x = zeros([1, 64]);
+    onnx.saveFile(join(folder, "model.onnx"), model, x);
+    expect(() => onnx.save(model, x, { opset: 18 })).toThrow(ArgumentError);
+    for (const t of [model, x]) t.dispose();
+    expect(memory().liveBytes).toBe(before);
   });
 
   test("takes a graph, and tells of a file that cannot be written", () => {

@@ -76,7 +76,12 @@ export function saveWith(outside: Outside | null, args: SaveArguments): Uint8Arr
   checkOptions("onnx.save", options, [...FILE_OPTIONS, ...TRACE_OPTIONS]);
   const tracing = Object.fromEntries(Object.entries(options).filter(([key]) => TRACE_OPTIONS.includes(key)));
   const traced = trace(model, inputs, { ...namesOf(model, inputs), ...tracing });
-  return encoded(traced, options, elementsOf(model), outside);
+  try {
+    return encoded(traced, options, elementsOf(model), outside);
+  } finally {
+    // The graph holds on to the weights, which may be most of the memory.
+    traced.dispose();
+  }
 }
 
 /** The names that an imported model gives, if its inputs are given in order. */

@@ -133,12 +133,18 @@ function runRotary(node: NodeView, inputs: Inputs): [Arg] {
   const x = needed(node, inputs, 0);
   const positions = tensorAt(node, inputs, 1);
   const cos = tensorAt(node, inputs, 2);
+  const turns = 2 * cos.size(-1);
+  if (![0, turns].includes(node.int("rotary_embedding_dim", 0))) {
+    throw node.fail(
+      `rotary_embedding_dim is ${node.int("rotary_embedding_dim")}; expected ${turns}, as the cosines are for`,
+    );
+  }
   const apart = x.tensor.ndim === 4;
   const features = apart
     ? x.tensor.size(3)
     : node.int("num_heads", 0) > 0
       ? x.tensor.size(2) / node.int("num_heads")
-      : 2 * cos.size(-1);
+      : turns;
   const heads = apart
     ? transpose(x.tensor, 1, 2)
     : reshape(x.tensor, [x.tensor.size(0), x.tensor.size(1), -1, features]);

@@ -94,7 +94,7 @@ function runMatMulNBits(node: NodeView, inputs: Inputs): [Arg] {
   return [as(a, F.linear(a.tensor, weight, maybeAt(inputs, 5)))];
 }
 
-const FUSED_GEMM = ["activation", "activation_alpha", "activation_beta", "activation_gamma"];
+const FUSED_GEMM = ["activation", "activation_alpha", "activation_beta"];
 
 /** Products of matrices and convolutions. */
 export const fusedProducts: OperatorTable = {
