@@ -163,6 +163,13 @@ describe.each(["js", "wasm"] as const)("com.microsoft on %s, without a judge", (
       { N: 1, K: 8, bits: 4, block_size: 16 },
       "have 1, 8, 1 elements; expected 8, 1, 1",
     ],
+    [
+      "sizes below nothing",
+      "MatMulNBits",
+      [x, ints([0, 0, 0, 0, 0, 0, 0, 0]), tensor([1])],
+      { N: -1, K: -16, bits: 4, block_size: 16 },
+      "N, K and block_size are -1, -16 and 16",
+    ],
     ["three bits", "MatMulNBits", [x, ints([1]), w], { N: 1, K: 8, bits: 3, block_size: 16 }, "bits is 3"],
   ];
   test("turns the first features of each head, as many as there are angles", () => {

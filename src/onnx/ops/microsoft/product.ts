@@ -52,6 +52,9 @@ function dequantised(node: NodeView, inputs: Inputs): Tensor {
     number,
   ];
   if (![2, 4, 8].includes(bits)) throw node.fail(`bits is ${bits}; expected 2, 4 or 8`);
+  if (Math.min(rows, columns, block) < 1) {
+    throw node.fail(`N, K and block_size are ${rows}, ${columns} and ${block}; expected at least 1`);
+  }
   const blocks = Math.ceil(columns / block);
   const [packed, scales] = [1, 2].map((i) => tensorAt(node, inputs, i).data()) as [Int32Array, Float32Array];
   const zeros = maybeAt(inputs, 3);
