@@ -1,8 +1,9 @@
-// Writes docs/modules.md from the docstrings of the sources: `npm run docs`; `npm run docs -- --check` only tells if it is stale.
+// Writes docs/modules.md from the docstrings of the sources, and docs/onnx.md: `npm run docs`; `npm run docs -- --check` only tells if they are stale.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { onnxPage } from "./onnx.js";
 
 /** One public class or function. */
 interface Entry {
@@ -209,12 +210,13 @@ function publicNames(src: string, section: Section): (name: string) => boolean {
 function main(): void {
   const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
   const root = findRoot();
-  const file = join(root, "docs/modules.md");
-  const page = modulesPage(root);
-  if (!values.check) writeFileSync(file, page);
-  else if (readFileSync(file, "utf8") !== page) {
-    console.error("docs/modules.md is stale; run `npm run docs`");
-    process.exitCode = 1;
+  for (const [name, page] of Object.entries({ "modules.md": modulesPage(root), "onnx.md": onnxPage() })) {
+    const file = join(root, "docs", name);
+    if (!values.check) writeFileSync(file, page);
+    else if (!existsSync(file) || readFileSync(file, "utf8") !== page) {
+      console.error(`docs/${name} is stale; run \`npm run docs\``);
+      process.exitCode = 1;
+    }
   }
 }
 

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { compileFile } from "../src/cli/compile.js";
+import { convert } from "../src/cli/convert.js";
 import { readWeights, writeWeights } from "../src/cli/files.js";
 import { check, info } from "../src/cli/info.js";
 import { bench, run } from "../src/cli/run.js";
-import { loadNpz, saveNpy, saveSafetensors, tensor } from "../src/node.js";
+import { loadNpz, onnx, saveNpy, saveSafetensors, type Tensor, tensor, zeros } from "../src/node.js";
 import { Program } from "../src/program/index.node.js";
 import { temporaryFolder } from "./support/files.js";
 import { initializer, modelBytes, node, value } from "./support/onnx-model.js";
@@ -38,7 +39,7 @@ saveSafetensors(at("a.safetensors"), { weight }, { by: "test" });
 saveNpy(at("x.npy"), tensor([[1, 0, -1]]));
 saveNpy(at("wide.npy"), tensor([[1, 0, -1, 2]]));
 
-const FEED = { seed: 1, backend: "wasm", threads: 1 } as const;
+const FEED = { seed: 1, backend: "wasm", threads: 1, memory: "fast" } as const;
 
 describe("quadlane info", () => {
   test("tells a model's inputs, outputs, operators and weights", () => {
@@ -125,7 +126,7 @@ test("quadlane bench tells times and memory, and the time of each op", async () 
 });
 
 describe("quadlane compile", () => {
-  const options = { seed: 1, shape: ["x=1x3"], binary: "simd" } as const;
+  const options = { seed: 1, shape: ["x=1x3"], binary: "simd", memory: "fast" } as const;
 
   test("writes a program that does what the model does", async () => {
     const text = await compileFile(at("layer.onnx"), at("layer.qlp"), options);
@@ -140,6 +141,17 @@ describe("quadlane compile", () => {
     await expect(compileFile(at("layer.onnx"), at("none.qlp"), wrong)).rejects.toThrow(/expected \[N, 3\]/);
     expect(existsSync(at("none.qlp"))).toBe(false);
   });
+});
+
+test("quadlane bench keeps no forms of weights if memory counts most", async () => {
+  const wide = { ...layer, input: [value("x", ["N", 512])], initializer: [initializer("w", zeros([512, 512]))] };
+  writeFileSync(at("wide.onnx"), modelBytes(wide));
+  const kept = async (memory: "fast" | "least"): Promise<number> => {
+    const text = await bench(at("wide.onnx"), { ...FEED, memory, shape: ["x=32x512"], time: 1 });
+    return Number(/kept forms of them ([\d.]+) MB/.exec(text)![1]);
+  };
+  expect(await kept("fast")).toBeGreaterThan(0);
+  expect(await kept("least")).toBe(0);
 });
 
 describe("quadlane convert", () => {
@@ -158,6 +170,63 @@ describe("quadlane convert", () => {
     ["several tensors in one array", "c.npy", "F32", /holds one array; expected .npz for 12 tensors/],
   ] as const)("refuses %s", (_, name, floats, message) => {
     expect(() => writeWeights(at(name), readWeights(at("checkpoint.pt"), "model"), floats)).toThrow(message);
+  });
+});
+
+describe("quadlane convert of a model", () => {
+  const examples = { seed: 1 };
+  const sizesOf = (path: string): unknown => onnx.loadFile(path).inputs.map((i) => i.shape);
+  const outputOf = (path: string): unknown =>
+    (
+      onnx.loadFile(path).forward(
+        tensor([
+          [1, 0, -1],
+          [-1, 2, 3],
+        ]),
+      ) as Tensor
+    ).tolist();
+
+  test.each([
+    ["open sizes of the same names", {}, "open sizes N", [["N", 3]]],
+    ["another operator set", { opset: 21 }, "operator set 21", [["N", 3]]],
+    ["sizes by other names", { dynamic: ["batch=x:0"] }, "open sizes batch", [["batch", 3]]],
+    ["the sizes of the example", { fixed: true, shape: ["x=2x3"] }, "no open sizes", [[2, 3]]],
+    ["weights beside it", { externalData: true }, "open sizes N", [["N", 3]]],
+  ])("writes it with %s", (_, options, said, sizes) => {
+    expect(convert(at("layer.onnx"), at("again.onnx"), { ...examples, ...options })).toContain(said);
+    expect(sizesOf(at("again.onnx"))).toEqual(sizes);
+    expect(outputOf(at("again.onnx"))).toEqual(outputOf(at("layer.onnx")));
+  });
+
+  test("names open sizes that have no name", () => {
+    const [x] = [value("x:0", ["N", 3])];
+    const unnamed = {
+      ...x!.type!.tensorType!,
+      shape: {
+        dim: [
+          { dimValue: null, dimParam: "" },
+          { dimValue: 3, dimParam: "" },
+        ],
+      },
+    };
+    const input = [{ ...x!, type: { tensorType: unnamed } }];
+    writeFileSync(at("unnamed.onnx"), modelBytes({ ...layer, input, node: [node("MatMul", ["x:0", "w"], ["y"])] }));
+    convert(at("unnamed.onnx"), at("named.onnx"), examples);
+    expect(sizesOf(at("named.onnx"))).toEqual([["x_0_0", 3]]);
+  });
+
+  test.each([
+    ["a model of weights", "a.safetensors", "b.onnx", {}, /cannot make a model of "a.safetensors"/],
+    ["an option of models for weights", "layer.onnx", "b.npz", { opset: 21 }, /--opset is for models/],
+    ["an option of weights for models", "layer.onnx", "b.onnx", { floats: "F16" as const }, /--floats is for weights/],
+    ["fixed open sizes", "layer.onnx", "b.onnx", { fixed: true, dynamic: ["N=x:0"] }, /exclude each other/],
+    ["a size without a place", "layer.onnx", "b.onnx", { dynamic: ["N=x"] }, /--dynamic N=x is no size/],
+    ["a size of an unknown input", "layer.onnx", "b.onnx", { dynamic: ["N=z:0"] }, /expected one of "x"/],
+    ["another operator set", "layer.onnx", "b.onnx", { opset: 18 }, /expected 17 or 21/],
+  ])("refuses %s", (_, from, to, options, message) => {
+    expect(() => convert(from.includes("layer") ? at(from) : from, at(to), { ...examples, ...options })).toThrow(
+      message,
+    );
   });
 });
 

@@ -2,6 +2,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { entriesOf, findRoot, modulesPage } from "../docs/generate.js";
+import { onnxPage } from "../docs/onnx.js";
+
+test("docs/onnx.md is what the tables of operators say; if not, run npm run build && npm run docs", () => {
+  const page = readFileSync(join(findRoot(), "docs/onnx.md"), "utf8");
+  expect(page).toBe(onnxPage());
+  expect(page).toContain("| `Gemm` | 6 | `alpha`, `beta`, `broadcast`, `transA`, `transB` |\n|  | 7– | `alpha`,");
+  expect(page).toContain("| `FusedMatMul` | 1– |");
+});
 
 describe("docs/modules.md", () => {
   test("is what the sources' docstrings say; if not, run npm run build && npm run docs", () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,7 @@ import {
   graph,
   linalg,
   manualSeed,
+  memory,
   models,
   nn,
   noGrad,
@@ -287,6 +288,16 @@ describe("saveFile", () => {
     expect(readdirSync(folder)).toEqual(["model.onnx"]);
   });
 
+  test("holds on to no weight, whether it writes or refuses", () => {
+    const before = memory().liveBytes;
+    const model = new nn.Linear(64, 64);
+    const x = zeros([1, 64]);
+    onnx.saveFile(join(folder, "model.onnx"), model, x);
+    expect(() => onnx.save(model, x, { opset: 18 })).toThrow(ArgumentError);
+    for (const t of [model, x]) t.dispose();
+    expect(memory().liveBytes).toBe(before);
+  });
+
   test("takes a graph, and tells of a file that cannot be written", () => {
     const traced = graph.trace(new nn.ReLU(), zeros([2]));
     onnx.saveFile(join(folder, "graph.onnx"), traced, { opset: 21 });
@@ -294,6 +305,48 @@ describe("saveFile", () => {
     writeFileSync(join(folder, "file"), "");
     expect(() => onnx.saveFile(join(folder, "file", "graph.onnx"), traced)).toThrow(FileError);
     expect(() => onnx.saveFile(join(folder, "none", "graph.onnx"), traced)).toThrow(FileError);
+  });
+
+  test.each([
+    [true, "model.onnx.data"],
+    ["weights.bin", "weights.bin"],
+  ])("puts large constants beside the model: externalData %j", (externalData, name) => {
+    const path = join(folder, "model.onnx");
+    const model = new nn.Sequential(new nn.Linear(32, 40), new nn.ReLU(), new nn.Linear(40, 64));
+    onnx.saveFile(path, model, zeros([1, 32]), { externalData, dynamic: { N: [["input", 0]] } });
+    expect(readdirSync(folder).sort()).toEqual(["model.onnx", name].sort());
+    const stored = new Map(protoOf(readFileSync(path)).graph.initializer.map((t) => [t.name, t]));
+    const placeOf = (key: string): unknown => stored.get(key)!.externalData.map((e) => [e.key, e.value]);
+    expect(placeOf("0.weight")).toEqual([
+      ["location", name],
+      ["offset", "0"],
+      ["length", "5120"],
+    ]);
+    // What follows begins at a page; 160 bytes stay where they are.
+    expect(placeOf("2.weight")).toContainEqual(["offset", "8192"]);
+    expect(stored.get("0.bias")!.rawData).toHaveLength(160);
+    expect(statSync(join(folder, name)).size).toBe(8192 + 4 * 40 * 64);
+    expectSame(model, onnx.loadFile(path), [wave(3, 32)]);
+    expect(() => onnx.load(readFileSync(path))).toThrow(`lies in the file "${name}"`);
+  });
+
+  test("leaves neither file behind if one cannot be written, and the old ones as they were", () => {
+    const path = join(folder, "model.onnx");
+    const model = new nn.Linear(32, 32);
+    onnx.saveFile(path, model, zeros([1, 32]), { externalData: true });
+    const before = readFileSync(`${path}.data`);
+    const broken = compute((x) => linalg.cholesky(x!));
+    expect(() => onnx.saveFile(path, broken, tensor([[1]]), { externalData: true })).toThrow(ArgumentError);
+    expect(readFileSync(`${path}.data`).equals(before)).toBe(true);
+    expect(readdirSync(folder).sort()).toEqual(["model.onnx", "model.onnx.data"]);
+  });
+
+  test.each(["", "..", "a/b", "../x", "model.onnx", 3])("refuses external data named %j", (externalData) => {
+    const options: object = { externalData };
+    const save = (): void => onnx.saveFile(join(folder, "model.onnx"), new nn.Linear(2, 2), zeros([1, 2]), options);
+    expect(messageOf(save)).toContain("expected true, or the name of another file");
+    expect(messageOf(() => onnx.save(new nn.Linear(2, 2), zeros([1, 2]), options))).toContain("externalData");
+    expect(readdirSync(folder)).toEqual([]);
   });
 });
 

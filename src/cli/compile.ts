@@ -2,11 +2,13 @@
 import { writeAtomically } from "../io/atomic.node.js";
 import { init } from "../node.js";
 import { Program } from "../program/program.js";
-import { type FeedOptions, prepared } from "./run.js";
+import type { FeedOptions } from "./feeds.js";
+import { prepared } from "./run.js";
 
-export interface CompileOptions extends Pick<FeedOptions, "input" | "shape" | "seed"> {
+export interface CompileOptions extends FeedOptions {
   /** The kernels that the program is for. */
   readonly binary: "simd" | "relaxed";
+  readonly memory: "fast" | "least";
 }
 
 /** Writes a model as a program, for the shapes of its inputs. */

@@ -4,7 +4,8 @@ import { createRequire } from "node:module";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { QuadlaneError } from "../node.js";
 import { type CompileOptions, compileFile } from "./compile.js";
-import { type FloatType, READABLE, readWeights, WRITABLE, writeWeights } from "./files.js";
+import { type ConvertOptions, convert } from "./convert.js";
+import { READABLE, WRITABLE } from "./files.js";
 import { check, type InfoOptions, info } from "./info.js";
 import { type BenchOptions, bench, type RunOptions, run } from "./run.js";
 
@@ -42,7 +43,12 @@ function feeding(command: Command): Command {
     .argument("<model>", "an .onnx file")
     .option("--input <name=file>", "values of an input, a .npy file; can be given for each input", collect)
     .option("--shape <name=sizes>", "random values of that shape, as x=1x3x224x224", collect)
-    .option("--seed <n>", "seed of the random values", integer(0), 1);
+    .option("--seed <n>", "seed of the random values", integer(0), 1)
+    .addOption(
+      new Option("--memory <how>", "keep weights as kernels read them fastest, or nothing beside them")
+        .choices(["fast", "least"])
+        .default("fast"),
+    );
 }
 
 function running(command: Command): Command {
@@ -76,19 +82,37 @@ feeding(program.command("compile"))
 
 program
   .command("convert")
-  .description(`write the tensors of a file (${READABLE.join(", ")}) to another (${WRITABLE.join(", ")})`)
+  .description(
+    `write the tensors of a file (${READABLE.join(", ")}) to another (${WRITABLE.join(", ")}), or an .onnx model to another`,
+  )
   .argument("<from>")
   .argument("<to>")
   .option("--key <path>", "where the state dict lies in a PyTorch checkpoint, as model or state_dict")
   .addOption(
-    new Option("--floats <type>", "how float32 is written to safetensors")
-      .choices(["F32", "F16", "BF16"])
-      .default("F32"),
+    new Option("--floats <type>", "how float32 is written to safetensors (default F32)").choices([
+      "F32",
+      "F16",
+      "BF16",
+    ]),
   )
-  .action((from: string, to: string, options: { key?: string; floats: FloatType }) => {
-    const weights = readWeights(from, options.key);
-    writeWeights(to, weights, options.floats);
-    console.log(`${weights.tensors.size} tensors written to ${to}`);
+  .option("--opset <n>", "operator set of the model, 17 or 21 (default 17)", integer(1))
+  .option(
+    "--dynamic <name=places>",
+    "a size of the model that stays open, as N=x:0,mask:0 (default all that are)",
+    collect,
+  )
+  .option("--fixed", "no size stays open")
+  .addOption(
+    new Option("--guards <what>", "what becomes of values that the model decides by (default refuse)").choices([
+      "refuse",
+      "assume",
+    ]),
+  )
+  .option("--external-data", "large weights into a file beside the model")
+  .option("--input <name=file>", "an example of an input that decides, a .npy file", collect)
+  .option("--shape <name=sizes>", "an example's shape, for inputs that leave more open than the batch", collect)
+  .action((from: string, to: string, options: Omit<ConvertOptions, "seed">) => {
+    console.log(convert(from, to, { ...options, seed: 1 }));
   });
 
 function integer(min: number): (text: string) => number {

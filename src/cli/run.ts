@@ -1,38 +1,20 @@
 // `quadlane run` and `quadlane bench`.
-import {
-  ArgumentError,
-  compile,
-  Generator,
-  init,
-  type onnx,
-  randn,
-  runtime,
-  type Session,
-  type Shape,
-  setBackend,
-  type Tensor,
-  zeros,
-} from "../node.js";
-import { loadModel, readArray, statistics, writeWeights } from "./files.js";
-import { signature } from "./info.js";
+import { compile, init, runtime, type Session, setBackend, type Tensor } from "../node.js";
+import { type FeedOptions, feedsFor, usage } from "./feeds.js";
+import { loadModel, statistics, writeWeights } from "./files.js";
 
-export interface FeedOptions {
-  /** name=FILE.npy */
-  readonly input?: readonly string[];
-  /** name=1x3x224x224: random values of that shape. */
-  readonly shape?: readonly string[];
-  /** Seed of the random values. */
-  readonly seed: number;
+interface WayOptions extends FeedOptions {
   readonly backend: "wasm" | "js";
   readonly threads: number;
+  readonly memory: "fast" | "least";
 }
 
-export interface RunOptions extends FeedOptions {
+export interface RunOptions extends WayOptions {
   /** A .npz or .safetensors file for the outputs. */
   readonly output?: string;
 }
 
-export interface BenchOptions extends FeedOptions {
+export interface BenchOptions extends WayOptions {
   /** Milliseconds to run for. */
   readonly time: number;
   /** Also print the time of every op. */
@@ -97,7 +79,7 @@ interface Prepared {
 }
 
 /** A model from a file, compiled, and values for its inputs. */
-export async function prepared(path: string, options: FeedOptions): Promise<Prepared> {
+export async function prepared(path: string, options: WayOptions): Promise<Prepared> {
   if (options.backend === "js") {
     if (options.threads > 1) throw usage(`--threads ${options.threads} is for the wasm kernels; js runs on one`);
     setBackend("js");
@@ -107,64 +89,7 @@ export async function prepared(path: string, options: FeedOptions): Promise<Prep
   const session = compile(model, Object.values(feeds), {
     inputNames: model.inputs.map(({ name }) => name),
     outputNames: model.outputs.map(({ name }) => name),
+    memory: options.memory,
   });
   return { session, feeds };
-}
-
-/** A value for each input: from a file, or random. */
-function feedsFor(model: onnx.OnnxModel, options: FeedOptions): Record<string, Tensor> {
-  const files = assignments("--input", options.input ?? [], model);
-  const shapes = assignments("--shape", options.shape ?? [], model);
-  const generator = new Generator(options.seed);
-  return Object.fromEntries(
-    model.inputs.map((input) => {
-      const { name } = input;
-      const file = files.get(name);
-      if (file !== undefined && shapes.has(name)) throw usage(`input "${name}" has both --input and --shape`);
-      if (file !== undefined) return [name, readArray(file)];
-      const shape = shapeOf(input, shapes.get(name));
-      const floats = ["float32", "float64", "float16", "bfloat16"].includes(input.elem);
-      if (floats) return [name, randn(shape, { generator })];
-      return [name, zeros(shape, { dtype: input.elem === "bool" ? "bool" : "int32" })];
-    }),
-  );
-}
-
-/** `name=value` for inputs of the model; the name may be left out if there is one input. */
-function assignments(flag: string, given: readonly string[], model: onnx.OnnxModel): Map<string, string> {
-  const names = model.inputs.map(({ name }) => name);
-  const found = new Map<string, string>();
-  for (const text of given) {
-    const at = text.indexOf("=");
-    const name = at < 0 && names.length === 1 ? names[0]! : text.slice(0, Math.max(at, 0));
-    if (!names.includes(name)) {
-      throw usage(
-        `${flag} ${text} names no input; expected name=… with one of ${model.inputs.map(signature).join(", ")}`,
-      );
-    }
-    if (found.has(name)) throw usage(`${flag} is given twice for "${name}"`);
-    found.set(name, text.slice(at + 1));
-  }
-  return found;
-}
-
-function shapeOf(input: onnx.ValueInfo, given: string | undefined): Shape {
-  if (given !== undefined) {
-    const sizes = given.split("x").map(Number);
-    if (given === "" || sizes.some((n) => !Number.isInteger(n) || n < 0)) {
-      throw usage(`--shape ${input.name}=${given} is no shape; expected sizes such as 1x3x224x224`);
-    }
-    return sizes;
-  }
-  const open = input.shape === null || input.shape.slice(1).some((n) => typeof n !== "number");
-  if (open)
-    throw usage(
-      `input ${signature(input)} has no fixed shape; expected --shape ${input.name}=… or --input ${input.name}=…`,
-    );
-  // A batch that is left open is one.
-  return input.shape!.map((n) => (typeof n === "number" ? n : 1));
-}
-
-function usage(message: string): ArgumentError {
-  return new ArgumentError("quadlane", message);
 }

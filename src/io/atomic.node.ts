@@ -25,22 +25,49 @@ export function isTemporary(name: string): boolean {
  * folder, reach the disk, and only then take the name. If that fails, the temporary file is removed and the old file is as it was.
  */
 export function writeAtomically(path: string, bytes: Uint8Array): void {
-  const word = Math.random().toString(36).slice(2);
-  const temporary = `${path}.${hostName()}.${process.pid}.${word}.tmp`;
+  const file = new AtomicFile(path);
   try {
-    const file = openSync(temporary, "wx");
-    try {
-      writeFileSync(file, bytes);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
+    file.append(bytes);
+    file.commit();
   } catch (error) {
-    rmSync(temporary, { force: true });
+    file.abandon();
     throw error;
   }
-  syncFolder(dirname(path));
+}
+
+/** A file that is written piece by piece, and appears whole with `commit` or not at all. */
+export class AtomicFile {
+  private readonly temporary: string;
+  private handle: number | null;
+
+  constructor(private readonly path: string) {
+    const word = Math.random().toString(36).slice(2);
+    this.temporary = `${path}.${hostName()}.${process.pid}.${word}.tmp`;
+    this.handle = openSync(this.temporary, "wx");
+  }
+
+  append(bytes: Uint8Array): void {
+    writeFileSync(this.handle!, bytes);
+  }
+
+  /** The pieces reach the disk, and the file takes its name. */
+  commit(): void {
+    fsyncSync(this.handle!);
+    this.close();
+    renameSync(this.temporary, this.path);
+    syncFolder(dirname(this.path));
+  }
+
+  /** Leaves nothing behind; without effect after `commit`. */
+  abandon(): void {
+    this.close();
+    rmSync(this.temporary, { force: true });
+  }
+
+  private close(): void {
+    if (this.handle !== null) closeSync(this.handle);
+    this.handle = null;
+  }
 }
 
 /** Makes a rename last. Windows, and some network file systems, cannot open or sync a folder; there the rename has to do. */

@@ -26,6 +26,8 @@ const READERS: Readonly<Record<number, (a: AttributeProto) => Attribute>> = {
   6: (a) => ({ floats: numbersIn(a.floats, "float") }),
   7: (a) => ({ ints: numbersIn(a.ints, "int") }),
   8: (a) => ({ strings: a.strings.map((s) => decoder.decode(s)) }),
+  // A type, as of an optional value that is not there: nothing depends on it.
+  13: () => ({}),
 };
 
 /** Errors: FormatError for types that no supported operator has. `node` is for messages. */

@@ -10,6 +10,7 @@ import type { Elem } from "./handler.js";
 import { modelProto } from "./messages.js";
 import { OnnxModel } from "./model.js";
 import { encodeMessage } from "./protobuf.js";
+import type { Outside } from "./tensors.js";
 
 /** Version of the file format that belongs to each operator set. */
 const IR_VERSIONS: ReadonlyMap<number, number> = new Map([
@@ -57,19 +58,30 @@ function isOfGraph(args: SaveArguments): args is OfGraph {
  * keep their state-dict keys. Sizes that `dynamic` leaves open are parameters of the file's inputs; see `trace`.
  * An imported model keeps the names and element types of its inputs and outputs.
  * Errors: what `trace` throws; ArgumentError with every op that the operator set cannot express, such as gradients and factorisations of
- * matrices, for values that `forward` has read, and for weights of 2 GiB and more.
+ * matrices, for values that `forward` has read, and for weights of 2 GiB and more, which need the `externalData` of `onnx.saveFile`.
  */
 export function save(...args: SaveArguments): Uint8Array {
+  return saveWith(null, args);
+}
+
+/** `save` with weights that `outside` takes elsewhere, which the file may be small for; null: all are in the file. */
+export function saveWith(outside: Outside | null, args: SaveArguments): Uint8Array {
   if (isOfGraph(args)) {
     const [graph, options = {}] = args;
     checkOptions("onnx.save", options, FILE_OPTIONS);
-    return encoded(graph, options, new Map());
+    return encoded(graph, options, new Map(), outside);
   }
   const [model, inputs, options = {}] = args;
   checkModule("onnx.save", "model", model);
   checkOptions("onnx.save", options, [...FILE_OPTIONS, ...TRACE_OPTIONS]);
   const tracing = Object.fromEntries(Object.entries(options).filter(([key]) => TRACE_OPTIONS.includes(key)));
-  return encoded(trace(model, inputs, { ...namesOf(model, inputs), ...tracing }), options, elementsOf(model));
+  const traced = trace(model, inputs, { ...namesOf(model, inputs), ...tracing });
+  try {
+    return encoded(traced, options, elementsOf(model), outside);
+  } finally {
+    // The graph holds on to the weights, which may be most of the memory.
+    traced.dispose();
+  }
 }
 
 /** The names that an imported model gives, if its inputs are given in order. */
@@ -84,7 +96,12 @@ function elementsOf(model: Module): ReadonlyMap<string, Elem> {
   return new Map([...model.inputs, ...model.outputs].map(({ name, elem }) => [name, elem]));
 }
 
-function encoded(graph: Graph, options: SaveOptions, known: ReadonlyMap<string, Elem>): Uint8Array {
+function encoded(
+  graph: Graph,
+  options: SaveOptions,
+  known: ReadonlyMap<string, Elem>,
+  outside: Outside | null,
+): Uint8Array {
   const { opset = 17 } = options;
   const irVersion = IR_VERSIONS.get(opset);
   if (irVersion === undefined) {
@@ -94,14 +111,14 @@ function encoded(graph: Graph, options: SaveOptions, known: ReadonlyMap<string, 
   const guards = checkOneOf("onnx.save", "guards", options.guards ?? "refuse", ["refuse", "assume"]);
   const elements = checkElements(graph, options.elements ?? {});
   checkGuards(graph, guards);
-  checkWeights(graph);
+  if (outside === null) checkWeights(graph);
   return encodeMessage(modelProto, {
     ...modelProto.absent,
     irVersion,
     producerName: options.producer ?? "quadlane",
     opsetImport: [{ domain: "", version: opset }],
     metadataProps: Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value })),
-    graph: exportGraph(graph, opset, new Map([...known, ...elements])),
+    graph: exportGraph(graph, opset, new Map([...known, ...elements]), outside ?? (() => null)),
   });
 }
 
@@ -130,6 +147,6 @@ function checkWeights(graph: Graph): void {
   if (bytes > MOST_BYTES)
     throw new ArgumentError(
       "onnx.save",
-      `the weights are ${bytes} bytes; expected less than 2 GiB, as a file can hold`,
+      `the weights are ${bytes} bytes; expected less than 2 GiB, as a file can hold, or the option externalData of onnx.saveFile`,
     );
 }

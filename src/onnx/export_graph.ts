@@ -8,6 +8,7 @@ import { cast } from "./export_shapes.js";
 import { codeOf, type Name, Writer } from "./export_writer.js";
 import type { Elem } from "./handler.js";
 import { type GraphProto, graphProto } from "./messages.js";
+import type { Outside } from "./tensors.js";
 
 /** The element type of a tensor in a file, unless another one is asked for. */
 function elemIn(value: Value, elements: ReadonlyMap<string, Elem>): Elem {
@@ -45,7 +46,7 @@ class GraphWriter {
     this.fixed = new Set(graph.outputs.map((value) => value.name));
   }
 
-  write(): GraphProto {
+  write(outside: Outside): GraphProto {
     for (const value of this.graph.inputs) this.names.set(value, this.read(value));
     for (const value of this.graph.constants.keys()) this.names.set(value, value.name);
     for (const node of this.graph.nodes) this.attempt(node);
@@ -60,7 +61,10 @@ class GraphWriter {
     return {
       ...graphProto.absent,
       name: "graph",
-      ...this.to.finish(this.graph.outputs.map((value) => value.name)),
+      ...this.to.finish(
+        this.graph.outputs.map((value) => value.name),
+        outside,
+      ),
       input: this.graph.inputs.map(info),
       output: this.graph.outputs.map(info),
     };
@@ -119,9 +123,15 @@ class GraphWriter {
 }
 
 /**
- * A graph as ONNX has it. `elements` tells the types of inputs and outputs in the file where they are others than float32, int32 and bool.
+ * A graph as ONNX has it. `elements` tells the types of inputs and outputs in the file where they are others than float32, int32 and bool;
+ * `outside` is offered the bytes of each constant.
  * Errors: ArgumentError that lists every op that cannot be written.
  */
-export function exportGraph(graph: GraphParts, opset: number, elements: ReadonlyMap<string, Elem>): GraphProto {
-  return new GraphWriter(graph, opset, elements).write();
+export function exportGraph(
+  graph: GraphParts,
+  opset: number,
+  elements: ReadonlyMap<string, Elem>,
+  outside: Outside,
+): GraphProto {
+  return new GraphWriter(graph, opset, elements).write(outside);
 }

@@ -15,7 +15,7 @@ import {
   type ValueInfoProto,
   valueInfoProto,
 } from "./messages.js";
-import { encodeTensor, encodeValues } from "./tensors.js";
+import { encodeTensor, encodeValues, type Outside, placed } from "./tensors.js";
 
 /** The name of a value in the file. */
 export type Name = string;
@@ -250,8 +250,8 @@ export class Writer {
     return this.wideOf(name) ?? name;
   }
 
-  /** The nodes that the outputs need, in order, and the constants that those read. */
-  finish(outputs: readonly Name[]): Pick<GraphProto, "node" | "initializer"> {
+  /** The nodes that the outputs need, in order, and the constants that those read, each taken outside before the next is encoded. */
+  finish(outputs: readonly Name[], outside: Outside): Pick<GraphProto, "node" | "initializer"> {
     const used = new Set(outputs);
     const kept: NodeProto[] = [];
     for (const { opType, inputs, outputs: made, attributes } of [...this.drafts].reverse()) {
@@ -262,9 +262,9 @@ export class Writer {
     }
     const initializer: TensorProto[] = [];
     for (const [name, tensor] of this.constants) {
-      if (used.has(name)) initializer.push(encodeTensor({ tensor, elem: tensor.dtype }, name));
+      if (used.has(name)) initializer.push(placed(encodeTensor({ tensor, elem: tensor.dtype }, name), outside));
     }
-    for (const [name, proto] of this.literals) if (used.has(name)) initializer.push(proto);
+    for (const [name, proto] of this.literals) if (used.has(name)) initializer.push(placed(proto, outside));
     return { node: kept.reverse(), initializer };
   }
 }

@@ -4,7 +4,8 @@ import { scope } from "../scoping.js";
 import type { Tensor } from "../tensor.js";
 import type { Attribute } from "./attributes.js";
 import type { OnnxGraph, OnnxNode } from "./graph.js";
-import type { Arg, NodeView } from "./handler.js";
+import type { Arg, NodeView, Value } from "./handler.js";
+import { argAt, tensorsIn } from "./values.js";
 
 /** What the frames of one run share. */
 export interface RunContext {
@@ -20,7 +21,7 @@ const located = new WeakSet<Error>();
  * a tensor that several names share goes with the last of them.
  */
 export class Frame {
-  private readonly values = new Map<string, Arg>();
+  private readonly values = new Map<string, Value>();
   private readonly holders = new Map<Tensor, number>();
   private own: Scope | null = null;
 
@@ -32,7 +33,7 @@ export class Frame {
   ) {}
 
   /** Values for the graph's inputs, in order, give those of its outputs. */
-  run(inputs: readonly Arg[]): readonly Arg[] {
+  run(inputs: readonly Value[]): readonly Value[] {
     return scope(() => {
       this.own = currentScope();
       for (const [name, key] of this.graph.initializers) this.values.set(name, this.context.constants.get(key)!);
@@ -43,7 +44,7 @@ export class Frame {
   }
 
   /** Runs a graph of a node, which sees this frame's values. */
-  enter(graph: OnnxGraph, inputs: readonly Arg[]): readonly Arg[] {
+  enter(graph: OnnxGraph, inputs: readonly Value[]): readonly Value[] {
     return new Frame(graph, this.context, this).run(inputs);
   }
 
@@ -52,21 +53,25 @@ export class Frame {
     for (const [i, name] of node.outputs.entries()) {
       const out = outs[i];
       if (name === "") {
-        if (out !== undefined) this.dropUnheld(out.tensor);
+        if (out !== undefined) this.dropUnheld(out);
       } else if (out === undefined) throw failure(node, `output ${i} ("${name}") is not computed`);
       else this.bind(name, out);
     }
     for (let i = node.outputs.length; i < outs.length; i++) {
       const surplus = outs[i];
-      if (surplus !== undefined) this.dropUnheld(surplus.tensor);
+      if (surplus !== undefined) this.dropUnheld(surplus);
     }
     for (const name of node.dead) this.release(name);
   }
 
-  private compute(node: OnnxNode): readonly (Arg | undefined)[] {
+  private compute(node: OnnxNode): readonly (Value | undefined)[] {
     try {
-      const args = node.inputs.map((name) => (name === "" ? null : this.find(name)));
-      return scope(() => node.operator.run(new NodeCall(node, this, this.context), args));
+      const { operator } = node;
+      const values = node.inputs.map((name) => (name === "" ? null : this.find(name)));
+      const call = new NodeCall(node, this, this.context);
+      if ("runValues" in operator) return scope(() => operator.runValues(call, values));
+      const args = values.map((value, i) => value && argAt(call, values, i));
+      return scope(() => operator.run(call, args));
     } catch (error) {
       if (error instanceof QuadlaneError && !located.has(error)) {
         located.add(error);
@@ -76,32 +81,34 @@ export class Frame {
     }
   }
 
-  private find(name: string): Arg {
-    const arg = this.values.get(name) ?? this.outer?.find(name);
-    if (arg === undefined) throw new FormatError("onnx", `value "${name}" is not there yet`);
-    return arg;
+  private find(name: string): Value {
+    const value = this.values.get(name) ?? this.outer?.find(name);
+    if (value === undefined) throw new FormatError("onnx", `value "${name}" is not there yet`);
+    return value;
   }
 
-  private bind(name: string, arg: Arg): void {
-    this.values.set(name, arg);
-    this.holders.set(arg.tensor, (this.holders.get(arg.tensor) ?? 0) + 1);
+  private bind(name: string, value: Value): void {
+    this.values.set(name, value);
+    for (const tensor of tensorsIn(value)) this.holders.set(tensor, (this.holders.get(tensor) ?? 0) + 1);
   }
 
   private release(name: string): void {
-    const arg = this.values.get(name);
-    if (arg === undefined) return;
+    const value = this.values.get(name);
+    if (value === undefined) return;
     this.values.delete(name);
-    const holders = (this.holders.get(arg.tensor) ?? 0) - 1;
-    if (holders > 0) this.holders.set(arg.tensor, holders);
-    else {
-      this.holders.delete(arg.tensor);
-      this.dropUnheld(arg.tensor);
+    for (const tensor of tensorsIn(value)) {
+      const holders = (this.holders.get(tensor) ?? 0) - 1;
+      if (holders > 0) this.holders.set(tensor, holders);
+      else this.holders.delete(tensor);
     }
+    this.dropUnheld(value);
   }
 
-  /** Frees a tensor that this frame made, and no name holds. */
-  private dropUnheld(tensor: Tensor): void {
-    if (tensor.scope === this.own && !this.holders.has(tensor)) tensor.dispose();
+  /** Frees what this frame has made of a value, and no name holds. */
+  private dropUnheld(value: Value): void {
+    for (const tensor of new Set(tensorsIn(value))) {
+      if (tensor.scope === this.own && !this.holders.has(tensor)) tensor.dispose();
+    }
   }
 }
 
@@ -114,10 +121,11 @@ function failure(node: OnnxNode, message: string): FormatError {
   return new FormatError("onnx", `${describe(node)}: ${message}`);
 }
 
-class NodeCall implements NodeView {
+/** A node as its operator sees it. `frame` runs its graphs; null while there is no run. */
+export class NodeCall implements NodeView {
   constructor(
     private readonly node: OnnxNode,
-    private readonly frame: Frame,
+    private readonly frame: Frame | null,
     private readonly context: RunContext,
   ) {}
 
@@ -168,9 +176,9 @@ class NodeCall implements NodeView {
     return this.node.attributes.has(name);
   }
 
-  run(name: string, inputs: readonly Arg[]): readonly Arg[] {
+  run(name: string, inputs: readonly Value[]): readonly Value[] {
     const graph = this.node.graphs.get(name);
-    if (graph === undefined) throw this.fail(`attribute "${name}" is missing; expected a graph`);
+    if (graph === undefined || this.frame === null) throw this.fail(`attribute "${name}" is missing; expected a graph`);
     if (graph.inputs.length !== inputs.length) {
       throw this.fail(`the graph "${name}" has ${graph.inputs.length} inputs; expected ${inputs.length}`);
     }

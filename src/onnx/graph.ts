@@ -1,6 +1,7 @@
 import { FormatError, type UnsupportedOperator, UnsupportedOperatorError } from "../errors.js";
 import { type Attribute, readAttribute } from "./attributes.js";
 import { elementType } from "./elements.js";
+import { NodeCall } from "./frame.js";
 import { type BoundNode, domainOf, Inliner, type Opsets, opsetsOf } from "./functions.js";
 import type { Arg, Elem, OperatorTable, OperatorVersion } from "./handler.js";
 import type { GraphProto, ModelProto, ValueInfoProto } from "./messages.js";
@@ -59,12 +60,14 @@ export interface Constant {
 const FIXED: Readonly<Record<string, readonly number[]>> = {
   Clip: [1, 2],
   DequantizeLinear: [1],
+  GroupQueryAttention: [7, 8],
   Dropout: [1],
   OneHot: [2],
   Pad: [2],
   Pow: [1],
   QuantizeLinear: [1],
   Resize: [1, 2],
+  RotaryEmbedding: [1, 2, 3],
   Upsample: [1],
 };
 const STATISTICS: Readonly<Record<string, readonly number[]>> = { BatchNormalization: [3, 4] };
@@ -74,6 +77,9 @@ export class GraphBuilder {
   readonly constants = new Map<string, Constant>();
   private readonly unsupported: UnsupportedOperator[] = [];
   private readonly inliner: Inliner;
+  /** Keys of constants that nodes have made something else of, and of those that are read as they are. */
+  private readonly replaced = new Set<string>();
+  private readonly read = new Set<string>();
 
   constructor(
     private readonly model: ModelProto,
@@ -118,7 +124,13 @@ export class GraphBuilder {
     const bound = this.inliner.expand(proto.node, opsets);
     const nodes = bound.map((b) => this.node(b, names, path));
     const outputs = proto.output.map((v) => valueInfo(v, false));
-    for (const output of outputs) names.use(output.name, "an output of the graph");
+    for (const output of outputs) this.noteRead(names.use(output.name, "an output of the graph"));
+    for (const [name, key] of initializers) {
+      if (!this.replaced.has(key) || this.read.has(key)) continue;
+      this.constants.get(key)!.arg.tensor.dispose();
+      this.constants.delete(key);
+      initializers.delete(name);
+    }
     return { inputs, outputs, initializers, nodes: withDeaths(nodes, new Set(outputs.map((o) => o.name))) };
   }
 
@@ -131,9 +143,7 @@ export class GraphBuilder {
     };
     const operator = versionOf(this.operators.get(domain), node.opType, opset);
     if (operator === undefined) missing(null);
-    for (const [i, input] of node.input.entries()) {
-      if (input !== "") this.noteRole(names.use(input, `node "${name}" (${node.opType})`), node.opType, i);
-    }
+    const keys = node.input.map((input) => (input === "" ? null : names.use(input, `node "${name}" (${node.opType})`)));
     const attributes = new Map<string, Attribute>();
     const tensors = new Map<string, string>();
     const graphs = new Map<string, OnnxGraph>();
@@ -151,8 +161,33 @@ export class GraphBuilder {
       graphs.set(proto.name, this.graph(attribute.graph, opsets, new Names(names, captured), `${within}.`));
     }
     for (const output of node.output) if (output !== "") names.define(output, null);
-    const resolved = { opType: node.opType, domain, name, opset, attributes, tensors, graphs, dead: [...captured] };
-    return { ...resolved, operator: operator ?? NONE, inputs: node.input, outputs: node.output };
+    const attached = { attributes, tensors, graphs, dead: [...captured] };
+    const known = { opType: node.opType, domain, name, opset, operator: operator ?? NONE, ...attached };
+    const made = this.prepared({ ...known, inputs: node.input, outputs: node.output }, keys, `${path}${name}`);
+    for (const [i, key] of keys.entries()) if (!made.places.includes(i)) this.noteRole(key, node.opType, i);
+    const inputs = node.input.map((input, i) => (made.places.includes(i) ? "" : input));
+    return { ...known, tensors: new Map([...tensors, ...made.tensors]), inputs, outputs: node.output };
+  }
+
+  /** Makes what the operator prepares of constants: keys of the tensors by name, and the places of the inputs that they replace. */
+  private prepared(node: OnnxNode, keys: readonly (string | null)[], within: string): Prepared {
+    const { prepare } = node.operator;
+    const tensors = new Map<string, string>();
+    const computed = (place: number): boolean => (node.inputs[place] ?? "") !== "" && keys[place] === null;
+    if (prepare === undefined || prepare.places.some(computed)) return { places: [], tensors };
+    const inputs = keys.map((key) => (key === null ? null : this.constants.get(key)!.arg));
+    const context = { constants: new Map<string, Arg>(), training: false };
+    for (const [name, arg] of Object.entries(prepare.make(new NodeCall(node, null, context), inputs))) {
+      const key = this.addConstant(`${within}.${name}`, arg);
+      if (arg.tensor.dtype === "float32") this.constants.get(key)!.role = "parameter";
+      tensors.set(name, key);
+    }
+    for (const place of prepare.places) if (keys[place]) this.replaced.add(keys[place]);
+    return { places: prepare.places, tensors };
+  }
+
+  private noteRead(key: string | null): void {
+    if (key !== null) this.read.add(key);
   }
 
   private addConstant(name: string, arg: Arg): string {
@@ -164,12 +199,18 @@ export class GraphBuilder {
 
   /** An initializer is trained if an operator uses it in a place where that makes sense. */
   private noteRole(key: string | null, opType: string, position: number): void {
+    this.noteRead(key);
     const constant = key === null ? undefined : this.constants.get(key);
     if (constant === undefined || constant.arg.tensor.dtype !== "float32") return;
     if (STATISTICS[opType]?.includes(position)) {
       if (constant.role === "constant") constant.role = "statistic";
     } else if (!FIXED[opType]?.includes(position)) constant.role = "parameter";
   }
+}
+
+interface Prepared {
+  readonly places: readonly number[];
+  readonly tensors: ReadonlyMap<string, string>;
 }
 
 /** Stands for an operator that is missing, until all of them are known. */

@@ -1,4 +1,4 @@
-import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
+import { ArgumentError, DTypeError, FormatError, ShapeError } from "../errors.js";
 import { Module } from "../nn/module.js";
 import { Buffer, Parameter } from "../nn/parameter.js";
 import { formatShape } from "../shape.js";
@@ -7,6 +7,7 @@ import { dtypeOf } from "./elements.js";
 import { Frame } from "./frame.js";
 import type { Constant, OnnxGraph, ValueInfo } from "./graph.js";
 import type { Arg } from "./handler.js";
+import { isTensor, kindOf } from "./values.js";
 
 /** Tensors by the names that a model gives to its inputs or outputs. */
 export type NamedTensors = Readonly<Record<string, Tensor>>;
@@ -89,7 +90,11 @@ export class OnnxModel extends Module {
 
   /** `forward` on values that carry their element types, unchecked. */
   evaluate(inputs: readonly Arg[]): readonly Arg[] {
-    return new Frame(this.graph, { constants: this.constants, training: this.training }, null).run(inputs);
+    const context = { constants: this.constants, training: this.training };
+    return new Frame(this.graph, context, null).run(inputs).map((value, i) => {
+      if (isTensor(value)) return value;
+      throw new FormatError("onnx", `output "${this.outputs[i]!.name}" is ${kindOf(value)}; expected a tensor`);
+    });
   }
 
   private ordered(named: NamedTensors): (Tensor | undefined)[] {

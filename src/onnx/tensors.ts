@@ -159,6 +159,18 @@ export function encodeTensor({ tensor, elem }: Arg, name: string): TensorProto {
   return encodeValues(type, tensor.shape, tensor.data(), name);
 }
 
+/** Takes the raw bytes of a tensor to where they are stored, and tells where that is; null leaves them in the message. */
+export type Outside = (raw: Uint8Array) => { readonly location: string; readonly offset: number } | null;
+
+/** A tensor whose values lie elsewhere, if `outside` takes them. */
+export function placed(proto: TensorProto, outside: Outside): TensorProto {
+  const place = proto.rawData === null ? null : outside(proto.rawData);
+  if (place === null) return proto;
+  const entries = { ...place, length: proto.rawData!.length };
+  const externalData = Object.entries(entries).map(([key, value]) => ({ key, value: String(value) }));
+  return { ...proto, rawData: null, dataLocation: 1, externalData };
+}
+
 /** Values as a message, in raw bytes. */
 export function encodeValues(type: ElementType, shape: Shape, data: ArrayLike<number>, name: string): TensorProto {
   const raw = rawBytes(type, data);

@@ -1,8 +1,10 @@
-// The command line: npm run onnx-roundtrip -- [DIR …] [--filter REGEX] [--opset 17|21] [--only rows|layers|models]
+// The command line: npm run onnx-roundtrip -- [DIR …] [--filter REGEX] [--opset 17|21] [--only rows|layers|models|operators]
 import { parseArgs } from "node:util";
 import { manualSeed, models, type nn, noGrad, onnx, scope, Tensor, tensor } from "../../src/node.js";
 import { compareTensors, type Finding } from "../conformance/compare.js";
 import { Report } from "../conformance/report.js";
+import { contribModel, feedsOf } from "../support/contrib-case.js";
+import { contribCases } from "../support/contrib-cases.js";
 import { layerInputs, makeLayer, openLayers, openSizes } from "../support/export-layers.js";
 import { exampleOf } from "../support/export-models.js";
 import { exportCase, isComparable, isDefined, unwritable } from "../support/export-rows.js";
@@ -12,10 +14,11 @@ import { loadRuntime, type Plain } from "./runtime.js";
 
 // Rows of ops reach behind the public surface, so this is compiled together with a copy of the sources.
 
-const USAGE = `usage: npm run onnx-roundtrip -- [DIR …] [--filter REGEX] [--opset 17|21] [--only rows|layers|models]
+const USAGE = `usage: npm run onnx-roundtrip -- [DIR …] [--filter REGEX] [--opset 17|21] [--only rows|layers|models|operators]
 
 Writes ONNX files and holds what they give, read again by the library and by ONNX Runtime if the benchmarks' peers are installed, to what
-the module gave: every sample of an op's row, layers whose sizes stay open, every model of the registry in a small version, and every model.onnx below each DIR.`;
+the module gave: every sample of an op's row, layers whose sizes stay open, every model of the registry in a small version, and every model.onnx below each DIR.
+Operators that are read only, such as those of com.microsoft, are held to their formulas and to ONNX Runtime.`;
 
 interface Subject {
   readonly family: string;
@@ -56,6 +59,7 @@ else {
   if (all && (values.only ?? "rows") === "rows") await tryRows();
   if (all && (values.only ?? "layers") === "layers") await tryLayers();
   if (all && (values.only ?? "models") === "models") await tryModels();
+  if (all && (values.only ?? "operators") === "operators") await tryOperators();
   for (const dir of positionals) await tryFolder(dir);
   const columns = opsets.flatMap((opset) => [`${opset} library`, ...(runtime === null ? [] : [`${opset} runtime`])]);
   console.log(`\n${report.table(columns)}\n${report.summary()}`);
@@ -112,6 +116,26 @@ function sensitivity(model: nn.Module, inputs: readonly Tensor[]): number {
   return Math.max(...Array.from(a, (v, i) => Math.abs(v - b[i]!)));
 }
 
+async function tryOperators(): Promise<void> {
+  for (const entry of contribCases) {
+    const name = `${entry.op} of ${entry.of}`;
+    if (!filter.test(name)) continue;
+    const note = (who: string, findings: readonly Finding[]): void =>
+      print(report.add("operators", name, `${opsets[0]} ${who}`, findings));
+    try {
+      const wanted = entry.want();
+      const bytes = contribModel(entry, wanted);
+      const model = onnx.load(bytes);
+      const want = tensorsIn(wanted.filter((t) => t !== null)).map(plainOf);
+      note("library", findingsOf(plainOutputs(model, feedsOf(entry)), want));
+      if (runtime !== null) note("runtime", await judged(() => runtime.run(bytes, model, feedsOf(entry)), want));
+      model.dispose();
+    } catch (error) {
+      note("library", [{ what: "file", text: error instanceof Error ? error.message : String(error) }]);
+    }
+  }
+}
+
 async function tryLayers(): Promise<void> {
   for (const layer of openLayers.filter(({ name }) => filter.test(name))) {
     const model = makeLayer(layer);
@@ -162,7 +186,7 @@ async function attempt(subject: Subject): Promise<void> {
         const want = plainOutputs(model, given);
         note("library", findingsOf(plainOutputs(again, given), want));
         if (runtime === null || subject.defined === false) continue;
-        note("runtime", await judged(() => runtime.run(bytes, again, given), want, subject.slack));
+        note("runtime", await judged(() => runtime.run(bytes, again, given), want, subject.slack ?? 0));
       }
       again.dispose();
     } catch (error) {
@@ -174,7 +198,7 @@ async function attempt(subject: Subject): Promise<void> {
 async function judged(
   run: () => Promise<readonly Plain[]>,
   want: readonly Plain[],
-  slack: number | undefined,
+  slack?: number,
 ): Promise<readonly Finding[]> {
   try {
     return findingsOf(await run(), want, slack);
@@ -187,9 +211,13 @@ function plainOutputs(model: nn.Module, inputs: readonly Tensor[]): Plain[] {
   return scope(() =>
     noGrad(() => {
       const result = model.forward(...inputs);
-      return tensorsIn(result).map((t) => ({ shape: t.shape, dtype: t.dtype, data: Float64Array.from(t.data()) }));
+      return tensorsIn(result).map(plainOf);
     }),
   );
+}
+
+function plainOf(t: Tensor): Plain {
+  return { shape: t.shape, dtype: t.dtype, data: Float64Array.from(t.data()) };
 }
 
 /** The tensors of a result, in the order of the file's outputs. */

@@ -57,6 +57,7 @@ export function runArgs(
   const args = inputs.map((input) =>
     input === null || "elem" in input ? input : { tensor: input, elem: elemOf(input.dtype) },
   );
+  if (!("run" in version)) throw new Error(`${opType} takes more than tensors; put it into a model`);
   return version.run(node, args).filter((arg) => arg !== undefined);
 }
 

@@ -1,49 +1,18 @@
-import { makeTensor } from "../../creation.js";
 import * as F from "../../functional/index.js";
-import { add, affine, mul, sub } from "../../ops/arithmetic.js";
+import { add, affine } from "../../ops/arithmetic.js";
 import { attention } from "../../ops/attention.js";
-import { cat, narrow, reshape, slice, transpose } from "../../ops/copy.js";
+import { cat, narrow, reshape, transpose } from "../../ops/copy.js";
 import { embedding } from "../../ops/embedding.js";
 import { scatter } from "../../ops/gather.js";
 import { maskedFill } from "../../ops/mask.js";
 import { matmul } from "../../ops/matmul.js";
 import { pad } from "../../ops/pad.js";
-import { stack } from "../../ops/rearrange.js";
 import { expand } from "../../ops/reduce.js";
-import { noGrad } from "../../scoping.js";
-import { adopt, type Tensor } from "../../tensor.js";
+import type { Tensor } from "../../tensor.js";
 import { as, axisOf, type Inputs, maybeAt, needed, tensorAt, wordOf } from "../arguments.js";
 import type { Arg, NodeView, OperatorTable } from "../handler.js";
+import { causal, counting, headsApart, rotated, weightsOf } from "../heads.js";
 import { modulo, whole } from "../integers.js";
-
-/** [B, L, H·E] as [B, H, L, E]; four dimensions stay. */
-function headsApart(node: NodeView, x: Tensor, attribute: string): Tensor {
-  if (x.ndim === 4) return x;
-  const heads = node.int(attribute);
-  if (x.ndim !== 3 || heads < 1 || x.size(2) % heads !== 0) {
-    throw node.fail(
-      `input [${x.shape.join(", ")}] with ${attribute} ${heads}; expected [B, L, a multiple of the heads]`,
-    );
-  }
-  return transpose(reshape(x, [x.size(0), x.size(1), heads, x.size(2) / heads]), 1, 2);
-}
-
-/** The places j ≤ i + offset, bool [L, S]; or with a tensor of offsets, one for each of the batch, [B, 1, L, S]. */
-function causal(length: number, keys: number, offset: number | Tensor): Tensor {
-  const rows = adopt(
-    makeTensor(
-      Int32Array.from({ length }, (_, i) => i),
-      { shape: [length, 1] },
-    ),
-  );
-  const columns = counting(keys);
-  return F.le(columns, typeof offset === "number" ? F.add(rows, offset) : F.add(rows, reshape(offset, [-1, 1, 1, 1])));
-}
-
-/** 0, 1, 2, … */
-function counting(count: number): Tensor {
-  return adopt(makeTensor(Int32Array.from({ length: count }, (_, i) => i)));
-}
 
 interface Masks {
   /** Added to the scores. */
@@ -73,14 +42,6 @@ function masksOf(node: NodeView, inputs: Inputs, length: number, keys: number, p
   }
   if (valid !== null) allow.push(F.lt(counting(keys), reshape(valid, [-1, 1, 1, 1])));
   return { bias: mask?.dtype === "float32" ? mask : null, allow };
-}
-
-/**
- * softmax along the last dimension, where a row that is −∞ throughout gives zeros: a query that may attend to nothing.
- */
-function weightsOf(scores: Tensor): Tensor {
-  const empty = noGrad(() => F.eq(F.amax(scores, { dim: -1, keepdim: true }), -Infinity));
-  return maskedFill(F.softmax(maskedFill(scores, empty, 0), { dim: -1 }), empty, 0);
 }
 
 /** Y, the keys and values with those of the past, and one of the stages from scores to weights. */
@@ -139,14 +100,7 @@ function runRotary(node: NodeView, inputs: Inputs): [Arg] {
     const rows = positions === null ? cache : embedding(positions, cache, { paddingIdx: -1 });
     return F.unsqueeze(narrow(rows, -1, 0, turned / 2), { dim: 2 });
   }) as [Tensor, Tensor];
-  const interleaved = node.int("interleaved", 0) !== 0;
-  const part = narrow(heads, 3, 0, turned);
-  const [a, b] = interleaved
-    ? [slice(part, 3, { start: 0, step: 2 }), slice(part, 3, { start: 1, step: 2 })]
-    : [narrow(part, 3, 0, turned / 2), narrow(part, 3, turned / 2, turned / 2)];
-  const pair = [sub(mul(a, cos), mul(b, sin)), add(mul(a, sin), mul(b, cos))];
-  const rotated = interleaved ? reshape(stack(pair, 4), part.shape) : cat(pair, 3);
-  const all = turned === features ? rotated : cat([rotated, narrow(heads, 3, turned, features - turned)], 3);
+  const all = rotated(heads, cos, sin, node.int("interleaved", 0) !== 0);
   return [as(given, given.tensor.ndim === 4 ? transpose(all, 1, 2) : reshape(all, given.tensor.shape))];
 }
 

@@ -3,11 +3,17 @@ import * as F from "../../functional/index.js";
 import { constant } from "../../ops/copy.js";
 import { currentScope } from "../../runtime/scope.js";
 import { adopt, type Tensor } from "../../tensor.js";
-import { as, axisOf, type Inputs, maybeAt, needed, tensorAt } from "../arguments.js";
-import type { Arg, NodeView, OperatorTable } from "../handler.js";
+import { as, axisOf, type Inputs, maybeAt, needed } from "../arguments.js";
+import type { Arg, NodeView, OperatorTable, Value } from "../handler.js";
+import { argAt, numberAt, tensorsIn, type Values } from "../values.js";
 
-function runIf(node: NodeView, inputs: Inputs): readonly Arg[] {
-  return node.run(tensorAt(node, inputs, 0).item() !== 0 ? "then_branch" : "else_branch", []);
+function runIdentity(node: NodeView, [value]: Values): readonly Value[] {
+  if (value === null || value === undefined) throw node.fail("input 0 is missing; expected a value");
+  return [value];
+}
+
+function runIf(node: NodeView, inputs: Values): readonly Value[] {
+  return node.run(numberAt(node, inputs, 0) !== 0 ? "then_branch" : "else_branch", []);
 }
 
 /** The steps that outputs are made of, a list for each. */
@@ -27,20 +33,25 @@ class Collected {
   }
 
   /** Frees what a step has replaced; what came from outside, is collected, or is among the new results, stays. */
-  free(old: readonly Arg[], results: readonly Arg[]): void {
+  free(old: readonly Value[], results: readonly Value[]): void {
     const own = currentScope();
-    const inUse = new Set(results.map((arg) => arg.tensor));
-    for (const { tensor } of old) {
+    const inUse = new Set(results.flatMap(tensorsIn));
+    for (const tensor of old.flatMap(tensorsIn)) {
       if (tensor.scope === own && !inUse.has(tensor) && !this.tensors.has(tensor)) tensor.dispose();
     }
   }
 }
 
 /** The results of a body, as many as are read. */
-function results(node: NodeView, inputs: readonly Arg[], count: number): readonly Arg[] {
+function results(node: NodeView, inputs: readonly Value[], count: number): readonly Value[] {
   const outs = node.run("body", inputs);
   if (outs.length < count) throw node.fail(`the body has ${outs.length} outputs; expected ${count}`);
   return outs;
+}
+
+/** The results of a body that are tensors, from a place on. */
+function tensorsFrom(node: NodeView, outs: readonly Value[], start: number): Arg[] {
+  return outs.slice(start).map((_, i) => argAt(node, outs, start + i, "the body's output"));
 }
 
 /** Steps along a new axis; the steps' tensors are not needed any more. */
@@ -58,18 +69,19 @@ function stacked(node: NodeView, steps: readonly Arg[], axis: number): Arg {
 }
 
 /** The body gets the number of the iteration, the condition and the states; it returns condition, states and what is collected. */
-function runLoop(node: NodeView, inputs: Inputs): readonly Arg[] {
-  const most = maybeAt(inputs, 0)?.item() ?? Infinity;
-  let goesOn = (maybeAt(inputs, 1)?.item() ?? 1) !== 0;
-  let states: readonly Arg[] = inputs.slice(2).map((_, i) => needed(node, inputs, i + 2));
+function runLoop(node: NodeView, inputs: Values): readonly Value[] {
+  const most = numberAt(node, inputs, 0) ?? Infinity;
+  let goesOn = (numberAt(node, inputs, 1) ?? 1) !== 0;
+  // A state that is left out is an optional value that is not there.
+  let states: readonly Value[] = inputs.slice(2).map((value) => value ?? { absent: true });
   const collected = new Collected(node.outputs - states.length);
   for (let i = 0; i < most && goesOn; i++) {
     const count: Arg = { tensor: adopt(makeTensor(Int32Array.of(i), { shape: [] })), elem: "int64" };
     const condition: Arg = { tensor: constant([], goesOn ? 1 : 0, "bool"), elem: "bool" };
     const given = [count, condition, ...states];
     const outs = results(node, given, 1 + node.outputs);
-    goesOn = outs[0]!.tensor.item() !== 0;
-    collected.add(outs.slice(1 + states.length));
+    goesOn = argAt(node, outs, 0, "the body's output").tensor.item() !== 0;
+    collected.add(tensorsFrom(node, outs, 1 + states.length));
     collected.free(given, outs);
     states = outs.slice(1, 1 + states.length);
   }
@@ -95,7 +107,7 @@ function scan(node: NodeView, first: readonly Arg[], sequences: readonly Arg[], 
     const steps = sequences.map((s, k) =>
       as(s, F.select(s.tensor, { dim: axes[k]!, index: plan.inputBackwards[k] ? length - 1 - i : i })),
     );
-    const outs = results(node, [...states, ...steps], node.outputs);
+    const outs = tensorsFrom(node, results(node, [...states, ...steps], node.outputs), 0);
     collected.add(outs.slice(plan.states));
     collected.free([...states, ...steps], outs);
     states = outs.slice(0, plan.states);
@@ -166,8 +178,9 @@ const SCAN = [
 
 /** Control flow: conditions are read on the host. */
 export const control: OperatorTable = {
-  If: [{ since: 1, attributes: ["then_branch", "else_branch"], run: runIf }],
-  Loop: [{ since: 1, attributes: ["body"], run: runLoop }],
+  Identity: [{ since: 1, attributes: [], runValues: runIdentity }],
+  If: [{ since: 1, attributes: ["then_branch", "else_branch"], runValues: runIf }],
+  Loop: [{ since: 1, attributes: ["body"], runValues: runLoop }],
   Scan: [
     { since: 8, attributes: ["body", "directions", "num_scan_inputs"], run: runBatchedScan },
     { since: 9, attributes: ["body", ...SCAN], run: runScan },

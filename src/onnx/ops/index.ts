@@ -6,11 +6,13 @@ import { casts } from "./cast.js";
 import { control } from "./control.js";
 import { convolutions } from "./conv.js";
 import { creators } from "./create.js";
+import { deformations } from "./deform.js";
 import { detection } from "./detect.js";
 import { gathers } from "./gather.js";
 import { grids } from "./grid.js";
 import { logic } from "./logic.js";
 import { losses } from "./loss.js";
+import { microsoft } from "./microsoft/index.js";
 import { normalizations } from "./norm.js";
 import { pooling } from "./pool.js";
 import { products } from "./product.js";
@@ -21,6 +23,7 @@ import { recurrentLayers } from "./recurrent.js";
 import { reductions } from "./reduce.js";
 import { resizing } from "./resize.js";
 import { searches } from "./search.js";
+import { sequences } from "./sequence.js";
 import { shapes } from "./shape.js";
 import { signals } from "./signal.js";
 import { slices } from "./slice.js";
@@ -36,6 +39,7 @@ export const families: readonly OperatorTable[] = [
   control,
   convolutions,
   creators,
+  deformations,
   detection,
   gathers,
   grids,
@@ -51,6 +55,7 @@ export const families: readonly OperatorTable[] = [
   reductions,
   resizing,
   searches,
+  sequences,
   shapes,
   signals,
   slices,
@@ -59,4 +64,7 @@ export const families: readonly OperatorTable[] = [
 ];
 
 /** The operators by domain; "" is ONNX's own. */
-export const operators: ReadonlyMap<string, OperatorTable> = new Map([["", Object.assign({}, ...families)]]);
+export const operators: ReadonlyMap<string, OperatorTable> = new Map([
+  ["", Object.assign({}, ...families)],
+  ["com.microsoft", microsoft],
+]);

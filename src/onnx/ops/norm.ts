@@ -184,7 +184,9 @@ export const normalizations: OperatorTable = {
     { since: 18, attributes: ["epsilon", "num_groups"], run: groupNormalization(true) },
     { since: 21, attributes: ["epsilon", "num_groups", "stash_type"], run: groupNormalization(false) },
   ],
-  LayerNormalization: [{ since: 17, attributes: ["axis", "epsilon", "stash_type"], run: runLayerNorm }],
+  // Both are older in ONNX Runtime, which writes them into ONNX's own domain.
+  LayerNormalization: [{ since: 1, attributes: ["axis", "epsilon", "stash_type"], run: runLayerNorm }],
+  SimplifiedLayerNormalization: [{ since: 1, attributes: ["axis", "epsilon", "stash_type"], run: runRmsNorm }],
   RMSNormalization: [{ since: 23, attributes: ["axis", "epsilon", "stash_type"], run: runRmsNorm }],
   LRN: [{ since: 1, attributes: ["alpha", "beta", "bias", "size"], run: runLrn }],
   LpNormalization: [{ since: 1, attributes: ["axis", "p"], run: runLpNormalization }],

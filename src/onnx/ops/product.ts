@@ -18,7 +18,7 @@ function runMatMul(node: NodeView, inputs: Inputs): [Arg] {
 }
 
 /** y = alpha · op(a) op(b) + beta · c. */
-function runGemm(node: NodeView, inputs: Inputs): [Arg] {
+export function runGemm(node: NodeView, inputs: Inputs): [Arg] {
   const arg = needed(node, inputs, 0);
   const transposed = (t: Tensor, name: string): Tensor =>
     node.int(name, 0) !== 0 ? F.transpose(t, { dim0: 0, dim1: 1 }) : t;
@@ -47,7 +47,7 @@ function runDet(node: NodeView, inputs: Inputs): [Arg] {
   return [as(x, det(x.tensor))];
 }
 
-const GEMM = ["alpha", "beta", "transA", "transB"];
+export const GEMM = ["alpha", "beta", "transA", "transB"];
 
 /** Products of matrices. */
 export const products: OperatorTable = {

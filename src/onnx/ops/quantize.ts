@@ -61,13 +61,13 @@ function quantized(
   return asElem(F.clamp(shifted, { min: type.min, max: type.max }), elem);
 }
 
-function runDequantize(node: NodeView, inputs: Inputs): [Arg] {
+export function runDequantize(node: NodeView, inputs: Inputs): [Arg] {
   const scale = needed(node, inputs, 1);
   const reals = dequantized(node, tensorAt(node, inputs, 0), scale.tensor, maybeAt(inputs, 2), alongOf(node));
   return [asElem(reals, elemAttribute(node, "output_dtype", scale.elem))];
 }
 
-function runQuantize(node: NodeView, inputs: Inputs): [Arg] {
+export function runQuantize(node: NodeView, inputs: Inputs): [Arg] {
   const zero = inputs[2] ?? null;
   const elem = zero?.elem ?? elemAttribute(node, "output_dtype", "uint8");
   const x = cast(tensorAt(node, inputs, 0), "float32");

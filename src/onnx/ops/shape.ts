@@ -88,10 +88,6 @@ function runTile(node: NodeView, inputs: Inputs): [Arg] {
   return [as(x, F.tile(x.tensor, { dims: required(node, inputs, 1, "repeats") }))];
 }
 
-function runIdentity(node: NodeView, inputs: Inputs): [Arg] {
-  return [needed(node, inputs, 0)];
-}
-
 /** Shapes: asking for them and changing them. */
 export const shapes: OperatorTable = {
   Shape: [
@@ -115,5 +111,4 @@ export const shapes: OperatorTable = {
   Transpose: [{ since: 1, attributes: ["perm"], run: runTranspose }],
   Expand: [{ since: 8, attributes: [], run: runExpand }],
   Tile: [{ since: 6, attributes: [], run: runTile }],
-  Identity: [{ since: 1, attributes: [], run: runIdentity }],
 };
