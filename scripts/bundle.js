@@ -3,6 +3,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { esmExternalRequirePlugin } from "rolldown/plugins";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = `${root}build/dist`;
@@ -17,7 +18,6 @@ const ENTRIES = {
   tensorboard: "train/tensorboard.node.js",
   cli: "cli/main.js",
   // Scripts of workers.
-  threads_worker: "runtime/threads_worker.js",
   "threads_worker.node": "runtime/threads_worker.node.js",
   "workers_serve.node": "data/workers_serve.node.js",
 };
@@ -40,9 +40,12 @@ const internals = {
       : null,
 };
 
+/** Modules of Node; the plugin leaves them outside, also where they are required. */
+const BUILT_IN = /^node:/;
+
 /** The one library whose code is put in: the command line works with nothing installed beside the package. */
 const INCLUDED = "commander";
-const isOurs = (id) => /^(\.|\/|quadlane:)/.test(id) || id === INCLUDED || id.startsWith(root);
+const isOurs = (id) => /^(\.|\/|quadlane:|builtin:)/.test(id) || id === INCLUDED || id.startsWith(root);
 
 const within = (folder) => new RegExp(`/build/dist/${folder}/(?!.*\\.node\\.js$)`);
 
@@ -52,10 +55,11 @@ const bundle = await rolldown({
     ...Object.fromEntries(Object.entries(ENTRIES).map(([name, file]) => [name, `${dist}/${file}`])),
     internals: INTERNALS,
   },
-  platform: "node",
+  // What only Node has must not get into what runs elsewhere, not even by way of the helpers that all files share.
+  platform: "neutral",
   preserveEntrySignatures: "allow-extension",
-  external: (id) => !isOurs(id),
-  plugins: [internals],
+  external: (id) => !isOurs(id) && !BUILT_IN.test(id),
+  plugins: [internals, esmExternalRequirePlugin({ external: [BUILT_IN] })],
 });
 const license = readFileSync(`${root}node_modules/${INCLUDED}/LICENSE`, "utf8").trim();
 await bundle.write({
@@ -77,3 +81,7 @@ await bundle.write({
     })),
   },
 });
+
+// The script of a Web Worker stands alone: bundlers make another bundle of it, and a worker starts without the rest of the library.
+const script = await rolldown({ input: `${dist}/runtime/threads_worker.js`, platform: "neutral" });
+await script.write({ file: `${lib}/threads_worker.js`, format: "esm", minify: true });
