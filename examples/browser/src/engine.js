@@ -13,12 +13,14 @@ let course = null;
 let running = false;
 
 function use(other) {
+  // Lets go of the batch that it rests at.
+  course?.return();
+  course = null;
   model?.dispose();
   model = other;
-  course = null;
 }
 
-/** Puts a file's weights into the model that `fit` is given. */
+/** A model with the weights of a file. */
 function withWeights(bytes) {
   const { tensors } = safetensors.parse(bytes);
   const loaded = makeModel(1);

@@ -40,6 +40,7 @@ export class Pad {
 
   clear() {
     this.strokes = [];
+    this.#pointer = null;
     this.#lower(false);
     this.draw();
     this.events.cleared();
@@ -75,7 +76,7 @@ export class Pad {
   }
 
   #key(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (this.#pointer !== null || event.ctrlKey || event.altKey || event.metaKey) return;
     this.#byKeys = true;
     if (event.key in ARROWS) this.#walk(event.key);
     else if (event.key === " ") this.#lower(!this.#pen.down);

@@ -8,6 +8,7 @@ import { Pad } from "./pad.js";
 
 const $ = (id) => document.getElementById(id);
 const engine = wrap(new Worker(new URL("./engine.js", import.meta.url), { type: "module" }));
+const ready = engine.start();
 const chart = new LossChart($("chart"));
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
@@ -49,6 +50,7 @@ async function classify() {
   if (pixels === null) return show(null, null);
   const question = ++asked;
   $("answer").ariaBusy = "true";
+  await ready;
   const probabilities = await engine.classify(pixels);
   // A later drawing has been asked for meanwhile.
   if (question === asked) show(pixels, probabilities);
@@ -136,11 +138,12 @@ $("load").addEventListener("change", ({ target }) =>
 );
 
 await attempt(async () => {
-  const kernels = await engine.start();
+  const kernels = await ready;
+  for (const id of ["train", "restart", "save", "load"]) $(id).disabled = false;
+  $("state").textContent = "Ready, with weights that know nothing yet.";
   const response = await fetch("lenet.safetensors");
   if (!response.ok) throw new Error(`lenet.safetensors: status ${response.status}; expected 200`);
   await engine.load(new Uint8Array(await response.arrayBuffer()));
-  for (const id of ["train", "restart", "save", "load"]) $(id).disabled = false;
   $("state").textContent = `Ready: trained weights, ${kernels} kernels.`;
   await classify();
 });

@@ -36,7 +36,7 @@ export async function open({ browser, address }, options = {}) {
     if (response.status() >= 400) trouble.push(`${response.status()} ${response.url()}`);
   });
   const response = await page.goto(address);
-  await page.locator("#state", { hasText: "Ready" }).waitFor();
+  await page.locator("#state", { hasText: "Ready: trained" }).waitFor();
   return { page, trouble, response };
 }
 

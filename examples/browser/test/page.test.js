@@ -84,7 +84,6 @@ async function byKeys(page, strokes) {
 }
 
 const steps = async (page) => Number.parseInt(await page.locator("#progress").textContent(), 10);
-const loss = async (page) => Number(/loss (.*)$/.exec(await page.locator("#progress").textContent())[1]);
 const points = async (page) => Number(await page.locator("#chart").getAttribute("data-points"));
 
 describe("the page", { skip: SKIP }, () => {
@@ -168,17 +167,25 @@ describe("the page", { skip: SKIP }, () => {
     const { page, trouble } = await open(site);
     await page.getByRole("button", { name: "Start over" }).click();
     await page.locator("#state", { hasText: "know nothing" }).waitFor();
+    await page.evaluate(() => {
+      const progress = document.getElementById("progress");
+      globalThis.losses = [];
+      const look = () => globalThis.losses.push(Number(/loss (.*)$/.exec(progress.textContent)?.[1]));
+      new MutationObserver(look).observe(progress, { childList: true });
+    });
     await page.getByRole("button", { name: "Train" }).click();
     await page.waitForFunction(() => Number(document.getElementById("chart").dataset.points) >= 2);
-    const first = await loss(page);
     await pointers.mouse(page, DIGITS[3][0]);
     await answer(page);
     await page.waitForFunction(() => Number.parseInt(document.getElementById("progress").textContent, 10) >= 150);
     await page.getByRole("button", { name: "Stop" }).click();
     await page.getByRole("button", { name: "Continue" }).waitFor();
-    const [last, stopped, drawn] = [await loss(page), await steps(page), await points(page)];
+    const [stopped, drawn] = [await steps(page), await points(page)];
+    const losses = (await page.evaluate(() => globalThis.losses)).filter(Number.isFinite);
+    const [first, last] = [losses[0], losses.at(-1)];
     t.diagnostic(`loss ${first} at first, ${last} after ${stopped} steps, ${drawn} points`);
-    assert.ok(last < 0.7 * first, `loss was ${first} and is ${last}`);
+    // Who guesses among ten has a loss of 2.3.
+    assert.ok(first > 1.5 && last < 1, `loss was ${first} and is ${last}`);
     assert.ok(drawn >= 25);
     const inked = await page.locator("#chart canvas").evaluate((canvas) => {
       const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
