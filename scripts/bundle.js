@@ -12,6 +12,8 @@ const lib = `${root}build/lib`;
 const ENTRIES = {
   index: "index.js",
   node: "node.js",
+  program: "program/index.js",
+  "program.node": "program/index.node.js",
   images: "data/images_files.node.js",
   progress: "train/progress.node.js",
   report: "train/report.node.js",
@@ -28,6 +30,9 @@ const NAMESPACES = ["optim", "data", "metrics", "train", "tune", "graph", "onnx"
 const CORE = new RegExp(
   `/build/dist/(?!(?:${NAMESPACES.join("|")}|cli)/|(?:index|node)\\.js$|runtime/threads_worker)(?!.*\\.node\\.js$)`,
 );
+
+/** All that a program needs, and what the rest shares with it. */
+const PROGRAM = /\/build\/dist\/(?:program\/(?!index)|(?:errors|check|shape|types|backend\/(?:probe|source))\.js$)/;
 
 /** What benchmarks look at and nobody else: the live table of kernels and the arena. It is not part of the package. */
 const INTERNALS = "quadlane:internals";
@@ -74,11 +79,9 @@ await bundle.write({
   codeSplitting: {
     includeDependenciesRecursively: false,
     // A group takes what its modules import with it: those that others build on come first.
-    groups: ["core", ...NAMESPACES].map((name, i) => ({
-      name,
-      test: name === "core" ? CORE : within(name),
-      priority: 99 - i,
-    })),
+    groups: [["base", PROGRAM], ["core", CORE], ...NAMESPACES.map((name) => [name, within(name)])].map(
+      ([name, test], i) => ({ name, test, priority: 99 - i }),
+    ),
   },
 });
 

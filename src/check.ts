@@ -92,7 +92,7 @@ export function checkTuple(op: string, what: string, value: unknown, n: number, 
   return value.map((v) => checkInteger(op, what, v, min));
 }
 
-function describe(value: unknown): string {
+export function describe(value: unknown): string {
   if (typeof value === "string") return `"${value}"`;
   if (Array.isArray(value)) return `[${value.map(describe).join(", ")}]`;
   if (typeof value === "object" && value !== null) return `a ${value.constructor?.name ?? "object"}`;

@@ -2,12 +2,13 @@ import { type Backend, getBackend } from "./backend/index.js";
 import { platform } from "./backend/platform.js";
 import { type Binary, probe } from "./backend/probe.js";
 import { withSharedMemory } from "./backend/shared_import.js";
+import { codeOf, type KernelSource, kernelsUrl } from "./backend/source.js";
 import { installKernels, startThreads, threadCount } from "./backend/threads.js";
 import { checkOneOf, checkOptions } from "./check.js";
 import { ArgumentError, QuadlaneError, RuntimeError } from "./errors.js";
 import { arena } from "./runtime/arena.js";
 
-export type { Binary };
+export type { Binary, KernelSource };
 
 export interface InitOptions {
   /** Which binary the source is, or which one to load. Default: the best that the engine can run. */
@@ -20,9 +21,6 @@ export interface InitOptions {
   /** Threads to run kernels on, the calling one included; "auto" is one for each processor, 16 at most. Default 1. */
   readonly threads?: number | "auto";
 }
-
-/** Where compiled or uncompiled kernels come from. */
-export type KernelSource = WebAssembly.Module | BufferSource | URL | string | Response;
 
 /** What runs, and why it is not something faster. */
 export interface RuntimeInfo {
@@ -141,7 +139,7 @@ async function load(
     if (threads > 1) whyThreads = why;
     return runtime();
   }
-  const code = await codeOf(await (source ?? platform.read?.(binary) ?? defaultUrl(binary)));
+  const code = await codeOf("init", await (source ?? platform.read?.(binary) ?? kernelsUrl(binary)));
   if (code instanceof WebAssembly.Module) {
     install(code, binary, false);
     if (threads > 1) whyThreads = "a compiled module cannot be given a shared memory; pass its bytes or its address";
@@ -178,25 +176,4 @@ function checkThreads(threads: unknown): number {
     return threads;
   const got = typeof threads === "string" ? `"${threads}"` : String(threads);
   throw new ArgumentError("init", `threads is ${got}; expected an integer from 1 to ${MAX_THREADS}, or "auto"`);
-}
-
-// Each address is written out, so that bundlers find the files.
-function defaultUrl(binary: Binary): URL {
-  if (binary === "simd") return new URL("../kernels.simd.wasm", import.meta.url);
-  if (binary === "relaxed") return new URL("../kernels.relaxed.wasm", import.meta.url);
-  return new URL("../kernels.wide.wasm", import.meta.url);
-}
-
-/** A compiled module, or bytes. */
-async function codeOf(source: KernelSource): Promise<WebAssembly.Module | Uint8Array<ArrayBuffer>> {
-  if (source instanceof WebAssembly.Module) return source;
-  if (source instanceof URL || typeof source === "string") return codeOf(await fetch(source));
-  if (typeof Response === "function" && source instanceof Response) {
-    if (!source.ok) throw new RuntimeError("init", `fetching ${source.url} gave status ${source.status}; expected 200`);
-    return new Uint8Array(await source.arrayBuffer());
-  }
-  const bytes = source as BufferSource;
-  return ArrayBuffer.isView(bytes)
-    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    : new Uint8Array(bytes);
 }

@@ -1,6 +1,7 @@
 // The entry for Node: the same surface, ready on import, plus what needs a file system.
+import { readKernels } from "./backend/kernels_file.node.js";
 import { setPlatform } from "./backend/platform.js";
-import { nodePlatform, readKernels } from "./backend/platform.node.js";
+import { nodePlatform } from "./backend/platform.node.js";
 import { setStartCrew } from "./data/workers.js";
 import { startNodeCrew } from "./data/workers.node.js";
 import { ArgumentError } from "./errors.js";

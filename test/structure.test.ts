@@ -32,6 +32,7 @@ const LAYERS = [
   ["src/check.ts"],
   ["src/runtime/"],
   ["src/backend/"],
+  ["src/program/"],
   ["src/tensor.ts"],
   ["src/layout.ts"],
   ["src/tape.ts"],

@@ -72,7 +72,7 @@ function unpacked(sizes: SpatialSizes): SpatialSizes {
 /** Takes the work space of one call and writes the geometry at its front. */
 export function prepare(sizes: SpatialSizes, floats: number): Ptr {
   const geometry = arena.scratch(GEOMETRY_BYTES + 4 * floats);
-  arena.i32.set(sizes.geometry, geometry >>> 2);
+  arena.writeInts(geometry, sizes.geometry);
   return geometry;
 }
 

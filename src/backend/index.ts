@@ -40,6 +40,19 @@ export function setBackend(backend: Backend): void {
   active = backend;
 }
 
+/**
+ * Runs `fn` with another table that calls the one in use. What has been asked of that one stays known. Tables may not be installed meanwhile.
+ */
+export function withKernels<R>(kernels: Kernels, fn: () => R): R {
+  const saved = K;
+  K = kernels;
+  try {
+    return fn();
+  } finally {
+    K = saved;
+  }
+}
+
 function use(kernels: Kernels): void {
   K = kernels;
   generation++;

@@ -1,13 +1,9 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { arch } from "node:process";
 import { setFlagsFromString } from "node:v8";
 import { spawnWorker } from "../runtime/threads.node.js";
+import { readKernels } from "./kernels_file.node.js";
 import type { Platform } from "./platform.js";
-import type { Binary } from "./probe.js";
-
-const require = createRequire(import.meta.url);
 
 /** From this version on V8's fusion covers what the kernels need. */
 const WIDENS_FROM = 24;
@@ -24,11 +20,6 @@ function widen(): string | null {
     return `Node ${node} refused the flag: ${cause instanceof Error ? cause.message : String(cause)}`;
   }
   return null;
-}
-
-/** The bytes of a kernel binary from this package's files. */
-export function readKernels(binary: Binary): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(readFileSync(require.resolve(`quadlane/kernels.${binary}.wasm`)));
 }
 
 /** Node: this package's files are beside it, V8's flags can be set, and there are worker threads. */

@@ -7,6 +7,9 @@ import { instantiateKernels } from "./wasm.js";
 let pool: Pool | null = null;
 let single: Kernels | null = null;
 
+/** What the kernels were made from; null before any have been installed. */
+export let installedModule: WebAssembly.Module | null = null;
+
 /** Threads that kernels run on. */
 export function threadCount(): number {
   return pool?.threads ?? 1;
@@ -17,6 +20,7 @@ export function installKernels(module: WebAssembly.Module, shared: boolean): voi
   const kernels = arena.moveTo(shared, (memory) => instantiateKernels(module, memory));
   endPool();
   single = kernels;
+  installedModule = module;
   installWasm(kernels);
 }
 

@@ -3,6 +3,7 @@
 import { createRequire } from "node:module";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { QuadlaneError } from "../node.js";
+import { type CompileOptions, compileFile } from "./compile.js";
 import { type FloatType, READABLE, readWeights, WRITABLE, writeWeights } from "./files.js";
 import { check, type InfoOptions, info } from "./info.js";
 import { type BenchOptions, bench, type RunOptions, run } from "./run.js";
@@ -41,21 +42,37 @@ function feeding(command: Command): Command {
     .argument("<model>", "an .onnx file")
     .option("--input <name=file>", "values of an input, a .npy file; can be given for each input", collect)
     .option("--shape <name=sizes>", "random values of that shape, as x=1x3x224x224", collect)
-    .option("--seed <n>", "seed of the random values", integer(0), 1)
+    .option("--seed <n>", "seed of the random values", integer(0), 1);
+}
+
+function running(command: Command): Command {
+  return feeding(command)
     .option("--threads <n>", "threads", integer(1), 1)
     .addOption(new Option("--backend <name>", "kernels").choices(["wasm", "js"]).default("wasm"));
 }
 
-feeding(program.command("run"))
+running(program.command("run"))
   .description("run a model once and tell its outputs")
   .option("--output <file>", "write the outputs to a .npz or .safetensors file")
   .action(async (model: string, options: RunOptions) => console.log(await run(model, options)));
 
-feeding(program.command("bench"))
+running(program.command("bench"))
   .description("run a model for some time and tell how fast it is")
   .option("--time <ms>", "how long", integer(1), 2000)
   .option("--profile", "the time of every op")
   .action(async (model: string, options: BenchOptions) => console.log(await bench(model, options)));
+
+feeding(program.command("compile"))
+  .description("write a model as a program for quadlane/program, which starts in milliseconds; shapes are fixed")
+  .argument("<to>", "the program, a .qlp file")
+  .addOption(
+    new Option("--binary <name>", "the kernels that it is for; every engine runs simd")
+      .choices(["simd", "relaxed"])
+      .default("simd"),
+  )
+  .action(async (from: string, to: string, options: CompileOptions) =>
+    console.log(await compileFile(from, to, options)),
+  );
 
 program
   .command("convert")

@@ -96,7 +96,8 @@ interface Prepared {
   readonly feeds: Record<string, Tensor>;
 }
 
-async function prepared(path: string, options: FeedOptions): Promise<Prepared> {
+/** A model from a file, compiled, and values for its inputs. */
+export async function prepared(path: string, options: FeedOptions): Promise<Prepared> {
   if (options.backend === "js") {
     if (options.threads > 1) throw usage(`--threads ${options.threads} is for the wasm kernels; js runs on one`);
     setBackend("js");

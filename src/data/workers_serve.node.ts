@@ -1,7 +1,7 @@
 // The script of a loader's worker thread in Node.
 import { workerData } from "node:worker_threads";
 import { setBackend } from "../backend/index.js";
-import { readKernels } from "../backend/platform.node.js";
+import { readKernels } from "../backend/kernels_file.node.js";
 import { installBytes, runtime } from "../init.js";
 import { Scope } from "../runtime/scope.js";
 import type { Dataset } from "./dataset.js";

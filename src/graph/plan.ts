@@ -40,10 +40,11 @@ export class Plan {
   readonly steps: readonly Step[];
   /** The largest sum of bytes that live at one step; `slabBytes` cannot be less. */
   readonly lowerBoundBytes: number;
-  private readonly slab: Storage;
+  readonly slab: Storage;
   /** Handles of the slab and the constants: they are freed with the plan, or when it is collected. */
   private readonly handles: readonly Tensor[];
-  private readonly first: readonly Check[];
+  /** What must hold of the inputs. */
+  readonly first: readonly Check[];
 
   constructor(graph: GraphParts) {
     const constants = new Map(Array.from(graph.constants, ([value, t]) => [value, adoptUnscoped(t.alias())]));

@@ -12,6 +12,7 @@ import { bytesOf, type Shape } from "../types.js";
 import type { Value } from "./graph.js";
 import type { Graph } from "./graph_class.js";
 import { Plan, type StepWatcher } from "./plan.js";
+import { programOf } from "./program.js";
 import {
   arrayInto,
   checkKind,
@@ -123,6 +124,27 @@ export class Session {
       if (target instanceof Tensor) copyInto(target, output);
       else target.set(output.isContiguous ? arena.view(output.ptr, output.numel, output.dtype) : output.data());
     });
+  }
+
+  /**
+   * The file of a program: what `run` does for inputs of these shapes, to be run by `quadlane/program` alone, on the kernel binary that is
+   * in use now; of the three, "simd" is the one that every engine runs. It holds the weights as they are now; shapes are fixed, and so are
+   * values that the model's code has looked at. The feeds are examples.
+   * Errors: as `run`; RuntimeError without WebAssembly kernels, which is what a program runs on.
+   */
+  toProgram(feeds: Named<Feed>): Uint8Array<ArrayBuffer> {
+    return withFrugality(this.frugal, () =>
+      scope(() => {
+        const { inputs } = this.executed("toProgram", feeds, null);
+        const given = inputs.map((t, i) => feedTensor(feeds[this.inputNames[i]!]!, t.shape, t.dtype));
+        const { traced, graph } = this.source.graphFor(given);
+        try {
+          return programOf(graph, (plan) => load(plan, given));
+        } finally {
+          for (const done of [graph, traced]) done.dispose(...this.source.keeps);
+        }
+      }),
+    );
   }
 
   /** Runs once and tells the time of every step. Errors: as `run`. */

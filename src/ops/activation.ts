@@ -246,7 +246,7 @@ function leakByChannel(y: Tensor, v: Tensor, x: Tensor, weight: Tensor): void {
     }
     for (let c = 0; c < channels; c++) {
       const p = start + c * inner;
-      K.leak_f32(at(y, p), at(v, p), at(x, p), inner, arena.f32[(weight.ptr >>> 2) + c]!);
+      K.leak_f32(at(y, p), at(v, p), at(x, p), inner, arena.readFloat(at(weight, c)));
     }
   }
 }

@@ -122,16 +122,16 @@ function forHeads(
     const stacks = placed.map((x) => stackOf(lead, x, copies));
     const tableBytes = (4 * numel(lead) * stacks.length + 63) & ~63;
     const table = arena.scratch(tableBytes + scratchBytes);
-    const to = arena.i32;
-    let at = table >>> 2;
+    const addresses: number[] = [];
     forLeading(
       lead,
       stacks.map((x) => x.steps),
       (offsets) => {
-        for (const [i, x] of stacks.entries()) to[at++] = x.ptr + offsets[i]! * x.bytes;
+        for (const [i, x] of stacks.entries()) addresses.push(x.ptr + offsets[i]! * x.bytes);
       },
       0,
     );
+    arena.writeInts(table, addresses);
     kernel(
       table,
       (table + tableBytes) as Ptr,

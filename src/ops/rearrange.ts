@@ -1,7 +1,7 @@
 import { K } from "../backend/index.js";
 import { checkInteger } from "../check.js";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
-import { copyStrided } from "../layout.js";
+import { copyStrided, rowMajor } from "../layout.js";
 import { formatShape, normalizeDim, normalizeDims, numel, sameShape } from "../shape.js";
 import type { Tensor } from "../tensor.js";
 import { bytesOf, type Ptr } from "../types.js";
@@ -205,7 +205,7 @@ export const sliceScatterOp = defineOp<readonly [Tensor, Tensor], One, SliceAttr
   strided: true,
   forward: ([y], [x, src], attrs) => {
     copyStrided(y, x, x.shape, x.dtype);
-    const to = slicedLayout(y, attrs);
+    const to = slicedLayout(rowMajor(y.shape), attrs);
     const at = (y.ptr + to.offset * bytesOf(y.dtype)) as Ptr;
     copyStrided({ ptr: at, strides: to.strides }, src, src.shape, src.dtype);
   },

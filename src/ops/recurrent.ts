@@ -85,7 +85,7 @@ export function workspace(bytes: number, { batchSizes }: OpAttrs): readonly [siz
   if (batchSizes === null) return [NULL, arena.scratch(bytes)];
   const head = Math.ceil(batchSizes.length / 16) * 64;
   const sizes = arena.scratch(head + bytes);
-  arena.i32.set(batchSizes, sizes >>> 2);
+  arena.writeInts(sizes, batchSizes);
   return [sizes, (sizes + head) as Ptr];
 }
 

@@ -163,14 +163,14 @@ function writeTable(at: Ptr, outputs: readonly Taps[]): [starts: Ptr, places: Pt
   const weights = (places + 4 * taps.length) as Ptr;
   let start = 0;
   const starts = [0, ...outputs.map(({ length }) => (start += length))];
-  arena.i32.set(starts, at >>> 2);
-  arena.i32.set(
+  arena.writeInts(at, starts);
+  arena.writeInts(
+    places,
     taps.map(([place]) => place),
-    places >>> 2,
   );
-  arena.f32.set(
+  arena.writeFloats(
+    weights,
     taps.map(([, weight]) => weight),
-    weights >>> 2,
   );
   return [at, places, weights];
 }

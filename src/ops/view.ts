@@ -186,7 +186,7 @@ export const diagonalGradOp = defineOp<Unary, One, DiagonalAttrs & { readonly sh
   strided: true,
   forward: ([y], [g], attrs) => {
     fill(y, 0);
-    const to = diagonalLayout(y, attrs);
+    const to = diagonalLayout(rowMajor(y.shape), attrs);
     copyStrided({ ptr: (y.ptr + to.offset * bytesOf(y.dtype)) as Ptr, strides: to.strides }, g, g.shape, g.dtype);
   },
   saves: { inputs: [] },

@@ -118,7 +118,7 @@ function inOrder(t: Tensor): Tensor {
 /** The rows in the work space, where a kernel finds them. */
 function tableOf(rows: readonly (readonly number[])[]): Ptr {
   const table = arena.scratch(4 * rows.length * rows[0]!.length);
-  arena.i32.set(rows.flat(), table >>> 2);
+  arena.writeInts(table, rows.flat());
   return table;
 }
 

@@ -31,6 +31,17 @@ interface LinearMemory {
   grow(pages: number): number;
 }
 
+/** Hears what happens to the memory beside kernel calls: enough to do it all again elsewhere. */
+export interface ArenaRecorder {
+  took(block: Block): void;
+  /** True if the block is to stay taken: the recorder then frees it later. */
+  gave(block: Block): boolean;
+  /** So many words at an address were written by JavaScript, for a kernel to read. */
+  wrote(at: Ptr, words: Int32Array): void;
+  /** So many bytes at an address were read by JavaScript, which calls kernels accordingly. */
+  read(at: Ptr, bytes: Uint8Array): void;
+}
+
 /** Stands in where WebAssembly is missing: same interface, growth by copying. */
 class PlainMemory implements LinearMemory {
   buffer = new ArrayBuffer(INITIAL_PAGES * PAGE);
@@ -55,6 +66,8 @@ class Arena {
   threads = 1;
   /** Bytes from the work space of one thread to that of the next. */
   scratchStride = 0;
+  /** Null, so that a check for it is all that is paid, unless somebody records. */
+  recorder: ArenaRecorder | null = null;
 
   private linear: LinearMemory;
   private maxPages = MAX_PAGES;
@@ -110,10 +123,12 @@ class Arena {
     this.liveBytes += block.size;
     this.liveBlocks++;
     if (this.liveBytes > this.peakBytes) this.peakBytes = this.liveBytes;
+    this.recorder?.took(block);
     return block;
   }
 
   free(block: Block): void {
+    if (this.recorder?.gave(block) === true) return;
     this.liveBytes -= block.size;
     this.liveBlocks--;
     this.allocator.release(block);
@@ -137,6 +152,42 @@ class Arena {
       this.scratchBlock = this.take(all);
     }
     return this.scratchBlock.start as Ptr;
+  }
+
+  /** Runs `fn` with a work space of its own, which is given back afterwards; what kernels keep in the usual one stays. */
+  withOwnScratch<R>(fn: () => R): R {
+    const saved = this.scratchBlock;
+    this.scratchBlock = null;
+    try {
+      return fn();
+    } finally {
+      const own = this.scratchBlock as Block | null;
+      if (own !== null) this.allocator.release(own);
+      this.scratchBlock = saved;
+    }
+  }
+
+  /** The block that the work space has now. */
+  get scratchSpace(): Readonly<Block> | null {
+    return this.scratchBlock;
+  }
+
+  /** Writes numbers that a kernel is to read: sizes, places, addresses. */
+  writeInts(at: Ptr, values: ArrayLike<number>): void {
+    this.i32.set(values, at >>> 2);
+    this.recorder?.wrote(at, this.i32.slice(at >>> 2, (at >>> 2) + values.length));
+  }
+
+  /** Writes numbers that a kernel is to read. */
+  writeFloats(at: Ptr, values: ArrayLike<number>): void {
+    this.f32.set(values, at >>> 2);
+    this.recorder?.wrote(at, this.i32.slice(at >>> 2, (at >>> 2) + values.length));
+  }
+
+  /** Reads a number that decides what a kernel is called with. */
+  readFloat(at: Ptr): number {
+    this.recorder?.read(at, this.u8.slice(at, at + 4));
+    return this.f32[at >>> 2]!;
   }
 
   /** A view for immediate use: never store it, growth detaches it. */

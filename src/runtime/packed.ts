@@ -29,6 +29,17 @@ export function limitKept(bytes: number): () => void {
   };
 }
 
+/** Runs `fn`, which frees what it makes, as if nothing were kept yet. */
+export function withNothingKept<R>(fn: () => R): R {
+  const saved = kept;
+  kept = 0;
+  try {
+    return fn();
+  } finally {
+    kept = saved;
+  }
+}
+
 /** What a storage knows of one form. */
 interface Known {
   readonly name: string;
