@@ -1,9 +1,9 @@
-// Makes build/function, the folder whose content goes into the zip: the bundled handler, the kernels and the weights.
+// Makes build/function, the folder whose content goes into the zip: the bundled handler, the kernels and the network.
 import { copyFileSync, mkdirSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { BUNDLE } from "../digits/bundle.js";
-import { weightsFile } from "../digits/weights.js";
+import { writeProgram } from "../digits/weights.js";
 
 const path = (file) => fileURLToPath(new URL(file, import.meta.url));
 
@@ -22,4 +22,4 @@ copyFileSync(
   fileURLToPath(import.meta.resolve("quadlane/kernels.simd.wasm")),
   path("build/function/kernels.simd.wasm"),
 );
-copyFileSync(weightsFile(), path("build/function/lenet.safetensors"));
+await writeProgram(path("build/function/lenet.qlp"));

@@ -4,7 +4,7 @@ import { argv, execPath, version } from "node:process";
 import { fileURLToPath } from "node:url";
 import { medians, printSizes } from "../digits/measure.js";
 
-printSizes(new URL("build/function/", import.meta.url), ["handler.mjs", "kernels.simd.wasm", "lenet.safetensors"]);
+printSizes(new URL("build/function/", import.meta.url), ["handler.mjs", "kernels.simd.wasm", "lenet.qlp"]);
 
 /** Milliseconds that a Node with these arguments lives. */
 function lifetime(...args) {

@@ -10,7 +10,7 @@ const digits :Workerd.Worker = (
   modules = [
     (name = "worker.js", esModule = embed "build/worker.js"),
     (name = "kernels.simd.wasm", wasm = embed "build/kernels.simd.wasm"),
-    (name = "lenet.safetensors", data = embed "build/lenet.safetensors"),
+    (name = "lenet.qlp", data = embed "build/lenet.qlp"),
   ],
   compatibilityDate = "2026-11-01",
 );

@@ -4,7 +4,7 @@ import { argv } from "node:process";
 import { kilobytes, medians, printSizes } from "../digits/measure.js";
 import { start } from "./serve.js";
 
-printSizes(new URL("build/", import.meta.url), ["worker.js", "kernels.simd.wasm", "lenet.safetensors"]);
+printSizes(new URL("build/", import.meta.url), ["worker.js", "kernels.simd.wasm", "lenet.qlp"]);
 
 const image = {
   method: "POST",

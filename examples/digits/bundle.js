@@ -9,4 +9,6 @@ export const BUNDLE = {
   // The repository's own settings lead to its sources, not to the package.
   tsconfigRaw: "{}",
   logLevel: "warning",
+  // Of what is installed it says nothing of the kind; but here the package is a link.
+  logOverride: { "ignored-bare-import": "silent" },
 };

@@ -1,11 +1,11 @@
 // The network, made once for each process, outside of the handler: Lambda keeps the process for later events.
 import { readFileSync } from "node:fs";
-import { init } from "quadlane";
-import { networkOf } from "../../digits/network.js";
+import { Program } from "quadlane/program";
 
 // Beside the bundle, not beside this file.
-const read = (file) => new Uint8Array(readFileSync(new URL(file, import.meta.url)));
+const read = (file) => readFileSync(new URL(file, import.meta.url));
 
-await init(read("kernels.simd.wasm"), { binary: "simd" });
+const program = Program.loadSync(read("lenet.qlp"), { kernels: read("kernels.simd.wasm") });
 
-export const logitsOf = networkOf(read("lenet.safetensors"));
+/** The ten logits of an image of 28 × 28 values from 0 to 1. */
+export const logitsOf = (pixels) => program.run({ input: pixels }).output;

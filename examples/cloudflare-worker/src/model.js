@@ -1,9 +1,9 @@
 // The network, made once for each isolate, while it starts.
-import { init } from "quadlane";
 import kernels from "quadlane/kernels.simd.wasm";
-import { networkOf } from "../../digits/network.js";
-import weights from "../build/lenet.safetensors";
+import { Program } from "quadlane/program";
+import file from "../build/lenet.qlp";
 
-await init(kernels);
+const program = await Program.load(file, { kernels });
 
-export const logitsOf = networkOf(new Uint8Array(weights));
+/** The ten logits of an image of 28 × 28 values from 0 to 1. */
+export const logitsOf = (pixels) => program.run({ input: pixels }).output;
