@@ -14,6 +14,7 @@ export class Pad {
   #byKeys = false;
   /** The pointer that draws; others are not heard until it leaves. */
   #pointer = null;
+  #frame = 0;
 
   /**
    * @param {HTMLElement} holder what takes the focus; a canvas fills it
@@ -111,7 +112,15 @@ export class Pad {
     if (!down && this.strokes.length > 0) this.events.drawn();
   }
 
+  /** Once a frame: pointers and keys come faster. */
   draw() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#paint();
+    });
+  }
+
+  #paint() {
     const { canvas, strokes } = this;
     const side = Math.round(canvas.clientWidth * devicePixelRatio);
     if (canvas.width !== side) canvas.width = canvas.height = side;
