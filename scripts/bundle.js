@@ -3,6 +3,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { esmExternalRequirePlugin } from "rolldown/plugins";
 import { writeDeclarations } from "./declarations.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -25,7 +26,6 @@ const PUBLIC = {
 const SCRIPTS = {
   cli: "cli/main.js",
   // Workers.
-  threads_worker: "runtime/threads_worker.js",
   "threads_worker.node": "runtime/threads_worker.node.js",
   "workers_serve.node": "data/workers_serve.node.js",
 };
@@ -57,27 +57,14 @@ const internals = {
       : null,
 };
 
+/** Modules of Node; the plugin leaves them outside, also where they are required. */
+const BUILT_IN = /^node:/;
+
 /** The one library whose code is put in: the command line works with nothing installed beside the package. */
 const INCLUDED = "commander";
-const isOurs = (id) => /^(\.|\/|quadlane:)/.test(id) || id === INCLUDED || id.startsWith(root);
+const isOurs = (id) => /^(\.|\/|quadlane:|builtin:)/.test(id) || id === INCLUDED || id.startsWith(root);
 const modules = (entries) =>
   Object.fromEntries(Object.entries(entries).map(([name, file]) => [name, `${dist}/${file}`]));
-
-/**
- * That library as one module. It is made of CommonJS, and helpers for that, which need Node, would else stand in a file that browsers
- * load too.
- */
-async function includedCode() {
-  const bundle = await rolldown({ input: INCLUDED, cwd: root, platform: "node" });
-  const { output } = await bundle.generate({ format: "esm" });
-  return output[0].code;
-}
-
-const included = {
-  name: "included",
-  resolveId: (id) => (id === INCLUDED ? `${root}${INCLUDED}.js` : null),
-  load: (id) => (id === `${root}${INCLUDED}.js` ? includedCode() : null),
-};
 
 /** A file in ASCII is read and parsed faster than one with a single character beyond. */
 const ascii = {
@@ -101,10 +88,11 @@ const bundle = await rolldown({
     ...modules(SCRIPTS),
     internals: INTERNALS,
   },
+  // What only Node has must not get into what runs elsewhere, not even by way of the helpers that all files share.
   platform: "neutral",
   preserveEntrySignatures: "allow-extension",
-  external: (id) => !isOurs(id),
-  plugins: [internals, included, ascii],
+  external: (id) => !isOurs(id) && !BUILT_IN.test(id),
+  plugins: [internals, esmExternalRequirePlugin({ external: [BUILT_IN] }), ascii],
 });
 const license = readFileSync(`${root}node_modules/${INCLUDED}/LICENSE`, "utf8").trim();
 await bundle.write({
@@ -127,6 +115,10 @@ await bundle.write({
     ].map(([name, test], i) => ({ name, test, priority: 99 - i })),
   },
 });
+
+// The script of a Web Worker stands alone: bundlers make another bundle of it, and a worker starts without the rest of the library.
+const script = await rolldown({ input: `${dist}/runtime/threads_worker.js`, platform: "neutral" });
+await script.write({ file: `${lib}/threads_worker.js`, format: "esm", minify: true });
 
 await writeDeclarations(modules(PUBLIC), lib);
 // Engines and bundlers that import WebAssembly give the compiled module.
