@@ -24,6 +24,12 @@ export interface InitOptions {
 /** Where compiled or uncompiled kernels come from. */
 export type KernelSource = WebAssembly.Module | BufferSource | URL | string | Response;
 
+/** Such a source, a promise of one, or a function that gives either for the binary that was chosen. */
+export type KernelSources =
+  | KernelSource
+  | PromiseLike<KernelSource>
+  | ((binary: Binary) => KernelSource | PromiseLike<KernelSource>);
+
 /** What runs, and why it is not something faster. */
 export interface RuntimeInfo {
   readonly backend: Backend;
@@ -100,7 +106,8 @@ function install(module: WebAssembly.Module, binary: Binary, shared: boolean): R
 
 /**
  * Loads the kernels and switches to the wasm back end. In Node this has happened on import. Elsewhere `source` may be a compiled
- * module (the only way on Cloudflare Workers), bytes, a URL or a Response; without it the package's own file is read, or fetched.
+ * module (the only way on Cloudflare Workers), bytes, a URL or a Response, or a function that gives one for the name of the binary that the
+ * engine runs best; without it the package's own file is read, or fetched.
  * Where no binary can run, the js back end stays in use and `runtime().why` says so.
  *
  * With `threads` the tensors that there are move to a shared memory, and workers start that take their part of every kernel that is
@@ -109,14 +116,8 @@ function install(module: WebAssembly.Module, binary: Binary, shared: boolean): R
  * ArgumentError for unknown options; FormatError if the bytes are no kernel binary.
  */
 export function init(options?: InitOptions): Promise<RuntimeInfo>;
-export function init(
-  source: KernelSource | PromiseLike<KernelSource> | undefined,
-  options?: InitOptions,
-): Promise<RuntimeInfo>;
-export async function init(
-  first?: KernelSource | PromiseLike<KernelSource> | InitOptions,
-  second: InitOptions = {},
-): Promise<RuntimeInfo> {
+export function init(source: KernelSources | undefined, options?: InitOptions): Promise<RuntimeInfo>;
+export async function init(first?: KernelSources | InitOptions, second: InitOptions = {}): Promise<RuntimeInfo> {
   const [source, options] = isOptions(first) ? [undefined, first] : [first, second];
   const run = last.then(() => load(source, options));
   last = run.catch(() => {});
@@ -126,21 +127,19 @@ export async function init(
 /** Calls of `init` that overlap wait for each other. */
 let last: Promise<unknown> = Promise.resolve();
 
-/** Sources are objects of some class, or promises of any kind. */
-function isOptions(x: KernelSource | PromiseLike<KernelSource> | InitOptions | undefined): x is InitOptions {
+/** Sources are functions, objects of some class, or promises of any kind. */
+function isOptions(x: KernelSources | InitOptions | undefined): x is InitOptions {
   return typeof x === "object" && x !== null && Object.getPrototypeOf(x) === Object.prototype && !("then" in x);
 }
 
-async function load(
-  source: KernelSource | PromiseLike<KernelSource> | undefined,
-  options: InitOptions,
-): Promise<RuntimeInfo> {
+async function load(sources: KernelSources | undefined, options: InitOptions): Promise<RuntimeInfo> {
   const threads = checkThreads(options.threads);
   const binary = chooseBinary(options);
   if (binary === null) {
     if (threads > 1) whyThreads = why;
     return runtime();
   }
+  const source = typeof sources === "function" ? sources(binary) : sources;
   const code = await codeOf(await (source ?? platform.read?.(binary) ?? defaultUrl(binary)));
   if (code instanceof WebAssembly.Module) {
     install(code, binary, false);
