@@ -1,4 +1,4 @@
-// The command line: npm run matrix -- [--only REGEX] [--short] [--write]
+// The command line: npm run matrix -- [--only REGEX] [--short] [--every N] [--runs N] [--write]
 import { writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
@@ -10,15 +10,14 @@ import { ENGINES, firstLine, install, installPackage, makeScripts, PEERS, ROOT }
 import { coldTable, matrixTable, platformsPage } from "./report.js";
 import { describe, type Extent, type Row, runEngine } from "./run.js";
 
-const USAGE = `usage: npm run matrix -- [--only REGEX] [--short] [--write]
+const USAGE = `usage: npm run matrix -- [--only REGEX] [--short] [--every N] [--runs N] [--write]
 
 Runs the package on each engine, the real one; what is missing is installed from npm below test/matrix/engines and bench/peers.
   --only REGEX  only engines whose name matches; they are ${engines.map(({ name }) => name).join("; ")}
-  --short       the first sample of each op and every 16th after it, one cold start and no other libraries; without Chromium its rows are left out
+  --short       as --every 16 --runs 1 without other libraries; without Chromium its rows are left out
+  --every N     of the samples of each op only the first and every N-th after it. Default 1: all
+  --runs N      cold starts of each library. Default 5
   --write       write docs/platforms.md`;
-
-const FULL: Extent = { step: 1, runs: 7, participants: PARTICIPANTS };
-const SHORT: Extent = { step: 16, runs: 1, participants: [OURS] };
 
 async function main(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
@@ -26,6 +25,8 @@ async function main(argv: readonly string[]): Promise<number> {
     options: {
       only: { type: "string", default: "" },
       short: { type: "boolean", default: false },
+      every: { type: "string" },
+      runs: { type: "string" },
       write: { type: "boolean", default: false },
     },
   });
@@ -35,7 +36,11 @@ async function main(argv: readonly string[]): Promise<number> {
   if (chosen.length === 0) throw new Error(`--only matches none of ${engines.map(({ name }) => name).join("; ")}`);
   if (write && (short || only !== ""))
     throw new Error("--write writes the whole page; expected no --short and no --only");
-  const extent = short ? SHORT : FULL;
+  const extent: Extent = {
+    step: count("--every", values.every ?? (short ? "16" : "1")),
+    runs: count("--runs", values.runs ?? (short ? "1" : "5")),
+    participants: short ? [OURS] : PARTICIPANTS,
+  };
 
   const trouble = [install(ENGINES), short ? null : install(PEERS, "--ignore-scripts")];
   for (const text of trouble) if (text !== null) console.log(text);
@@ -67,6 +72,12 @@ async function main(argv: readonly string[]): Promise<number> {
   const failed = sum((row) => row.failed);
   console.log(`${sum((row) => row.passed)} passed, ${failed} failed`);
   return failed > 0 || rows.length === 0 ? 1 : 0;
+}
+
+function count(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`${name} is "${text}"; expected an integer from 1 on`);
+  return value;
 }
 
 try {

@@ -1,8 +1,6 @@
 // The tables of docs/platforms.md.
-import { PARTICIPANTS } from "./cold.js";
+import { NOTHING, OURS } from "./cold.js";
 import type { Extent, Row } from "./run.js";
-
-const PEERS = PARTICIPANTS.map(({ name }) => name);
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
@@ -25,11 +23,9 @@ export function matrixTable(rows: readonly Row[]): string {
     ],
     rows.map(({ engine, version, runtime, threaded, passed, failed, gflops, cold }) => {
       const ms = (name: string): number | null => cold.find((c) => c.participant === name)?.ms ?? null;
-      const others = PEERS.slice(2).flatMap((name) => {
-        const time = ms(name);
-        return time === null ? [] : [{ name, time }];
-      });
-      const best = others.sort((a, b) => a.time - b.time)[0];
+      const best = cold
+        .filter((c) => c.ms !== null && c.participant !== NOTHING.name && c.participant !== OURS.name)
+        .sort((a, b) => a.ms! - b.ms!)[0];
       return [
         engine.name,
         version ?? "not there",
@@ -37,8 +33,8 @@ export function matrixTable(rows: readonly Row[]): string {
         threaded === null ? "–" : String(threaded.threads),
         `${passed} of ${passed + failed}`,
         gflops === null ? "–" : gflops.toFixed(1),
-        ms("quadlane")?.toFixed(0) ?? "–",
-        best === undefined ? "–" : `${best.time.toFixed(0)} (${best.name})`,
+        ms(OURS.name)?.toFixed(0) ?? "–",
+        best === undefined ? "–" : `${best.ms!.toFixed(0)} (${best.participant})`,
       ];
     }),
   );
@@ -51,23 +47,24 @@ export function coldTable(rows: readonly Row[]): string {
     if (!reasons.includes(reason)) reasons.push(reason);
     return `– ${reasons.indexOf(reason) + 1}`;
   };
-  const cells = rows
-    .filter(({ cold }) => cold.length > 0)
-    .map(({ engine, cold }) => [
-      engine.name,
-      ...cold.map(({ ms, reason }) => (ms === null ? note(reason ?? "not measured") : ms.toFixed(0))),
-    ]);
+  const measured = rows.filter(({ cold }) => cold.length > 0);
+  const cells = measured.map(({ engine, cold }) => [
+    engine.name,
+    ...cold.map(({ ms, reason }) => (ms === null ? note(reason ?? "not measured") : ms.toFixed(0))),
+  ]);
   const notes = reasons.map((reason, i) => `${i + 1}. ${reason}`);
-  return [table(["engine", ...PEERS], cells), "", ...notes].join("\n");
+  const names = measured[0]?.cold.map(({ participant }) => participant) ?? [];
+  return [table(["engine", ...names], cells), "", ...notes].join("\n");
 }
 
 /** The whole page. */
-export function platformsPage(rows: readonly Row[], { runs }: Extent, machine: string): string {
+export function platformsPage(rows: readonly Row[], { step, runs }: Extent, machine: string): string {
   const threadless = rows.filter(({ threaded }) => threaded?.threads === 1);
+  const samples = step === 1 ? "" : `, the first sample of each op and every ${step}-th after it`;
   return `# Platforms
 
 \`npm run matrix -- --write\` wrote this page: the packed package on each engine, the real one. Every row runs the tests of ops that need no files
-(values against float64, gradients against differences, both back ends against each other), trains LeNet-5 on generated digits, compares a
+(values against float64, gradients against differences, both back ends against each other${samples}), trains LeNet-5 on generated digits, compares a
 session with its module, and asks for two threads.
 
 ${matrixTable(rows)}
