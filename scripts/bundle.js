@@ -34,7 +34,7 @@ const SCRIPTS = {
 const NAMESPACES = ["optim", "data", "metrics", "train", "tune", "graph", "onnx", "models"];
 
 const CORE = new RegExp(
-  `/build/dist/(?!(?:${NAMESPACES.join("|")}|cli)/|(?:index|node)\\.js$|runtime/threads_worker)(?!.*\\.node\\.js$)`,
+  `/build/dist/(?!(?:${NAMESPACES.join("|")}|cli|program)/|(?:index|node)\\.js$|runtime/threads_worker)(?!.*\\.node\\.js$)`,
 );
 
 /** All that a program needs, and what the rest shares with it. */

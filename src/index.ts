@@ -23,7 +23,15 @@ export * as functional from "./functional/index.js";
 export * as linalg from "./functional/linalg.js";
 export * as graph from "./graph/index.js";
 export { compile, Session, trace } from "./graph/index.js";
-export { type Binary, type InitOptions, init, type KernelSource, type RuntimeInfo, runtime } from "./init.js";
+export {
+  type Binary,
+  type InitOptions,
+  init,
+  type KernelSource,
+  type KernelSources,
+  type RuntimeInfo,
+  runtime,
+} from "./init.js";
 export * as numpy from "./io/numpy.js";
 export * as pytorch from "./io/pytorch.js";
 export * as safetensors from "./io/safetensors.js";

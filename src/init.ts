@@ -2,7 +2,7 @@ import { type Backend, getBackend } from "./backend/index.js";
 import { platform } from "./backend/platform.js";
 import { type Binary, probe } from "./backend/probe.js";
 import { withSharedMemory } from "./backend/shared_import.js";
-import { codeOf, compileBytes, type KernelSource, kernelsUrl } from "./backend/source.js";
+import { codeOf, compileBytes, identityOf, type KernelSource, kernelsUrl } from "./backend/source.js";
 import { installKernels, startThreads, threadCount } from "./backend/threads.js";
 import { checkOneOf, checkOptions } from "./check.js";
 import { ArgumentError, QuadlaneError, RuntimeError } from "./errors.js";
@@ -21,6 +21,12 @@ export interface InitOptions {
   /** Threads to run kernels on, the calling one included; "auto" is one for each processor, 16 at most. Default 1. */
   readonly threads?: number | "auto";
 }
+
+/** A source of kernels, a promise of one, or a function that gives either for the binary that was chosen. */
+export type KernelSources =
+  | KernelSource
+  | PromiseLike<KernelSource>
+  | ((binary: Binary) => KernelSource | PromiseLike<KernelSource>);
 
 /** What runs, and why it is not something faster. */
 export interface RuntimeInfo {
@@ -84,21 +90,23 @@ export function chooseBinary(options: InitOptions = {}): Binary | null {
 }
 
 /** Installs a binary's bytes for one thread: all that can be done synchronously. */
-export function installBytes(bytes: Uint8Array<ArrayBuffer>, binary: Binary): RuntimeInfo {
+export function installBytes(bytes: Uint8Array<ArrayBuffer>): RuntimeInfo {
   const code = arena.shared ? withSharedMemory(bytes) : bytes;
-  return install(new WebAssembly.Module(code), binary, arena.shared);
+  return install(new WebAssembly.Module(code), arena.shared);
 }
 
-function install(module: WebAssembly.Module, binary: Binary, shared: boolean): RuntimeInfo {
+function install(module: WebAssembly.Module, shared: boolean): RuntimeInfo {
   installKernels(module, shared);
-  loaded = binary;
+  // A source may hold another binary than the one that was chosen.
+  loaded = identityOf("init", module).binary;
   whyThreads = ONE_ASKED;
   return runtime();
 }
 
 /**
  * Loads the kernels and switches to the wasm back end. In Node this has happened on import. Elsewhere `source` may be a compiled
- * module (the only way on Cloudflare Workers), bytes, a URL or a Response; without it the package's own file is read, or fetched.
+ * module (the only way on Cloudflare Workers), bytes, a URL or a Response, or a function that gives one for the name of the binary that the
+ * engine runs best; without it the package's own file is read, or fetched.
  * Where no binary can run, the js back end stays in use and `runtime().why` says so.
  *
  * With `threads` the tensors that there are move to a shared memory, and workers start that take their part of every kernel that is
@@ -107,14 +115,8 @@ function install(module: WebAssembly.Module, binary: Binary, shared: boolean): R
  * platform does not compile bytes; ArgumentError for unknown options and sources; FormatError for what is no kernel binary.
  */
 export function init(options?: InitOptions): Promise<RuntimeInfo>;
-export function init(
-  source: KernelSource | PromiseLike<KernelSource> | undefined,
-  options?: InitOptions,
-): Promise<RuntimeInfo>;
-export async function init(
-  first?: KernelSource | PromiseLike<KernelSource> | InitOptions,
-  second: InitOptions = {},
-): Promise<RuntimeInfo> {
+export function init(source: KernelSources | undefined, options?: InitOptions): Promise<RuntimeInfo>;
+export async function init(first?: KernelSources | InitOptions, second: InitOptions = {}): Promise<RuntimeInfo> {
   const [source, options] = isOptions(first) ? [undefined, first] : [first, second];
   const run = last.then(() => load(source, options));
   last = run.catch(() => {});
@@ -124,24 +126,22 @@ export async function init(
 /** Calls of `init` that overlap wait for each other. */
 let last: Promise<unknown> = Promise.resolve();
 
-/** Sources are objects of some class, or promises of any kind. */
-function isOptions(x: KernelSource | PromiseLike<KernelSource> | InitOptions | undefined): x is InitOptions {
+/** Sources are functions, objects of some class, or promises of any kind. */
+function isOptions(x: KernelSources | InitOptions | undefined): x is InitOptions {
   return typeof x === "object" && x !== null && Object.getPrototypeOf(x) === Object.prototype && !("then" in x);
 }
 
-async function load(
-  source: KernelSource | PromiseLike<KernelSource> | undefined,
-  options: InitOptions,
-): Promise<RuntimeInfo> {
+async function load(sources: KernelSources | undefined, options: InitOptions): Promise<RuntimeInfo> {
   const threads = checkThreads(options.threads);
   const binary = chooseBinary(options);
   if (binary === null) {
     if (threads > 1) whyThreads = why;
     return runtime();
   }
+  const source = typeof sources === "function" ? sources(binary) : sources;
   const code = await codeOf("init", await (source ?? platform.read?.(binary) ?? kernelsUrl(binary)));
   if (code instanceof WebAssembly.Module) {
-    install(code, binary, false);
+    install(code, false);
     if (threads > 1) whyThreads = "a compiled module cannot be given a shared memory; pass its bytes or its address";
     return runtime();
   }
@@ -149,14 +149,14 @@ async function load(
   const shared = arena.shared || (threads > 1 && obstacle === null);
   const module = await compileBytes("init", shared ? withSharedMemory(code) : code);
   try {
-    install(module, binary, shared);
+    install(module, shared);
     if (obstacle !== null) whyThreads = obstacle;
     else if (threads > 1) await start(threads, module);
     else if (options.threads === "auto") whyThreads = "there is one processor";
   } catch (error) {
     if (!(error instanceof QuadlaneError) || threads === 1) throw error;
     // Less is better than nothing: kernels on one thread are there, or can be had without a shared memory.
-    if (loaded === null) install(await compileBytes("init", code), binary, false);
+    if (loaded === null) install(await compileBytes("init", code), false);
     whyThreads = error.message;
   }
   return runtime();

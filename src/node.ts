@@ -31,7 +31,7 @@ export function initSync(options: InitOptions = {}): RuntimeInfo {
   }
   const binary = chooseBinary(options);
   if (binary === null) return runtime();
-  return installBytes(nodeFiles.kernels(binary), binary);
+  return installBytes(nodeFiles.kernels(binary));
 }
 
 setPlatform(nodePlatform);

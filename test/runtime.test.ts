@@ -4,7 +4,17 @@ import { afterAll, describe, expect, test, vi } from "vitest";
 import { generation } from "../src/backend/index.js";
 import { platform, setPlatform } from "../src/backend/platform.js";
 import { probe } from "../src/backend/probe.js";
-import { ArgumentError, FormatError, init, initSync, RuntimeError, runtime, scope, tensor } from "../src/node.js";
+import {
+  ArgumentError,
+  type Binary,
+  FormatError,
+  init,
+  initSync,
+  RuntimeError,
+  runtime,
+  scope,
+  tensor,
+} from "../src/node.js";
 
 /** Node from version 24 on an x64 machine. */
 const WIDENS = Number.parseInt(process.versions.node, 10) >= 24 && process.arch === "x64";
@@ -84,6 +94,17 @@ describe("the choice of kernels", () => {
     } finally {
       compile.mockRestore();
     }
+  });
+
+  test("is told to a function that has several sources", async () => {
+    const asked: string[] = [];
+    const source = (binary: Binary) => {
+      asked.push(binary);
+      return binary === "simd" ? platform.read!(binary) : Promise.resolve(platform.read!(binary));
+    };
+    expect((await init(source)).binary).toBe(probe().binary);
+    expect((await init(source, { binary: "simd" })).binary).toBe("simd");
+    expect(asked).toEqual([probe().binary, "simd"]);
   });
 
   test("refuses options that it does not know or cannot read", async () => {

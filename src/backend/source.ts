@@ -101,13 +101,16 @@ function messageOf(cause: unknown): string {
 /** The section of a kernel binary that tells what it is; scripts/asc.js writes it. */
 const IDENTITY = "quadlane";
 
-/** A binary, and what all of one version of the kernels have in common, and no other has. Errors: FormatError if the module does not say. */
+const BINARIES: readonly Binary[] = ["simd", "relaxed", "wide"];
+
+/** Which binary a module is, and what all of one version of the kernels have in common, and no other has. Errors: FormatError if it does not say. */
 export function identityOf(
   op: string,
   module: WebAssembly.Module,
-): { readonly binary: string; readonly version: string } {
+): { readonly binary: Binary; readonly version: string } {
   const [section] = WebAssembly.Module.customSections(module, IDENTITY);
-  const [binary, version] = section === undefined ? [] : new TextDecoder().decode(section).split(" ");
+  const [name, version] = section === undefined ? [] : new TextDecoder().decode(section).split(" ");
+  const binary = BINARIES.find((known) => known === name);
   if (binary === undefined || version === undefined) {
     throw new FormatError(op, `the kernels have no section "${IDENTITY}"; expected a kernel binary of this library`);
   }

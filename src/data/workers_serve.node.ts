@@ -64,7 +64,7 @@ function serve(dataset: Dataset<unknown>, job: WorkerJob): void {
 async function main(): Promise<void> {
   // A module that imports this package loads the kernels that suit it; those of the main thread come after.
   await import(url);
-  if (binary !== null && runtime().binary !== binary) installBytes(nodeFiles.kernels(binary), binary);
+  if (binary !== null && runtime().binary !== binary) installBytes(nodeFiles.kernels(binary));
   setBackend(backend);
   const dataset = await makeDataset(url, options);
   port.on("message", (job: WorkerJob) => serve(dataset, job));

@@ -1,0 +1,3 @@
+import { logits } from "./tfjs.js";
+
+export const first = () => logits("cpu");
