@@ -34,7 +34,9 @@ const INFERRED = "wasm [[7.5,0]]\n";
 describe("the package", () => {
   test("holds what is listed here and nothing else", () => {
     const chunks =
-      "base core data files graph metrics models node2 onnx optim rolldown-runtime train tune dist system".split(" ");
+      "base core data files graph metrics models node2 onnx optim program2 rolldown-runtime train tune dist system".split(
+        " ",
+      );
     const entries = "images index node program program.node progress report tensorboard".split(" ");
     const workers = "threaded threaded_splits threads_worker threads_worker.node workers_serve.node".split(" ");
     const expected = [
