@@ -15,18 +15,20 @@ const ENTRIES = {
   progress: "train/progress.node.js",
   report: "train/report.node.js",
   tensorboard: "train/tensorboard.node.js",
+  serve: "serve/index.node.js",
   cli: "cli/main.js",
   // Scripts of workers.
   threads_worker: "runtime/threads_worker.js",
   "threads_worker.node": "runtime/threads_worker.node.js",
   "workers_serve.node": "data/workers_serve.node.js",
+  "serve_worker.node": "serve/worker.node.js",
 };
 
 /** Folders with a file of their own, lower layers first; all else is the core. */
 const NAMESPACES = ["optim", "data", "metrics", "train", "tune", "graph", "onnx", "models"];
 
 const CORE = new RegExp(
-  `/build/dist/(?!(?:${NAMESPACES.join("|")}|cli)/|(?:index|node)\\.js$|runtime/threads_worker)(?!.*\\.node\\.js$)`,
+  `/build/dist/(?!(?:${NAMESPACES.join("|")}|cli|serve)/|(?:index|node)\\.js$|runtime/threads_worker)(?!.*\\.node\\.js$)`,
 );
 
 /** What benchmarks look at and nobody else: the live table of kernels and the arena. It is not part of the package. */

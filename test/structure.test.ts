@@ -53,6 +53,7 @@ const LAYERS = [
   ["src/models/"],
   ["src/index.ts"],
   ["src/node.ts"],
+  ["src/serve/"],
   ["src/cli/"],
 ];
 
