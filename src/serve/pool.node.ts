@@ -268,5 +268,8 @@ function sourceOf({ model, worker, workerOptions, session, shapes }: PoolOptions
     bytes.set(model);
     return { kind: "bytes", bytes, options };
   }
-  return { kind: "file", path: model instanceof URL ? fileURLToPath(model) : String(model), options };
+  if (typeof model !== "string" && !(model instanceof URL)) {
+    throw new ArgumentError("ModelPool", `model is ${String(model)}; expected a file's path or URL, or bytes`);
+  }
+  return { kind: "file", path: model instanceof URL ? fileURLToPath(model) : model, options };
 }

@@ -18,7 +18,10 @@ export default ({ shape = [null, 2], batches, waitMs = 0, outputRows = null } = 
     }
     if (waitMs > 0) Atomics.wait(busy, 0, 0, waitMs);
     return {
-      y: { data: x.data.map((v) => 2 * v), shape: outputRows === null ? x.shape : [outputRows, x.data.length / outputRows] },
+      y: {
+        data: x.data.map((v) => 2 * v),
+        shape: outputRows === null ? x.shape : [outputRows, x.data.length / outputRows],
+      },
       seen: { data: Int32Array.from({ length: rows }, () => rows), shape: [rows] },
       thread: { data: Int32Array.from({ length: rows }, () => threadId), shape: [rows] },
     };
