@@ -56,6 +56,9 @@ export interface PoolHealth {
   readonly lastError: string | null;
 }
 
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 10_000;
+
 /** The worker's file in the build, also where the sources run as they are. */
 function workerFile(): string {
   const built = createRequire(import.meta.url).resolve("quadlane/kernels.simd.wasm");
@@ -75,6 +78,8 @@ export class ModelPool {
   private closed: Promise<void> | null = null;
   private lastError: string | null = null;
   private tasks = 0;
+  /** Before a worker is started in place of one that died. */
+  private pauseMs = FIRST_PAUSE_MS;
   /** What to call when a worker has begun a task. */
   private readonly onBegin = new Map<number, () => void>();
 
@@ -88,12 +93,13 @@ export class ModelPool {
     this.scheduler = new Scheduler({ ...options, inputs }, batches, (feeds, begun) => this.execute(feeds, begun));
     pool.on("message", (notice: Notice) => {
       if ("begun" in notice) this.onBegin.get(notice.begun)?.();
+      else this.pauseMs = FIRST_PAUSE_MS;
     });
     pool.on("error", (error: Error) => {
       this.lastError = error.message;
     });
     pool.on("workerDestroy", () => {
-      if (this.state !== "closed") this.scheduler.tally.deaths++;
+      if (this.state !== "closed") this.replace();
     });
   }
 
@@ -118,6 +124,8 @@ export class ModelPool {
       // Workers stay awake for timers, messages and finalizers.
       atomics: "disabled",
     });
+    // Errors of workers that have no task are told by an event, which ends the process if nobody listens.
+    pool.on("error", () => {});
     const ready = new Set<number>();
     pool.on("message", (notice: Notice) => {
       if ("ready" in notice) ready.add(notice.ready);
@@ -196,6 +204,19 @@ export class ModelPool {
     await this.scheduler.drain();
     this.state = "closed";
     await this.pool.destroy();
+  }
+
+  /**
+   * Piscina replaces a worker that has been ready. One that dies before is replaced when a task comes, and those that wait already would wait on:
+   * so a task comes, after a pause that grows while no worker gets ready.
+   */
+  private replace(): void {
+    this.scheduler.tally.deaths++;
+    setTimeout(() => {
+      if (this.state === "closed" || this.pool.threads.length >= this.options.workers) return;
+      this.pool.run("describe").catch(() => {});
+    }, this.pauseMs).unref();
+    this.pauseMs = Math.min(2 * this.pauseMs, LONGEST_PAUSE_MS);
   }
 
   private readyWorkers(): number {

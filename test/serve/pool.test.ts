@@ -182,7 +182,34 @@ describe("a worker that dies", () => {
   });
 });
 
+describe("a worker whose model cannot be made", () => {
+  const flaky = (failing: readonly number[], workers: number): Promise<ModelPool> => {
+    const attempts = new SharedArrayBuffer(4);
+    return startPool({ worker: served("flaky"), workerOptions: { attempts, failing }, workers });
+  };
+
+  test("is tried again, for the requests that wait already", async () => {
+    const pool = await flaky([2, 3], 1);
+    await pool.threads[0]!.terminate();
+    expect(await askAll(pool, upTo(5))).toEqual(doubled(upTo(5)));
+    expect(pool.metrics()).toMatchObject({ deaths: 3, errors: {} });
+    expect(pool.health()).toMatchObject({ status: "ok", lastError: "attempt 3" });
+  });
+
+  test("leaves the work to the others", async () => {
+    const pool = await flaky([3, 4, 5, 6, 7, 8, 9], 2);
+    await pool.threads[0]!.terminate();
+    expect(await askAll(pool, upTo(9))).toEqual(doubled(upTo(9)));
+    expect(pool.health()).toMatchObject({ status: "degraded", workers: { wanted: 2, ready: 1 } });
+  });
+});
+
 describe("ModelPool.start", () => {
+  test("refuses a model that one of the workers cannot make", async () => {
+    const workerOptions = { attempts: new SharedArrayBuffer(4), failing: [2] };
+    await expect(startPool({ worker: served("flaky"), workerOptions, workers: 2 })).rejects.toThrow(/attempt 2/);
+  });
+
   test.each(["throwing", "numbers", "nothing", "missing"])("refuses a module that makes no model: %s", async (name) => {
     await expect(startPool({ worker: served(name) })).rejects.toThrow(RuntimeError);
   });
