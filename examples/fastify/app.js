@@ -33,11 +33,15 @@ export function buildApp(pool, options = {}) {
     return reply.code(health.workers.ready > 0 && health.status !== "closing" ? 200 : 503).send(health);
   });
 
-  app.get("/metrics", (_request, reply) =>
-    reply
-      .type("text/plain; version=0.0.4")
-      .send(`${pool.metricsText()}process_resident_memory_bytes ${process.memoryUsage.rss()}\n`),
-  );
+  app.get("/metrics", (_request, reply) => {
+    const { user, system } = process.cpuUsage();
+    const own = {
+      process_resident_memory_bytes: process.memoryUsage.rss(),
+      process_cpu_seconds_total: (user + system) / 1e6,
+    };
+    const lines = Object.entries(own).map(([name, value]) => `${name} ${value}\n`);
+    return reply.type("text/plain; version=0.0.4").send(pool.metricsText() + lines.join(""));
+  });
 
   app.addHook("onClose", () => pool.close());
   return app;

@@ -66,7 +66,7 @@ export function servedSession(session: Session, inputs: readonly Port[], batches
 
 /** Whether requests for the model may be put together. */
 export function batchesOf({ inputs, batches }: ServedModel): boolean {
-  return batches ?? (inputs.length > 0 && inputs.every(({ shape }) => shape?.[0] === null));
+  return inputs.length > 0 && (batches ?? inputs.every(({ shape }) => shape?.[0] === null));
 }
 
 /** Runs the model once for each size of a batch, on zeros, so that the first requests find it ready. Models with other open sizes are left alone. */

@@ -38,7 +38,7 @@ export function checkRequest(inputs: readonly Port[], feeds: Named<ServedFeed>, 
   const { maxRows } = limits;
   if (maxRows === null) return { values, rows: 1, key: "" };
   const rows = values[0]!.shape[0]!;
-  if (rows < 1 || rows > maxRows) {
+  if (!(rows >= 1 && rows <= maxRows)) {
     throw bad(`input "${names[0]}" has ${rows} rows; expected 1 to ${maxRows} in a request`);
   }
   const other = values.findIndex(({ shape }) => shape[0] !== rows);
