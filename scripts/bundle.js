@@ -20,6 +20,7 @@ const PUBLIC = {
   progress: "train/progress.node.js",
   report: "train/report.node.js",
   tensorboard: "train/tensorboard.node.js",
+  serve: "serve/index.node.js",
 };
 
 /** What the system starts. */
@@ -28,13 +29,14 @@ const SCRIPTS = {
   // Workers.
   "threads_worker.node": "runtime/threads_worker.node.js",
   "workers_serve.node": "data/workers_serve.node.js",
+  "serve_worker.node": "serve/worker.node.js",
 };
 
 /** Folders with a file of their own, lower layers first; all else is the core. */
 const NAMESPACES = ["optim", "data", "metrics", "train", "tune", "graph", "onnx", "models"];
 
 const CORE = new RegExp(
-  `/build/dist/(?!(?:${NAMESPACES.join("|")}|cli|program)/|(?:index|node)\\.js$|runtime/threads_worker)(?!.*\\.node\\.js$)`,
+  `/build/dist/(?!(?:${NAMESPACES.join("|")}|cli|program|serve)/|(?:index|node)\\.js$|runtime/threads_worker)(?!.*\\.node\\.js$)`,
 );
 
 /** All that a program needs, and what the rest shares with it. */

@@ -5,8 +5,8 @@ import { describe, expect, test } from "vitest";
 import { bundleProgram, compileTypes, installPackage, runScript } from "./support/consumer.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-// The README says of this one that it is the user's to install.
-const consumer = installPackage(["cli-progress@3"]);
+// The README says of these that they are the user's to install.
+const consumer = installPackage(["cli-progress@3", "piscina@5"]);
 const { files, manifest } = consumer;
 
 /** Blocks of TypeScript in the README. */
@@ -34,16 +34,17 @@ const INFERRED = "wasm [[7.5,0]]\n";
 describe("the package", () => {
   test("holds what is listed here and nothing else", () => {
     const chunks =
-      "base core data files graph metrics models node2 onnx optim program2 rolldown-runtime train tune dist system".split(
+      "base core data files graph metrics models node2 onnx optim program2 rolldown-runtime train tune dist system model".split(
         " ",
       );
-    const entries = "images index node program program.node progress report tensorboard".split(" ");
-    const workers = "threaded threaded_splits threads_worker threads_worker.node workers_serve.node".split(" ");
+    const entries = "images index node program program.node progress report serve tensorboard".split(" ");
+    const workers =
+      "threaded threaded_splits threads_worker threads_worker.node workers_serve.node serve_worker.node".split(" ");
     const expected = [
       ...["LICENSE", "README.md", "package.json"],
       ...["relaxed", "simd", "wide"].map((name) => `build/kernels.${name}.wasm`),
       ...[...chunks, ...entries, ...workers, "cli"].map((name) => `build/lib/${name}.js`),
-      ...[...entries, "shared", "kernels"].map((name) => `build/lib/${name}.d.ts`),
+      ...[...entries, "shared", "kernels", "rolldown-runtime"].map((name) => `build/lib/${name}.d.ts`),
     ];
     expect(files.map((f) => f.path).sort()).toEqual(expected.sort());
   });

@@ -54,6 +54,7 @@ const LAYERS = [
   ["src/models/"],
   ["src/index.ts"],
   ["src/node.ts"],
+  ["src/serve/"],
   ["src/cli/"],
 ];
 

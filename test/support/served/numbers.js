@@ -1,0 +1,2 @@
+// A module that makes something else than a model.
+export default () => 42;
