@@ -7,9 +7,11 @@ const TEMPORARY = /\.([a-z0-9-]+)\.(\d+)\.[a-z0-9]+\.tmp$/;
 /** Temporary files of processes that cannot be asked are leftovers after this time. */
 const LEFT_AFTER_MS = 3_600_000;
 
-const host = hostname()
-  .toLowerCase()
-  .replace(/[^a-z0-9-]/g, "-");
+/** Asked for when a file is written: Deno wants leave for it, and loading the library should not need that. */
+const host = (): string =>
+  hostname()
+    .toLowerCase()
+    .replace(/[^a-z0-9-]/g, "-");
 
 /** True for the name of a file that `writeAtomically` has not finished. */
 export function isTemporary(name: string): boolean {
@@ -22,7 +24,7 @@ export function isTemporary(name: string): boolean {
  */
 export function writeAtomically(path: string, bytes: Uint8Array): void {
   const word = Math.random().toString(36).slice(2);
-  const temporary = `${path}.${host}.${process.pid}.${word}.tmp`;
+  const temporary = `${path}.${host()}.${process.pid}.${word}.tmp`;
   try {
     const file = openSync(temporary, "wx");
     try {
@@ -59,7 +61,7 @@ export function removeLeftovers(folder: string, belongs: (name: string) => boole
     const found = TEMPORARY.exec(name);
     if (found === null || !belongs(basename(name.slice(0, found.index)))) continue;
     const path = join(folder, name);
-    if (found[1] === host ? isRunning(Number(found[2])) && !isOld(path) : !isOld(path)) continue;
+    if (found[1] === host() ? isRunning(Number(found[2])) && !isOld(path) : !isOld(path)) continue;
     rmSync(path, { force: true });
   }
 }
