@@ -28,6 +28,8 @@ const REFERENCE = /^\/\/\/ <reference .*\n/gm;
 const finish = {
   name: "finish-declarations",
   generateBundle(_, files) {
+    // Code that declarations do not run.
+    delete files["rolldown-runtime.d.ts"];
     for (const file of Object.values(files)) {
       const references = new Set(file.code.match(REFERENCE));
       const code = [REFERENCE, ORIGIN, PRIVATE_DOC].reduce((text, pattern) => text.replace(pattern, ""), file.code);

@@ -78,7 +78,7 @@ describe("an engine's row", () => {
 
   test("is told in words, each failure in a line", async () => {
     const row = await run(engineOf({ prepare: () => Promise.reject(new Error("no such file\nand more")) }));
-    expect(rowText(row)).toBe("Engine (not there): no binary, 0 threads: 0 passed, 1 failed\n  no such file");
+    expect(rowText(row)).toBe("Engine (not there): no binary, threads: 0: 0 passed, 1 failed\n  no such file");
   });
 });
 

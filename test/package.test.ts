@@ -44,7 +44,7 @@ describe("the package", () => {
       ...["LICENSE", "README.md", "package.json"],
       ...["relaxed", "simd", "wide"].map((name) => `build/kernels.${name}.wasm`),
       ...[...chunks, ...entries, ...workers, "cli"].map((name) => `build/lib/${name}.js`),
-      ...[...entries, "shared", "kernels", "rolldown-runtime"].map((name) => `build/lib/${name}.d.ts`),
+      ...[...entries, "shared", "kernels"].map((name) => `build/lib/${name}.d.ts`),
     ];
     expect(files.map((f) => f.path).sort()).toEqual(expected.sort());
   });

@@ -10,7 +10,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 function filesBelow(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((f) => f.isFile() && f.name.endsWith(".ts"))
-    .map((f) => relative(root, join(f.parentPath, f.name)));
+    .map((f) => relative(root, join(f.parentPath, f.name)))
+    .filter((f) => !f.includes("node_modules"));
 }
 
 const sources = filesBelow("src");

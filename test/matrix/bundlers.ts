@@ -20,6 +20,7 @@ const ESBUILD = ["--bundle", "--format=esm", "--target=es2022", "--minify", "--t
 
 const IMPORTS = {
   quadlane: "../../../node_modules/quadlane/build/lib/index.js",
+  "quadlane/program": "../../../node_modules/quadlane/build/lib/program.js",
   "@assemblyscript/loader": "../../../node_modules/@assemblyscript/loader/index.js",
 };
 
@@ -55,7 +56,7 @@ export function makeWorker({ name, script }: Page): string {
   const source = join(MADE, "workers", name);
   write(source, "entry.js", script);
   const folder = join(MADE, "workerd", name);
-  const modules = ["--external:*.wasm", "--external:*.onnx", "--conditions=workerd,worker,browser"];
+  const modules = ["--external:*.wasm", "--external:*.onnx", "--external:*.qlp", "--conditions=workerd,worker,browser"];
   run("esbuild", [`worker=${join(source, "entry.js")}`, ...ESBUILD, ...modules, `--outdir=${folder}`]);
   return folder;
 }

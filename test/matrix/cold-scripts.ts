@@ -1,23 +1,19 @@
 // How a participant is started in each kind of engine.
 import { join, relative } from "node:path";
 import { type Maker, makePage, makeWorker, type Page } from "./bundlers.js";
-import { type First, MODEL, NOTHING, OURS, type Participant } from "./cold.js";
+import { type First, NOTHING, OURS, type Participant } from "./cold.js";
 import { INSIDE, MADE, PEERS } from "./prepare.js";
 import { Child } from "./subject.js";
 import { configure, startWorker } from "./workerd.js";
 
 const TFJS = join(PEERS, "node_modules/@tensorflow/tfjs-backend-wasm/dist/");
 
-const KERNELS = [
-  'import relaxed from "quadlane/kernels.relaxed.wasm";',
-  'import simd from "quadlane/kernels.simd.wasm";',
-  "const kernels = (binary) => ({ relaxed, simd })[binary];",
-];
+const KERNELS = ['import kernels from "quadlane/kernels.simd.wasm";'];
 
 /** From the start of the process to the line that it prints. */
-export async function processStart(command: readonly string[], { script }: Participant): Promise<First> {
+export async function processStart(command: readonly string[], { script, model }: Participant): Promise<First> {
   const start = performance.now();
-  const child = new Child([...command, join(INSIDE, "cold-process.js"), script, MODEL, TFJS]);
+  const child = new Child([...command, join(INSIDE, "cold-process.js"), script, join(MADE, model), TFJS]);
   try {
     const lines = child.lines();
     for (;;) {
@@ -50,14 +46,17 @@ export function makeColdPage(maker: Maker, participant: Participant): string {
   const imports = maker === "esbuild" ? KERNELS : ["const kernels = undefined;"];
   return makePage(
     maker === "none" && !own ? "esbuild" : maker,
-    scriptOf(participant, "cold-page", imports, "await harness(first, kernels);"),
+    scriptOf(participant, "cold-page", imports, `await harness(first, kernels, "${participant.model}");`),
   );
 }
 
 /** Makes a participant's Worker; a start is a process from its beginning to the answer. */
 export function makeColdWorker(participant: Participant): () => Promise<First> {
-  const call = 'import model from "lenet.onnx";\nexport default harness(first, kernels, model);';
-  const config = configure(makeWorker(scriptOf(participant, "cold-worker", KERNELS, call)));
+  const call = `import model from "${participant.model}";\nexport default harness(first, kernels, model);`;
+  const config = configure(makeWorker(scriptOf(participant, "cold-worker", KERNELS, call)), {
+    binaries: participant === OURS ? ["simd"] : [],
+    model: participant.model,
+  });
   return async () => {
     const start = performance.now();
     const { child, address } = await startWorker(config);

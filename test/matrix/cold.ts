@@ -2,7 +2,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { compile, init } from "quadlane";
+import { modelInputs } from "../../bench/inputs.js";
 import { lenet } from "../../bench/models.js";
+import { build } from "../../bench/quadlane/modules.js";
+import { toTensor } from "../../bench/quadlane/tensors.js";
 import type { Engine } from "./engines.js";
 import { firstLine, INSIDE, MADE, PEERS } from "./prepare.js";
 
@@ -10,16 +14,23 @@ export interface Participant {
   readonly name: string;
   /** Its script exports `first`, which is given what the engine knows of files and returns the logits. */
   readonly script: string;
+  /** The file of the network that it may ask for. */
+  readonly model: string;
   /** An add-on of compiled code, which only engines that are processes can load. */
   readonly native?: boolean;
 }
 
-export const NOTHING: Participant = { name: "nothing", script: join(INSIDE, "cold-nothing.js") };
-export const OURS: Participant = { name: "quadlane", script: join(INSIDE, "cold.js") };
+/** The network: for those that read ONNX, and as a program. */
+const MODEL = "lenet.onnx";
+const PROGRAM = "lenet.qlp";
+
+export const NOTHING: Participant = { name: "nothing", script: join(INSIDE, "cold-nothing.js"), model: MODEL };
+export const OURS: Participant = { name: "quadlane", script: join(INSIDE, "cold.js"), model: PROGRAM };
 
 const peer = (name: string): Participant => ({
   name,
   script: join(PEERS, "cold", `${name}.js`),
+  model: MODEL,
   native: name === "onnxruntime-node",
 });
 
@@ -43,24 +54,20 @@ export interface ColdStart {
   readonly reason: string | null;
 }
 
-/** The file of the network, for those that read ONNX. */
-export const MODEL = join(MADE, "lenet.onnx");
-
-export async function writeModel(): Promise<void> {
+/** Writes the files of the network, and returns the logits that all must come to: this library's. */
+export async function writeModels(): Promise<Float32Array> {
   const load = (file: string) => import(pathToFileURL(join(PEERS, file)).href);
   const [{ OnnxGraph }, { addModel }] = await Promise.all([load("onnx.js"), load("onnx-models.js")]);
   const graph = new OnnxGraph();
   const logits = addModel(graph, lenet, graph.input("x", [1, ...lenet.input]));
   mkdirSync(MADE, { recursive: true });
-  writeFileSync(MODEL, graph.finish(logits, [1, 10]));
-}
-
-/** The logits that all must come to: this library's, in this process. */
-export async function expectedLogits(): Promise<Float32Array> {
-  const { first } = (await import(pathToFileURL(OURS.script).href)) as {
-    first(host: object): Promise<Float32Array>;
-  };
-  return first({});
+  writeFileSync(join(MADE, MODEL), graph.finish(logits, [1, 10]));
+  // The binary that every engine runs.
+  await init({ binary: "simd" });
+  const image = toTensor(modelInputs(lenet, 1).x);
+  const session = compile(build(lenet).eval(), image);
+  writeFileSync(join(MADE, PROGRAM), session.toProgram({ input: image }));
+  return session.run({ input: image }).output!.data() as Float32Array;
 }
 
 /** Starts each participant so many times, one after the other in turns, and tells the medians. */

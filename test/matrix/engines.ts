@@ -103,7 +103,8 @@ export const engines: readonly Engine[] = [
     threads: "a compiled module cannot be given a shared memory",
     native: false,
     prepare: async () => /([\d-]+)/.exec(execFileSync(WORKERD, ["--version"], { encoding: "utf8" }))![1]!,
-    open: () => workerSubject(configure(makeWorker({ name: "subject", script: WORKER }))),
+    open: () =>
+      workerSubject(configure(makeWorker({ name: "subject", script: WORKER }), { binaries: ["simd", "relaxed"] })),
     cold: async (participant) => makeColdWorker(participant),
   },
   pageEngine({

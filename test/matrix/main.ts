@@ -4,7 +4,7 @@ import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { chromiumMissing } from "./browser.js";
-import { expectedLogits, OURS, PARTICIPANTS, writeModel } from "./cold.js";
+import { OURS, PARTICIPANTS, writeModels } from "./cold.js";
 import { closePages, engines } from "./engines.js";
 import { ENGINES, firstLine, install, installPackage, makeScripts, PEERS, ROOT } from "./prepare.js";
 import { coldTable, matrixTable, platformsPage } from "./report.js";
@@ -46,8 +46,7 @@ async function main(argv: readonly string[]): Promise<number> {
   for (const text of trouble) if (text !== null) console.log(text);
   installPackage();
   await makeScripts();
-  await writeModel();
-  const expected = await expectedLogits();
+  const expected = await writeModels();
 
   const rows: Row[] = [];
   try {

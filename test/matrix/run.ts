@@ -133,6 +133,6 @@ async function checkThreads(subject: Subject, engine: Engine, tally: Tally): Pro
 /** A row in words, as it is printed while the run goes on. */
 export function describe({ engine, version, runtime, threaded, passed, failed, failures, gflops }: Row): string {
   const rate = gflops === null ? "" : `, gemm/256 ${gflops.toFixed(1)} GFLOPS`;
-  const line = `${engine.name} ${version ?? "(not there)"}: ${runtime?.binary ?? "no"} binary, ${threaded?.threads ?? 0} threads${rate}`;
+  const line = `${engine.name} ${version ?? "(not there)"}: ${runtime?.binary ?? "no"} binary, threads: ${threaded?.threads ?? 0}${rate}`;
   return [`${line}: ${passed} passed, ${failed} failed`, ...failures.map((text) => `  ${firstLine(text)}`)].join("\n");
 }

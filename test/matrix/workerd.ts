@@ -6,9 +6,21 @@ import { type Answer, Child, Subject } from "./subject.js";
 
 export const WORKERD = join(ENGINES, "node_modules/.bin/workerd");
 
-/** Writes the configuration of the Worker in a folder; the kernels and a model are modules that it may import. */
-export function configure(folder: string): string {
+/** What a Worker may import beside its script. */
+export interface Modules {
+  readonly binaries: readonly string[];
+  /** The file of a model. */
+  readonly model?: string;
+}
+
+/** Writes the configuration of the Worker in a folder. */
+export function configure(folder: string, { binaries, model }: Modules): string {
   const file = join(folder, "config.capnp");
+  const modules = [
+    '(name = "worker.js", esModule = embed "worker.js")',
+    ...binaries.map((name) => `(name = "quadlane/kernels.${name}.wasm", wasm = embed "../../kernels.${name}.wasm")`),
+    ...(model === undefined ? [] : [`(name = "${model}", data = embed "../../${model}")`]),
+  ];
   writeFileSync(
     file,
     `using Workerd = import "/workerd/workerd.capnp";
@@ -19,12 +31,7 @@ const config :Workerd.Config = (
 );
 
 const main :Workerd.Worker = (
-  modules = [
-    (name = "worker.js", esModule = embed "worker.js"),
-    (name = "quadlane/kernels.simd.wasm", wasm = embed "../../kernels.simd.wasm"),
-    (name = "quadlane/kernels.relaxed.wasm", wasm = embed "../../kernels.relaxed.wasm"),
-    (name = "lenet.onnx", data = embed "../../lenet.onnx"),
-  ],
+  modules = [${modules.join(", ")}],
   compatibilityDate = "2026-11-01",
 );
 `,

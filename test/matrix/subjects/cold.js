@@ -1,15 +1,11 @@
-// This library in the measurement of cold starts: a LeNet with the weights of the benchmarks, compiled. Where compiled programs are to be
-// measured instead, this file is the only one to change.
-import { compile, init, tensor } from "quadlane";
+// This library in the measurement of cold starts: a LeNet with the weights of the benchmarks, as a program.
+import { Program } from "quadlane/program";
 import { modelInputs } from "../../../build/tools/bench/inputs.js";
 import { lenet } from "../../../build/tools/bench/models.js";
-import { build } from "../../../build/tools/bench/quadlane/modules.js";
 
-/** The logits of one image. `kernels` is where the binaries come from if the package does not find them itself. */
-export async function first({ kernels }) {
-  await init(kernels);
+/** The logits of one image. `kernels` is where they come from if the package does not find them itself. */
+export async function first({ kernels, model }) {
+  const program = await Program.load(await model(), kernels === undefined ? {} : { kernels });
   const { x } = modelInputs(lenet, 1);
-  const image = tensor(x.data, { shape: x.shape });
-  const session = compile(build(lenet).eval(), image);
-  return session.run({ input: image }).output.data();
+  return program.run({ input: x.data }).output;
 }
