@@ -8,7 +8,7 @@ import { Subject, type Transport } from "./matrix/subject.js";
 import { session, tasksOf, train } from "./matrix/tasks.js";
 
 const LOGITS = Float32Array.of(1, 2, 3);
-const PEER: Participant = { name: "onnxruntime-node", script: "", native: true };
+const PEER: Participant = { name: "onnxruntime-node", script: "", model: "", native: true };
 
 /** What an engine in order answers. */
 const ANSWERS: Readonly<Record<string, unknown>> = {
