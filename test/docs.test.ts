@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { entriesOf, findRoot, modulesPage } from "../docs/generate.js";
 import { onnxPage } from "../docs/onnx.js";
@@ -26,5 +26,40 @@ describe("docs/modules.md", () => {
     const text = "/** One step. (Zeiler, ADADELTA: A Method, 2012.) Errors: none. */\nexport function* f() {}";
     const summary = "One step. (Zeiler, ADADELTA: A Method, 2012.)";
     expect(entriesOf(text, "function")).toEqual([{ name: "f", summary, difference: "" }]);
+  });
+});
+
+describe("links", () => {
+  /** What a heading is called in an address. */
+  const anchorsOf = (text: string): string[] =>
+    Array.from(text.matchAll(/^#+ (.+)$/gm), ([, title]) =>
+      title!
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}_ -]/gu, "")
+        .replaceAll(" ", "-"),
+    );
+  const root = findRoot();
+  const packages = readdirSync(join(root, "examples"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const folders = ["bench", "docs", "docs/design", "examples", ...packages.map(({ name }) => `examples/${name}`)];
+  const pages = ["README.md", ...folders.flatMap(pagesIn)];
+
+  function pagesIn(folder: string): string[] {
+    return readdirSync(join(root, folder))
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => `${folder}/${name}`);
+  }
+
+  test.each(pages)("of %s lead to files and headings that there are", (page) => {
+    const text = readFileSync(join(root, page), "utf8");
+    const broken = Array.from(text.matchAll(/\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)/g)).filter(([, path, anchor]) => {
+      const target = path === "" ? join(root, page) : join(root, dirname(page), path!);
+      return !existsSync(target) || (anchor !== "" && !anchorsOf(readFileSync(target, "utf8")).includes(anchor!));
+    });
+    expect(broken.map(([link]) => link)).toEqual([]);
+  });
+
+  test("of the architecture lead to every page of docs/design", () => {
+    const text = readFileSync(join(root, "docs/architecture.md"), "utf8");
+    expect(pagesIn("docs/design").filter((page) => !text.includes(`(${page.slice("docs/".length)})`))).toEqual([]);
   });
 });
