@@ -28,6 +28,11 @@ export function writePlaces(c: Correlation): usize {
   return c.whole ? c.places : writeLanes(c.places, c.grid);
 }
 
+/** Floats of panels that are made at once: a part of the second-level cache. */
+@inline const DEEP: i32 = 1 << 16;
+/** Groups of rows that go through all blocks of such panels before the next ones do. */
+@inline const GROUP: i32 = 8;
+
 /** Units of rows: few, because each packs the whole image anew. */
 @inline const ROW_UNITS: i32 = 8;
 
@@ -77,29 +82,49 @@ export function correlate(c: Correlation, begin: i32, end: i32): void {
 /** Rows from `first` to `last` of the outputs from `from` to `to`. */
 function packed(c: Correlation, first: i32, last: i32, from: i32, to: i32): void {
   const count = c.grid.count;
-  const y = c.y + (<usize>(first * count) << 2);
-  const a = c.a + (<usize>(first * c.tapCount) << 2);
-  const bias = c.bias ? c.bias + (<usize>first << 2) : 0;
   const panels = align(c.work + workBytes(KC));
   for (let j = from; j < to; j += NC) {
     const n = min(NC, to - j);
     if (c.residual) startWithResidual(c, first, last, j, n);
     const places = c.places + (<usize>j << 2);
+    // Coefficients are read row by row if the panels of several blocks stay in the second-level cache.
+    const most = max(1, DEEP / (KC * (n + PANEL))) * KC;
     let k = 0;
     // At least once: without taps the result is the bias.
     do {
-      const depth = min(KC, c.tapCount - k);
-      if (c.whole) packColumns(panels, c.image.data + (<usize>(k * count + j) << 2), depth, n, count);
-      else pack(panels, c.image.data, c.taps + (<usize>k << 2), depth, places, n);
-      const start = k > 0 || c.residual ? START_C : c.bias == 0 ? START_ZERO : START_ROW;
-      const ends = k + depth == c.tapCount;
-      multiply(
-        y + (<usize>j << 2), a + (<usize>k << 2), panels, bias, c.work, last - first, n, depth,
-        count, c.tapCount, 1, STEP, panelBytes(depth), start, ends ? c.low : -Infinity, ends ? c.high : Infinity,
-      );
+      const depth = min(most, c.tapCount - k);
+      let block = panels;
+      for (let i = 0; i < depth; i += KC) {
+        const taps = min(KC, depth - i);
+        if (c.whole) packColumns(block, c.image.data + (<usize>((k + i) * count + j) << 2), taps, n, count);
+        else pack(block, c.image.data, c.taps + (<usize>(k + i) << 2), taps, places, n);
+        block += panelsBytes(taps, n);
+      }
+      const together = depth > KC ? GROUP * ROWS : last - first;
+      for (let row = first; row < last; row += together) multiplyRows(c, panels, row, min(together, last - row), j, n, k, depth);
       k += depth;
     } while (k < c.tapCount);
   }
+}
+
+/** Adds `depth` taps from the k-th on, whose panels are given, to n outputs from the j-th on of some rows. */
+function multiplyRows(c: Correlation, panels: usize, row: i32, rows: i32, j: i32, n: i32, k: i32, depth: i32): void {
+  const count = c.grid.count;
+  const y = c.y + (<usize>(row * count + j) << 2);
+  const bias = c.bias ? c.bias + (<usize>row << 2) : 0;
+  const last = k + depth;
+  // At least once, as above.
+  do {
+    const taps = min(KC, last - k);
+    const start = k > 0 || c.residual ? START_C : c.bias == 0 ? START_ZERO : START_ROW;
+    const ends = k + taps == c.tapCount;
+    multiply(
+      y, c.a + (<usize>(row * c.tapCount + k) << 2), panels, bias, c.work, rows, n, taps,
+      count, c.tapCount, 1, STEP, panelBytes(taps), start, ends ? c.low : -Infinity, ends ? c.high : Infinity,
+    );
+    panels += panelsBytes(taps, n);
+    k += taps;
+  } while (k < last);
 }
 
 /** y = residual + bias for n outputs from the j-th on, in rows from `first` to `last`. */

@@ -36,7 +36,7 @@ export { PANEL, packColumns, packTransposed, panelBytes, panelsBytes, STEP } fro
 @inline const COPIES: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 4;
 
 /** Rows are packed if at least so many columns share them. */
-@inline const PACK_ROWS_FROM: i32 = 64;
+@inline const PACK_ROWS_FROM: i32 = 40;
 
 /** What the sums of a block begin with: nothing, C itself, a bias per column, a bias per row. */
 @inline export const START_ZERO: i32 = 0;

@@ -92,6 +92,8 @@ const FIXED_FLOATS = 6144;
 /** Largest block [depth, columns] that a matrix product packs; see assembly/lib/gemm.ts. */
 const DEPTH = 256;
 const COLUMNS = 256;
+/** Floats of the panels of several such blocks that are packed at once; see assembly/lib/correlate.ts. */
+const DEEP = 1 << 16;
 /** Columns of a panel in the binary with the largest ones. */
 const PANEL = 16;
 /** Columns of an input gradient: floats of a block, and outputs in it at least; see assembly/conv_input_grad.ts. */
@@ -109,8 +111,9 @@ const WINOGRAD_CHANNELS = 8;
 /** Strips, sums of 30 by 64 channels, a block of panels and what lies between. */
 const TILE_SUMS = WINOGRAD_STRIPS + 36 * 31 * 64 + 16384;
 
-function panelFloats(columns: number): number {
-  return DEPTH * (Math.min(columns, COLUMNS) + PANEL);
+function panelFloats(columns: number, taps: number): number {
+  const block = DEPTH * (Math.min(columns, COLUMNS) + PANEL);
+  return Math.max(block, Math.min(DEEP, Math.ceil(taps / DEPTH) * block));
 }
 
 /** Table of the outputs' places: one number an output, or three for four of a row. */
@@ -128,7 +131,7 @@ function inputFloats({ kernel, output, stride, dilation, counts }: SpatialSizes)
 
 function forwardFloats(sizes: SpatialSizes): number {
   const taps = sizes.counts[2] * numel(sizes.kernel);
-  const direct = taps + placesFloats(sizes.output) + inputFloats(sizes) + panelFloats(numel(sizes.output));
+  const direct = taps + placesFloats(sizes.output) + inputFloats(sizes) + panelFloats(numel(sizes.output), taps);
   return FIXED_FLOATS + Math.max(direct, winogradFloats(sizes.output, sizes));
 }
 
@@ -156,7 +159,11 @@ function inputGradFloats(sizes: SpatialSizes): number {
   const [, groups, cg, og] = counts;
   const around = input.map((n, d) => n + (kernel[d]! - 1) * dilation[d]!);
   const image = og * around[0]! * around[1]! * around[2]!;
-  const mirrored = og * numel(kernel) * (1 + groups * cg) + placesFloats(input) + image + panelFloats(numel(input));
+  const mirrored =
+    og * numel(kernel) * (1 + groups * cg) +
+    placesFloats(input) +
+    image +
+    panelFloats(numel(input), og * numel(kernel));
   const taps = cg * numel(kernel);
   const block = Math.min(numel(output), Math.max(output[2], BLOCK_OUTPUTS, Math.floor(BLOCK / Math.max(1, taps))));
   const columns = taps * block + DEPTH * (block + PANEL);
@@ -168,7 +175,7 @@ function weightGradFloats(sizes: SpatialSizes): number {
   const taps = cg * numel(sizes.kernel);
   // The outputs of several small images, side by side, and what is written between panels.
   const gathered = og * DEPTH + 3 * (COLUMNS + PANEL);
-  const products = taps + placesFloats(sizes.output) + inputFloats(sizes) + gathered + panelFloats(taps);
+  const products = taps + placesFloats(sizes.output) + inputFloats(sizes) + gathered + panelFloats(taps, 0);
   return FIXED_FLOATS + Math.max(products, tileSumsFloats(sizes));
 }
 
