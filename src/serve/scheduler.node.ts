@@ -1,6 +1,6 @@
 // Which requests run together, and when; what becomes of those whose run fails.
 import type { Named } from "../graph/session_feeds.js";
-import { countToTake, join, sizesOfBatches, split } from "./batch.js";
+import { countToTake, join, split } from "./batch.js";
 import { ServeError } from "./errors.js";
 import { Tally } from "./metrics.node.js";
 import type { Port, ServedValue } from "./model.js";
@@ -24,6 +24,9 @@ export interface SchedulerOptions {
   readonly inputs: readonly Port[];
   /** Batches that are given out at a time. */
   readonly workers: number;
+  /** Rows that a batch may have, the fewest first; none if requests are not put together. */
+  readonly sizes: readonly number[];
+  /** Rows of requests in a batch at most. */
   readonly maxBatch: number;
   readonly maxWaitMs: number;
   readonly maxQueue: number;
@@ -55,12 +58,15 @@ export class Scheduler {
   private waitTimer: NodeJS.Timeout | null = null;
   private drained: (() => void) | null = null;
 
+  /** Whether requests are put together; it ends when outputs turn out to have no rows. */
+  private together: boolean;
+
   constructor(
     private readonly options: SchedulerOptions,
-    /** Whether requests are put together; it ends when outputs turn out to have no rows. */
-    private together: boolean,
     private readonly execute: Execute,
-  ) {}
+  ) {
+    this.together = options.sizes.length > 0;
+  }
 
   get queued(): number {
     return this.queue.size + this.retries.size;
@@ -147,7 +153,7 @@ export class Scheduler {
   }
 
   private alike(oldest: Waiting): Waiting[] {
-    const { maxBatch, maxWaitMs } = this.options;
+    const { sizes, maxBatch, maxWaitMs } = this.options;
     const alike: Waiting[] = [];
     let rows = 0;
     for (const request of this.queue) {
@@ -161,7 +167,7 @@ export class Scheduler {
       this.waitTimer = setTimeout(() => this.pump(), Math.ceil(left));
       return [];
     }
-    return alike.slice(0, countToTake(alike, maxBatch));
+    return alike.slice(0, countToTake(alike, sizes, maxBatch));
   }
 
   private async dispatch(requests: readonly Waiting[]): Promise<void> {
@@ -180,9 +186,9 @@ export class Scheduler {
 
   /** Runs a batch and hands out its results. */
   private async attempt(requests: readonly Waiting[]): Promise<void> {
-    const { inputs, maxBatch } = this.options;
+    const { inputs, sizes } = this.options;
     const total = requests.reduce((sum, { rows }) => sum + rows, 0);
-    const rows = this.together ? sizesOfBatches(maxBatch).find((size) => size >= total)! : total;
+    const rows = this.together ? sizes.find((size) => size >= total)! : total;
     const start = performance.now();
     const run = this.execute(join(inputs, requests, rows), () => {
       for (const request of requests) stopTimer(request);
