@@ -148,26 +148,32 @@ export class Scheduler {
     const [oldest] = this.queue;
     if (oldest === undefined) return null;
     const requests = this.together ? this.alike(oldest) : [oldest];
-    for (const request of requests) this.queue.delete(request);
-    return requests.length === 0 ? null : requests;
+    for (const request of requests ?? []) this.queue.delete(request);
+    return requests;
   }
 
-  private alike(oldest: Waiting): Waiting[] {
+  /** The oldest request and those that run with it. While it may get company, a full batch of others goes before it. */
+  private alike(oldest: Waiting): Waiting[] | null {
     const { sizes, maxBatch, maxWaitMs } = this.options;
-    const alike: Waiting[] = [];
-    let rows = 0;
+    const left = this.drained === null ? maxWaitMs - (performance.now() - oldest.since) : 0;
+    const requests = this.gather(left > 0 ? null : oldest.key);
+    if (requests !== null) return requests.slice(0, countToTake(requests, sizes, maxBatch));
+    this.waitTimer = setTimeout(() => this.pump(), Math.ceil(left));
+    return null;
+  }
+
+  /** Requests of a key, enough for a batch at most; with null, the first ones of any key that are enough. */
+  private gather(key: string | null): readonly Waiting[] | null {
+    const groups = new Map<string, { readonly requests: Waiting[]; rows: number }>();
     for (const request of this.queue) {
-      if (request.key !== oldest.key) continue;
-      alike.push(request);
-      rows += request.rows;
-      if (rows >= maxBatch) break;
+      if (key !== null && request.key !== key) continue;
+      const group = groups.get(request.key) ?? { requests: [], rows: 0 };
+      groups.set(request.key, group);
+      group.requests.push(request);
+      group.rows += request.rows;
+      if (group.rows >= this.options.maxBatch) return group.requests;
     }
-    const left = maxWaitMs - (performance.now() - oldest.since);
-    if (rows < maxBatch && left > 0 && this.drained === null) {
-      this.waitTimer = setTimeout(() => this.pump(), Math.ceil(left));
-      return [];
-    }
-    return alike.slice(0, countToTake(alike, sizes, maxBatch));
+    return key === null ? null : groups.get(key)!.requests;
   }
 
   private async dispatch(requests: readonly Waiting[]): Promise<void> {
