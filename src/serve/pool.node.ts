@@ -2,8 +2,8 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Piscina } from "piscina";
-import { checkInteger, checkNumber, checkOptions } from "../check.js";
-import { RuntimeError } from "../errors.js";
+import { checkInteger, checkNumber, checkOptions, describe } from "../check.js";
+import { ArgumentError, RuntimeError } from "../errors.js";
 import type { Named } from "../graph/session_feeds.js";
 import { ServeError } from "./errors.js";
 import { type PoolMetrics, prometheusText } from "./metrics.node.js";
@@ -41,6 +41,11 @@ const OPTIONS = [
   ...["model", "worker", "workerOptions", "session", "shapes", "workers", "maxBatch", "maxWaitMs", "maxQueue"],
   ...["queueTimeoutMs", "runTimeoutMs", "maxElements", "kernels"],
 ];
+
+export interface RequestOptions {
+  /** Gives the request up: it leaves the queue, or nobody gets its result, and `run` rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
 
 export interface PoolHealth {
   /** "degraded" while workers are missing or being replaced; requests are taken. */
@@ -143,16 +148,25 @@ export class ModelPool {
 
   /**
    * Computes the outputs, by name, from the inputs, by name. The arrays must stay as they are until then.
-   * Errors: ServeError, whose `code` and `statusCode` tell why there is no result.
+   * Errors: ServeError, whose `code` and `statusCode` tell why there is no result; ArgumentError for unknown options; the signal's reason.
    */
-  async run(feeds: Named<ServedFeed>): Promise<Named<ServedValue>> {
+  async run(feeds: Named<ServedFeed>, options: RequestOptions = {}): Promise<Named<ServedValue>> {
     const { scheduler, inputs } = this;
+    checkOptions("ModelPool", options, ["signal"]);
+    const { signal = null } = options;
+    if (signal !== null && !(signal instanceof AbortSignal)) {
+      throw new ArgumentError("ModelPool", `signal is ${describe(signal)}; expected an AbortSignal`);
+    }
     scheduler.tally.requests++;
+    if (signal?.aborted) {
+      scheduler.tally.abandoned++;
+      throw signal.reason;
+    }
     try {
       if (this.state !== "open") throw new ServeError("CLOSED", "the pool takes no more requests");
       const { maxElements } = this.options;
       const request = checkRequest(inputs, feeds, { maxElements, maxRows: scheduler.batching ? this.maxBatch : null });
-      return scheduler.submit(request);
+      return scheduler.submit(request, signal);
     } catch (error) {
       if (error instanceof ServeError) scheduler.tally.failed(error.code);
       throw error;

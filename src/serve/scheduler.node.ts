@@ -1,4 +1,5 @@
 // Which requests run together, and when; what becomes of those whose run fails.
+import { setMaxListeners } from "node:events";
 import type { Named } from "../graph/session_feeds.js";
 import { countToTake, join, split } from "./batch.js";
 import { ServeError } from "./errors.js";
@@ -36,7 +37,10 @@ export interface SchedulerOptions {
 interface Waiting extends CheckedRequest {
   readonly since: number;
   readonly resolve: (outputs: Named<ServedValue>) => void;
-  readonly reject: (error: Error) => void;
+  readonly reject: (reason: unknown) => void;
+  /** Its caller, who may want no answer any more. */
+  readonly signal: AbortSignal | null;
+  readonly abandon: () => void;
   /** Runs out when the request has waited too long for a worker to begin with it. */
   timer: NodeJS.Timeout | null;
   /** What it is part of, from the moment that it is given out. */
@@ -80,8 +84,8 @@ export class Scheduler {
     return this.together;
   }
 
-  /** Errors: ServeError QUEUE_FULL. */
-  submit(request: CheckedRequest): Promise<Named<ServedValue>> {
+  /** Errors: ServeError QUEUE_FULL; the signal's reason. */
+  submit(request: CheckedRequest, signal: AbortSignal | null): Promise<Named<ServedValue>> {
     const { maxQueue } = this.options;
     if (this.queue.size >= maxQueue) {
       throw new ServeError("QUEUE_FULL", `${this.queue.size} requests wait already; expected less than ${maxQueue}`);
@@ -93,11 +97,18 @@ export class Scheduler {
         since,
         resolve,
         reject,
+        signal,
+        abandon: () => this.abandon(waiting),
         timer: null,
         batch: null,
         retried: false,
         settled: false,
       };
+      if (signal !== null) {
+        // One may stand for many requests, which is no leak.
+        setMaxListeners(0, signal);
+        signal.addEventListener("abort", waiting.abandon);
+      }
       this.enqueue(waiting, this.queue);
     });
   }
@@ -196,11 +207,11 @@ export class Scheduler {
     const total = requests.reduce((sum, { rows }) => sum + rows, 0);
     const rows = this.together ? sizes.find((size) => size >= total)! : total;
     const start = performance.now();
-    const run = this.execute(join(inputs, requests, rows), () => {
-      for (const request of requests) stopTimer(request);
-    });
+    const begun = (): void => requests.forEach(stopTimer);
+    const run = this.execute(join(inputs, requests, rows), begun);
     for (const request of requests) request.batch = { requests, run };
     const answer = await run.answer;
+    begun();
     this.tally.ran(total, performance.now() - start);
     if ("error" in answer) throw new ServeError(answer.invalid ? "BAD_REQUEST" : "MODEL_FAILED", answer.error);
     const alone = requests.length === 1 && rows === total;
@@ -221,6 +232,18 @@ export class Scheduler {
     this.plan();
   }
 
+  /** The caller wants no answer any more. What is given out stays so, until its turn or the end of its time to wait: others may be in the batch. */
+  private abandon(request: Waiting): void {
+    if (!this.settle(request)) return;
+    this.tally.abandoned++;
+    request.reject(request.signal?.reason);
+    if (request.batch !== null) return;
+    stopTimer(request);
+    this.queue.delete(request);
+    this.retries.delete(request);
+    this.plan();
+  }
+
   private recover(requests: readonly Waiting[], cause: unknown): void {
     const error =
       cause instanceof ServeError
@@ -229,8 +252,8 @@ export class Scheduler {
     // Who is alone with a model that throws, or takes too long, is to blame for it. A worker may have died for any reason.
     const guilty = requests.length === 1 && error.code !== "WORKER_DIED";
     for (const request of requests) {
-      if (request.settled) continue;
       stopTimer(request);
+      if (request.settled) continue;
       if (guilty || request.retried) {
         this.fail(request, error);
         continue;
@@ -255,8 +278,8 @@ export class Scheduler {
 
   private settle(request: Waiting): boolean {
     if (request.settled) return false;
-    stopTimer(request);
     request.settled = true;
+    request.signal?.removeEventListener("abort", request.abandon);
     return true;
   }
 }
