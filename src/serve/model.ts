@@ -1,3 +1,4 @@
+import { checkInteger } from "../check.js";
 import type { Named } from "../graph/session_feeds.js";
 import { numel } from "../shape.js";
 import { type DataArray, type DType, newDataArray, type Shape } from "../types.js";
@@ -33,7 +34,7 @@ export type ServedModelFactory<O = unknown> = (options: O) => ServedModel | Prom
 
 /** Rows that batches for the model have, the fewest first; none if requests are not put together. */
 export function batchSizes({ inputs, batches }: ServedModel, maxBatch: number): number[] {
-  if (typeof batches === "number") return [batches];
+  if (typeof batches === "number") return [checkInteger("ModelPool", "batches", batches, 1)];
   const together = inputs.length > 0 && (batches ?? inputs.every(({ shape }) => shape?.[0] === null));
   return together ? sizesOfBatches(maxBatch) : [];
 }

@@ -77,6 +77,13 @@ describe("a pool", () => {
     expect(order).toEqual([2, 2, 1, 3, 3, 3, 3]);
   });
 
+  test("gives a model as many rows as it says that it must have", async () => {
+    const pool = await obedient({}, { batches: 3 });
+    const answers = await Promise.all(upTo(4).map((i) => pool.run({ x: Float32Array.of(i, 1) })));
+    expect(answers.map(({ y, seen }) => [y!.data[0], seen!.data[0]])).toEqual(upTo(4).map((i) => [2 * i, 3]));
+    await expect(obedient({}, { batches: 0 })).rejects.toThrow(/batches is 0/);
+  });
+
   test.each([
     { what: "the model has a batch of 1", model: { shape: [1, 2] } },
     { what: "the model says so", model: { batches: false } },
