@@ -3,8 +3,8 @@ import { ArgumentError, DTypeError, ShapeError } from "./errors.js";
 import { fill } from "./ops/copy.js";
 import { arena } from "./runtime/arena.js";
 import { checkSize, formatShape, numel, resolveShape } from "./shape.js";
-import { adopt, adoptUnscoped, newDataArray, Tensor } from "./tensor.js";
-import type { DataArray, DType, NestedArray, Shape } from "./types.js";
+import { adopt, adoptUnscoped, Tensor } from "./tensor.js";
+import { type DataArray, type DType, type NestedArray, newDataArray, type Shape } from "./types.js";
 
 const DTYPES: readonly DType[] = ["float32", "int32", "bool"];
 

@@ -5,7 +5,7 @@ import { currentScope, type Owned, type Scope } from "./runtime/scope.js";
 import { Storage } from "./runtime/storage.js";
 import { hostWatcher } from "./runtime/watch.js";
 import { contiguousStrides, formatShape, isContiguous, numel } from "./shape.js";
-import { bytesOf, type DataArray, type DType, type Ptr, type Shape, type Spec } from "./types.js";
+import { bytesOf, type DataArray, type DType, newDataArray, type Ptr, type Shape, type Spec } from "./types.js";
 
 /** The tape's record of the op that made a tensor. */
 export interface GradFn {
@@ -238,12 +238,6 @@ export class Tensor implements Owned, Spec {
 }
 
 export type NestedValues = number | boolean | NestedValues[];
-
-/** An empty typed array of the kind that holds `dtype`. */
-export function newDataArray(dtype: DType, count: number): DataArray {
-  if (dtype === "float32") return new Float32Array(count);
-  return dtype === "int32" ? new Int32Array(count) : new Uint8Array(count);
-}
 
 /** Gives a new tensor to the innermost scope, or to the garbage collector's care if none is open. */
 export function adopt<T extends Tensor>(tensor: T): T {

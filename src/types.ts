@@ -28,3 +28,9 @@ export type NestedArray = number | boolean | readonly NestedArray[];
 export function bytesOf(dtype: DType): number {
   return dtype === "bool" ? 1 : 4;
 }
+
+/** A new typed array of the kind that holds `dtype`. */
+export function newDataArray(dtype: DType, count: number): DataArray {
+  if (dtype === "float32") return new Float32Array(count);
+  return dtype === "int32" ? new Int32Array(count) : new Uint8Array(count);
+}

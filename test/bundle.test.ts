@@ -3,10 +3,13 @@ import { describe, expect, test } from "vitest";
 
 const lib = new URL("../build/lib/", import.meta.url);
 
-/** What a file of the build imports when it is loaded, or later. */
-function importsOf(file: string): string[] {
+/** What is imported when a file is loaded, and what may be later. There are no spaces in minified code, but in messages. */
+const NOW = /\b(?:from|import)["']([\w@./:-]+)["']/g;
+const EVER = /\b(?:from|import)\(?["'`]([\w@./:-]+)["'`]/g;
+
+function importsOf(file: string, pattern = EVER): string[] {
   const text = readFileSync(new URL(file, lib), "utf8");
-  return [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*["'`]([\w@./:-]+)["'`]/g)].map(([, name]) => name!);
+  return [...text.matchAll(pattern)].map(([, name]) => name!);
 }
 
 /** All that a file needs, directly or not; what lies outside of the build is not looked into. */
@@ -28,6 +31,17 @@ describe("the built files", () => {
 
   test("that Web Workers run stand alone", () => {
     expect(importsOf("threads_worker.js")).toEqual([]);
+  });
+
+  test("that serve a program do so without the rest of the library", () => {
+    expect(importsOf("serve_worker.node.js", NOW).sort()).toEqual([
+      "./base.js",
+      "./batch.js",
+      "node:worker_threads",
+      "piscina",
+    ]);
+    const needed = ["batch.js", "program.node.js"].flatMap((file) => [...closure(file)]);
+    expect(new Set(needed.filter((name) => name.startsWith("./")))).toEqual(new Set(["./base.js", "./files.js"]));
   });
 
   test("for Node say that they are", () => {

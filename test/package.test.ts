@@ -34,7 +34,7 @@ const INFERRED = "wasm [[7.5,0]]\n";
 describe("the package", () => {
   test("holds what is listed here and nothing else", () => {
     const chunks =
-      "base core data files graph metrics models node2 onnx optim program2 rolldown-runtime train tune dist system model".split(
+      "base core data files graph metrics models node2 onnx optim program2 rolldown-runtime train tune dist system batch session_model onnx_model.node".split(
         " ",
       );
     const entries = "images index node program program.node progress report serve tensorboard".split(" ");

@@ -22,8 +22,13 @@ export function buildApp(pool, options = {}) {
     properties: { input: { type: "array", items: { type: "number" } } },
   };
   const body = { content: { "application/json": { schema } } };
-  app.post("/predict", { schema: { body } }, async (request) => {
-    const outputs = await pool.run({ [name]: Float32Array.from(request.body.input) });
+  app.post("/predict", { schema: { body } }, async (request, reply) => {
+    // A request whose client goes away leaves the queue. (`request.signal` is aborted once the body has been read.)
+    const gone = new AbortController();
+    reply.raw.once("close", () => {
+      if (!reply.raw.writableFinished) gone.abort(Object.assign(new Error("the client has gone"), { statusCode: 499 }));
+    });
+    const outputs = await pool.run({ [name]: Float32Array.from(request.body.input) }, { signal: gone.signal });
     const [{ data, shape: rows }] = Object.values(outputs);
     return { predictions: Array.from({ length: rows[0] }, (_, row) => best(data, row, data.length / rows[0])) };
   });

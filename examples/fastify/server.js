@@ -1,4 +1,4 @@
-// The server: node server.js [--model lenet|squeezenet|FILE.onnx] [--port 3000] [--workers N] …
+// The server: node server.js [--model lenet|squeezenet|FILE] [--port 3000] [--workers N] …
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { ModelPool } from "quadlane/serve";
@@ -25,7 +25,7 @@ export async function start(args) {
   });
   const source =
     values.worker === undefined
-      ? { model: await modelOf(values.model), kernels: { wideVectors: values.wide } }
+      ? { model: await modelOf(values.model), ...(values.wide && { kernels: { wideVectors: true } }) }
       : { worker: pathToFileURL(values.worker), workerOptions: { model: values.model } };
   const pool = await ModelPool.start({
     ...source,
@@ -43,7 +43,7 @@ export async function start(args) {
 
 /** Bytes of a model of the example, made now, or the path of a file. */
 async function modelOf(name) {
-  if (name.endsWith(".onnx")) return name;
+  if (/\.(onnx|qlp)$/.test(name)) return name;
   const { MODELS } = await import("./models.js");
   const make = MODELS[name];
   if (make === undefined) throw new Error(`no model "${name}"; expected ${Object.keys(MODELS).join(", ")} or a file`);

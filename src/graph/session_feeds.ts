@@ -1,8 +1,8 @@
 import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
 import { arena } from "../runtime/arena.js";
 import { formatShape, numel, sameShape } from "../shape.js";
-import { adopt, newDataArray, Tensor } from "../tensor.js";
-import type { DataArray, DType, Shape } from "../types.js";
+import { adopt, Tensor } from "../tensor.js";
+import { type DataArray, type DType, newDataArray, type Shape } from "../types.js";
 import type { Value } from "./graph.js";
 
 /** A value for an input: a tensor, or a typed array of the input's dtype (Float32Array, Int32Array, Uint8Array for bool), row-major. */

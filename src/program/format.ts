@@ -47,7 +47,8 @@ export interface Header {
   readonly dataAt: number;
 }
 
-const MAGIC = "QLPROG01";
+/** What a program file begins with. */
+export const MAGIC = "QLPROG01";
 /** Letters, length, checksum. */
 const FRONT = 16;
 const MAX_MEMORY = 2 ** 32 - 65536;
@@ -82,13 +83,23 @@ export function sealed(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> 
   return bytes;
 }
 
+function startOf(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes.subarray(0, MAGIC.length));
+}
+
+/** Whether bytes, the first ones of a file at least, are those of a program. */
+export function isProgram(bytes: Uint8Array): boolean {
+  return startOf(bytes) === MAGIC;
+}
+
 /** Takes a program apart. Errors: FormatError for anything but a whole program. */
 export function readProgram(op: string, bytes: Uint8Array): { header: Header; data: Uint8Array } {
   const fail = (message: string): never => {
     throw new FormatError(op, message);
   };
-  const start = String.fromCharCode(...bytes.subarray(0, MAGIC.length));
-  if (start !== MAGIC) fail(`the file begins with ${JSON.stringify(start)}; expected ${JSON.stringify(MAGIC)}`);
+  if (!isProgram(bytes)) {
+    fail(`the file begins with ${JSON.stringify(startOf(bytes))}; expected ${JSON.stringify(MAGIC)}`);
+  }
   if (bytes.length < FRONT) fail(`the file has ${bytes.length} bytes; expected at least ${FRONT}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, FRONT);
   const end = FRONT + view.getUint32(8, true);

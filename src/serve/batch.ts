@@ -1,8 +1,7 @@
 // Requests side by side along the first dimension, and their shares of the results.
 import type { Named } from "../graph/session_feeds.js";
 import { numel, withSize } from "../shape.js";
-import { newDataArray } from "../tensor.js";
-import type { DataArray } from "../types.js";
+import { type DataArray, newDataArray } from "../types.js";
 import type { Port, ServedValue } from "./model.js";
 import type { CheckedRequest } from "./request.js";
 
@@ -13,9 +12,8 @@ export function sizesOfBatches(maxBatch: number): number[] {
   return [...sizes, maxBatch];
 }
 
-/** How many of the requests, the first at least, to take: as many as fit, or fewer if they then fill a size. */
-export function countToTake(requests: readonly CheckedRequest[], maxBatch: number): number {
-  const sizes = sizesOfBatches(maxBatch);
+/** How many of the requests, the first at least, to take: as many as fit, or fewer if they then fill one of the sizes. */
+export function countToTake(requests: readonly CheckedRequest[], sizes: readonly number[], maxBatch: number): number {
   let rows = 0;
   let filled = 0;
   for (const [i, request] of requests.entries()) {

@@ -1,7 +1,8 @@
 // Many requests on worker threads. Needs piscina.
 export { ServeError, type ServeErrorCode } from "./errors.js";
 export type { Distribution, PoolMetrics } from "./metrics.node.js";
-export { type Port, type ServedModel, type ServedModelFactory, type ServedValue, servedSession } from "./model.js";
-export type { SessionModelOptions } from "./models.node.js";
-export { ModelPool, type PoolHealth, type PoolOptions, type PoolThread } from "./pool.node.js";
+export type { Port, ServedModel, ServedModelFactory, ServedValue } from "./model.js";
+export { ModelPool, type PoolHealth, type PoolOptions, type PoolThread, type RequestOptions } from "./pool.node.js";
 export type { ServedFeed } from "./request.js";
+export { servedSession } from "./session_model.js";
+export type { SessionModelOptions, SourceOptions } from "./source.node.js";

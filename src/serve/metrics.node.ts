@@ -18,6 +18,8 @@ export interface PoolMetrics {
   readonly completed: number;
   /** Requests that got no result, by the code of their error. */
   readonly errors: Readonly<Partial<Record<ServeErrorCode, number>>>;
+  /** Requests that their callers have given up. */
+  readonly abandoned: number;
   /** Requests that ran once more, alone, because their batch failed or their worker died. */
   readonly retried: number;
   /** Workers that died or were ended over a run that took too long. */
@@ -39,6 +41,7 @@ const MICROSECONDS = 1000;
 export class Tally {
   requests = 0;
   completed = 0;
+  abandoned = 0;
   retried = 0;
   deaths = 0;
   private readonly errors: Partial<Record<ServeErrorCode, number>> = {};
@@ -61,11 +64,12 @@ export class Tally {
   }
 
   report(queued: number, running: number): PoolMetrics {
-    const { requests, completed, retried, deaths } = this;
+    const { requests, completed, abandoned, retried, deaths } = this;
     return {
       requests,
       completed,
       errors: { ...this.errors },
+      abandoned,
       retried,
       deaths,
       queued,
@@ -116,6 +120,7 @@ export function prometheusText(metrics: PoolMetrics, workers: number): string {
     "Requests that got none.",
     Object.entries(metrics.errors).map(([code, count]) => [`{code="${code}"}`, count] as const),
   );
+  add("abandoned_total", "counter", "Requests that their callers have given up.", [["", metrics.abandoned]]);
   add("retried_total", "counter", "Requests that ran once more.", [["", metrics.retried]]);
   add("worker_deaths_total", "counter", "Workers that died or were ended.", [["", metrics.deaths]]);
   add("queued", "gauge", "Requests that wait.", [["", metrics.queued]]);

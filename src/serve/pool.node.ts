@@ -2,16 +2,15 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Piscina } from "piscina";
-import { checkInteger, checkNumber, checkOptions } from "../check.js";
+import { checkInteger, checkNumber, checkOptions, describe } from "../check.js";
 import { ArgumentError, RuntimeError } from "../errors.js";
 import type { Named } from "../graph/session_feeds.js";
-import type { InitOptions } from "../init.js";
 import { ServeError } from "./errors.js";
 import { type PoolMetrics, prometheusText } from "./metrics.node.js";
 import type { Port, ServedValue } from "./model.js";
-import type { ModelSource, SessionModelOptions } from "./models.node.js";
 import { checkRequest, type ServedFeed } from "./request.js";
 import { type Answer, type Run, Scheduler } from "./scheduler.node.js";
+import { type SourceOptions, sourceOf } from "./source.node.js";
 import type { Description, Notice, Task, WorkerStart } from "./worker.node.js";
 
 /** One of a pool's threads. */
@@ -21,16 +20,10 @@ export interface PoolThread {
   terminate(): Promise<number>;
 }
 
-export interface PoolOptions extends SessionModelOptions {
-  /** An ONNX model: its file, which must stay in place while the pool runs, or its bytes. */
-  readonly model?: string | URL | Uint8Array;
-  /** In place of `model`, a module whose default export makes a `ServedModel` (see `ServedModelFactory`). */
-  readonly worker?: URL;
-  /** What that is called with; it is cloned. */
-  readonly workerOptions?: unknown;
+export interface PoolOptions extends SourceOptions {
   /** Worker threads, each with kernels, memory and a model of its own. Default: one for each processor. */
   readonly workers?: number;
-  /** Rows that run together at most, and that a request may have. Default 8. */
+  /** Rows that run together at most, and that a request may have. Default 8, or those of a model that has a fixed number. */
   readonly maxBatch?: number;
   /** How long a request waits for company while a worker is free. Default 0: batches form while all are busy. */
   readonly maxWaitMs?: number;
@@ -42,14 +35,17 @@ export interface PoolOptions extends SessionModelOptions {
   readonly runTimeoutMs?: number;
   /** Elements of one input at most. Default 2^24. */
   readonly maxElements?: number;
-  /** Which kernels the workers load, as for `initSync`. */
-  readonly kernels?: Omit<InitOptions, "threads">;
 }
 
 const OPTIONS = [
   ...["model", "worker", "workerOptions", "session", "shapes", "workers", "maxBatch", "maxWaitMs", "maxQueue"],
   ...["queueTimeoutMs", "runTimeoutMs", "maxElements", "kernels"],
 ];
+
+export interface RequestOptions {
+  /** Gives the request up: it leaves the queue, or nobody gets its result, and `run` rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
 
 export interface PoolHealth {
   /** "degraded" while workers are missing or being replaced; requests are taken. */
@@ -62,6 +58,7 @@ export interface PoolHealth {
   readonly lastError: string | null;
 }
 
+const DEFAULT_BATCH = 8;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 10_000;
 
@@ -80,6 +77,7 @@ export class ModelPool {
   /** What a request must have. */
   readonly inputs: readonly Port[];
   private readonly scheduler: Scheduler;
+  private readonly maxBatch: number;
   private state: "open" | "closing" | "closed" = "open";
   private closed: Promise<void> | null = null;
   private lastError: string | null = null;
@@ -93,10 +91,14 @@ export class ModelPool {
     private readonly pool: Piscina<Task, unknown>,
     private readonly ready: Set<number>,
     private readonly options: Settings,
-    { inputs, batches }: Description,
+    { inputs, sizes }: Description,
   ) {
     this.inputs = inputs;
-    this.scheduler = new Scheduler({ ...options, inputs }, batches, (feeds, begun) => this.execute(feeds, begun));
+    this.maxBatch = Math.min(options.maxBatch ?? Infinity, sizes.at(-1) ?? 1);
+    const { maxBatch } = this;
+    this.scheduler = new Scheduler({ ...options, inputs, sizes, maxBatch }, (feeds, begun) =>
+      this.execute(feeds, begun),
+    );
     pool.on("message", (notice: Notice) => {
       if ("begun" in notice) this.onBegin.get(notice.begun)?.();
       else this.pauseMs = FIRST_PAUSE_MS;
@@ -111,15 +113,11 @@ export class ModelPool {
 
   /**
    * Starts the workers and waits until each has its model and has run it for each size of a batch.
-   * Errors: ArgumentError for unknown options; RuntimeError if a worker cannot make the model.
+   * Errors: ArgumentError for unknown options; FileError for a model that cannot be read; RuntimeError if a worker cannot make the model.
    */
   static async start(options: PoolOptions): Promise<ModelPool> {
     const settings = settle(options);
-    const workerData: WorkerStart = {
-      source: sourceOf(options),
-      kernels: options.kernels,
-      maxBatch: settings.maxBatch,
-    };
+    const workerData: WorkerStart = { source: sourceOf(options), maxBatch: settings.maxBatch ?? DEFAULT_BATCH };
     const { workers } = settings;
     const pool = new Piscina<Task, unknown>({
       filename: workerFile(),
@@ -150,16 +148,25 @@ export class ModelPool {
 
   /**
    * Computes the outputs, by name, from the inputs, by name. The arrays must stay as they are until then.
-   * Errors: ServeError, whose `code` and `statusCode` tell why there is no result.
+   * Errors: ServeError, whose `code` and `statusCode` tell why there is no result; ArgumentError for unknown options; the signal's reason.
    */
-  async run(feeds: Named<ServedFeed>): Promise<Named<ServedValue>> {
+  async run(feeds: Named<ServedFeed>, options: RequestOptions = {}): Promise<Named<ServedValue>> {
     const { scheduler, inputs } = this;
+    checkOptions("ModelPool", options, ["signal"]);
+    const { signal = null } = options;
+    if (signal !== null && !(signal instanceof AbortSignal)) {
+      throw new ArgumentError("ModelPool", `signal is ${describe(signal)}; expected an AbortSignal`);
+    }
     scheduler.tally.requests++;
+    if (signal?.aborted) {
+      scheduler.tally.abandoned++;
+      throw signal.reason;
+    }
     try {
       if (this.state !== "open") throw new ServeError("CLOSED", "the pool takes no more requests");
-      const { maxElements, maxBatch } = this.options;
-      const request = checkRequest(inputs, feeds, { maxElements, maxRows: scheduler.batching ? maxBatch : null });
-      return scheduler.submit(request);
+      const { maxElements } = this.options;
+      const request = checkRequest(inputs, feeds, { maxElements, maxRows: scheduler.batching ? this.maxBatch : null });
+      return scheduler.submit(request, signal);
     } catch (error) {
       if (error instanceof ServeError) scheduler.tally.failed(error.code);
       throw error;
@@ -266,37 +273,11 @@ function settle(options: PoolOptions) {
     checkInteger(op, key, options[key] ?? byDefault, min);
   return {
     workers: integer("workers", availableParallelism(), 1),
-    maxBatch: integer("maxBatch", 8, 1),
+    maxBatch: options.maxBatch === undefined ? null : integer("maxBatch", DEFAULT_BATCH, 1),
     maxWaitMs: checkNumber(op, "maxWaitMs", options.maxWaitMs ?? 0, 0),
     maxQueue: integer("maxQueue", 1024, 1),
     queueTimeoutMs: integer("queueTimeoutMs", 10_000, 1),
     runTimeoutMs: integer("runTimeoutMs", 30_000, 1),
     maxElements: integer("maxElements", 2 ** 24, 1),
   };
-}
-
-function sourceOf({ model, worker, workerOptions, session, shapes }: PoolOptions): ModelSource {
-  if ((model === undefined) === (worker === undefined)) {
-    throw new ArgumentError("ModelPool", "expected either model or worker");
-  }
-  if (worker !== undefined) {
-    if (session !== undefined || shapes !== undefined) {
-      throw new ArgumentError(
-        "ModelPool",
-        "session and shapes are for a model from a file; a worker's module has its own",
-      );
-    }
-    return { kind: "module", url: String(worker), options: workerOptions };
-  }
-  if (workerOptions !== undefined) throw new ArgumentError("ModelPool", "workerOptions go with worker, not with model");
-  const options = { ...(session && { session }), ...(shapes && { shapes }) };
-  if (model instanceof Uint8Array) {
-    const bytes = new Uint8Array(new SharedArrayBuffer(model.length));
-    bytes.set(model);
-    return { kind: "bytes", bytes, options };
-  }
-  if (typeof model !== "string" && !(model instanceof URL)) {
-    throw new ArgumentError("ModelPool", `model is ${String(model)}; expected a file's path or URL, or bytes`);
-  }
-  return { kind: "file", path: model instanceof URL ? fileURLToPath(model) : model, options };
 }

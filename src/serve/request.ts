@@ -2,8 +2,7 @@
 import { QuadlaneError } from "../errors.js";
 import { checkNames, type Named } from "../graph/session_feeds.js";
 import { formatShape, numel } from "../shape.js";
-import { newDataArray } from "../tensor.js";
-import type { DataArray, Shape } from "../types.js";
+import { type DataArray, newDataArray, type Shape } from "../types.js";
 import { ServeError } from "./errors.js";
 import type { Port, ServedValue } from "./model.js";
 

@@ -1,6 +1,7 @@
 // Which requests run together, and when; what becomes of those whose run fails.
+import { setMaxListeners } from "node:events";
 import type { Named } from "../graph/session_feeds.js";
-import { countToTake, join, sizesOfBatches, split } from "./batch.js";
+import { countToTake, join, split } from "./batch.js";
 import { ServeError } from "./errors.js";
 import { Tally } from "./metrics.node.js";
 import type { Port, ServedValue } from "./model.js";
@@ -24,6 +25,9 @@ export interface SchedulerOptions {
   readonly inputs: readonly Port[];
   /** Batches that are given out at a time. */
   readonly workers: number;
+  /** Rows that a batch may have, the fewest first; none if requests are not put together. */
+  readonly sizes: readonly number[];
+  /** Rows of requests in a batch at most. */
   readonly maxBatch: number;
   readonly maxWaitMs: number;
   readonly maxQueue: number;
@@ -33,7 +37,10 @@ export interface SchedulerOptions {
 interface Waiting extends CheckedRequest {
   readonly since: number;
   readonly resolve: (outputs: Named<ServedValue>) => void;
-  readonly reject: (error: Error) => void;
+  readonly reject: (reason: unknown) => void;
+  /** Its caller, who may want no answer any more. */
+  readonly signal: AbortSignal | null;
+  readonly abandon: () => void;
   /** Runs out when the request has waited too long for a worker to begin with it. */
   timer: NodeJS.Timeout | null;
   /** What it is part of, from the moment that it is given out. */
@@ -55,12 +62,15 @@ export class Scheduler {
   private waitTimer: NodeJS.Timeout | null = null;
   private drained: (() => void) | null = null;
 
+  /** Whether requests are put together; it ends when outputs turn out to have no rows. */
+  private together: boolean;
+
   constructor(
     private readonly options: SchedulerOptions,
-    /** Whether requests are put together; it ends when outputs turn out to have no rows. */
-    private together: boolean,
     private readonly execute: Execute,
-  ) {}
+  ) {
+    this.together = options.sizes.length > 0;
+  }
 
   get queued(): number {
     return this.queue.size + this.retries.size;
@@ -74,8 +84,8 @@ export class Scheduler {
     return this.together;
   }
 
-  /** Errors: ServeError QUEUE_FULL. */
-  submit(request: CheckedRequest): Promise<Named<ServedValue>> {
+  /** Errors: ServeError QUEUE_FULL; the signal's reason. */
+  submit(request: CheckedRequest, signal: AbortSignal | null): Promise<Named<ServedValue>> {
     const { maxQueue } = this.options;
     if (this.queue.size >= maxQueue) {
       throw new ServeError("QUEUE_FULL", `${this.queue.size} requests wait already; expected less than ${maxQueue}`);
@@ -87,11 +97,18 @@ export class Scheduler {
         since,
         resolve,
         reject,
+        signal,
+        abandon: () => this.abandon(waiting),
         timer: null,
         batch: null,
         retried: false,
         settled: false,
       };
+      if (signal !== null) {
+        // One may stand for many requests, which is no leak.
+        setMaxListeners(0, signal);
+        signal.addEventListener("abort", waiting.abandon);
+      }
       this.enqueue(waiting, this.queue);
     });
   }
@@ -142,26 +159,32 @@ export class Scheduler {
     const [oldest] = this.queue;
     if (oldest === undefined) return null;
     const requests = this.together ? this.alike(oldest) : [oldest];
-    for (const request of requests) this.queue.delete(request);
-    return requests.length === 0 ? null : requests;
+    for (const request of requests ?? []) this.queue.delete(request);
+    return requests;
   }
 
-  private alike(oldest: Waiting): Waiting[] {
-    const { maxBatch, maxWaitMs } = this.options;
-    const alike: Waiting[] = [];
-    let rows = 0;
+  /** The oldest request and those that run with it. While it may get company, a full batch of others goes before it. */
+  private alike(oldest: Waiting): Waiting[] | null {
+    const { sizes, maxBatch, maxWaitMs } = this.options;
+    const left = this.drained === null ? maxWaitMs - (performance.now() - oldest.since) : 0;
+    const requests = this.gather(left > 0 ? null : oldest.key);
+    if (requests !== null) return requests.slice(0, countToTake(requests, sizes, maxBatch));
+    this.waitTimer = setTimeout(() => this.pump(), Math.ceil(left));
+    return null;
+  }
+
+  /** Requests of a key, enough for a batch at most; with null, the first ones of any key that are enough. */
+  private gather(key: string | null): readonly Waiting[] | null {
+    const groups = new Map<string, { readonly requests: Waiting[]; rows: number }>();
     for (const request of this.queue) {
-      if (request.key !== oldest.key) continue;
-      alike.push(request);
-      rows += request.rows;
-      if (rows >= maxBatch) break;
+      if (key !== null && request.key !== key) continue;
+      const group = groups.get(request.key) ?? { requests: [], rows: 0 };
+      groups.set(request.key, group);
+      group.requests.push(request);
+      group.rows += request.rows;
+      if (group.rows >= this.options.maxBatch) return group.requests;
     }
-    const left = maxWaitMs - (performance.now() - oldest.since);
-    if (rows < maxBatch && left > 0 && this.drained === null) {
-      this.waitTimer = setTimeout(() => this.pump(), Math.ceil(left));
-      return [];
-    }
-    return alike.slice(0, countToTake(alike, maxBatch));
+    return key === null ? null : groups.get(key)!.requests;
   }
 
   private async dispatch(requests: readonly Waiting[]): Promise<void> {
@@ -180,15 +203,15 @@ export class Scheduler {
 
   /** Runs a batch and hands out its results. */
   private async attempt(requests: readonly Waiting[]): Promise<void> {
-    const { inputs, maxBatch } = this.options;
+    const { inputs, sizes } = this.options;
     const total = requests.reduce((sum, { rows }) => sum + rows, 0);
-    const rows = this.together ? sizesOfBatches(maxBatch).find((size) => size >= total)! : total;
+    const rows = this.together ? sizes.find((size) => size >= total)! : total;
     const start = performance.now();
-    const run = this.execute(join(inputs, requests, rows), () => {
-      for (const request of requests) stopTimer(request);
-    });
+    const begun = (): void => requests.forEach(stopTimer);
+    const run = this.execute(join(inputs, requests, rows), begun);
     for (const request of requests) request.batch = { requests, run };
     const answer = await run.answer;
+    begun();
     this.tally.ran(total, performance.now() - start);
     if ("error" in answer) throw new ServeError(answer.invalid ? "BAD_REQUEST" : "MODEL_FAILED", answer.error);
     const alone = requests.length === 1 && rows === total;
@@ -209,6 +232,18 @@ export class Scheduler {
     this.plan();
   }
 
+  /** The caller wants no answer any more. What is given out stays so, until its turn or the end of its time to wait: others may be in the batch. */
+  private abandon(request: Waiting): void {
+    if (!this.settle(request)) return;
+    this.tally.abandoned++;
+    request.reject(request.signal?.reason);
+    if (request.batch !== null) return;
+    stopTimer(request);
+    this.queue.delete(request);
+    this.retries.delete(request);
+    this.plan();
+  }
+
   private recover(requests: readonly Waiting[], cause: unknown): void {
     const error =
       cause instanceof ServeError
@@ -217,8 +252,8 @@ export class Scheduler {
     // Who is alone with a model that throws, or takes too long, is to blame for it. A worker may have died for any reason.
     const guilty = requests.length === 1 && error.code !== "WORKER_DIED";
     for (const request of requests) {
-      if (request.settled) continue;
       stopTimer(request);
+      if (request.settled) continue;
       if (guilty || request.retried) {
         this.fail(request, error);
         continue;
@@ -243,8 +278,8 @@ export class Scheduler {
 
   private settle(request: Waiting): boolean {
     if (request.settled) return false;
-    stopTimer(request);
     request.settled = true;
+    request.signal?.removeEventListener("abort", request.abandon);
     return true;
   }
 }

@@ -2,16 +2,14 @@
 import { parentPort, threadId, workerData } from "node:worker_threads";
 import { move, transferableSymbol, valueSymbol } from "piscina";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
-import type { InitOptions } from "../init.js";
-import { initSync } from "../node.js";
-import { batchesOf, type Port, type ServedModel, type ServedValue, warmUp } from "./model.js";
-import { type ModelSource, makeModel } from "./models.node.js";
+import { batchSizes, type Port, type ServedModel, type ServedValue } from "./model.js";
+import { makeModel } from "./models.node.js";
 import type { Answer } from "./scheduler.node.js";
+import type { ModelSource } from "./source.node.js";
 
 /** What a worker starts from. */
 export interface WorkerStart {
   readonly source: ModelSource;
-  readonly kernels: InitOptions | undefined;
   readonly maxBatch: number;
 }
 
@@ -20,7 +18,8 @@ export type Task = "describe" | { readonly id: number; readonly feeds: Record<st
 
 export interface Description {
   readonly inputs: readonly Port[];
-  readonly batches: boolean;
+  /** Rows that batches have, the fewest first; none if requests are not put together. */
+  readonly sizes: readonly number[];
 }
 
 /** What a worker tells beside its answers: that it is ready, or has begun a task. */
@@ -44,13 +43,11 @@ async function answerTo(model: ServedModel, feeds: Record<string, ServedValue>):
 }
 
 async function start(): Promise<(task: Task) => unknown> {
-  const { source, kernels, maxBatch } = workerData as WorkerStart;
-  if (kernels !== undefined) initSync(kernels);
-  const model = await makeModel(source);
-  await warmUp(model, maxBatch);
+  const { source, maxBatch } = workerData as WorkerStart;
+  const model = await makeModel(source, maxBatch);
   notify({ ready: threadId });
   return async (task) => {
-    if (task === "describe") return { inputs: model.inputs, batches: batchesOf(model) } satisfies Description;
+    if (task === "describe") return { inputs: model.inputs, sizes: batchSizes(model, maxBatch) } satisfies Description;
     notify({ begun: task.id });
     return answerTo(model, task.feeds);
   };

@@ -32,7 +32,7 @@ describe("batches", () => {
     { rows: [8, 1], count: 1 },
     { rows: [3, 1, 3], count: 2 },
   ])("of 8 rows at most take $count of requests with $rows rows", ({ rows, count }) => {
-    expect(countToTake(rows.map(of), 8)).toBe(count);
+    expect(countToTake(rows.map(of), [1, 2, 4, 8], 8)).toBe(count);
   });
 
   test("hold the rows of their requests and zeros, in arrays of their own", () => {

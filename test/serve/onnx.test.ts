@@ -2,52 +2,12 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
-import {
-  ArgumentError,
-  compile,
-  Generator,
-  manualSeed,
-  nn,
-  onnx,
-  randn,
-  type Tensor,
-  tensor,
-  zeros,
-} from "../../src/node.js";
-import { type ModelPool, type PoolOptions, servedSession } from "../../src/serve/index.node.js";
+import { ArgumentError, compile, manualSeed, nn, onnx, type Tensor, tensor, zeros } from "../../src/node.js";
+import { servedSession } from "../../src/serve/index.node.js";
 import { temporaryFolder } from "../support/files.js";
-import { startPool } from "../support/serving.js";
-
-const SHAPE = [1, 1, 16, 16];
-
-/** Convolutions by different ways, a normalisation, a pooling, a linear layer. */
-function network(): nn.Module {
-  manualSeed(1);
-  const model = new nn.Sequential(
-    new nn.Conv2d(1, 8, 3, { padding: 1 }),
-    new nn.ReLU(),
-    new nn.Conv2d(8, 16, 3, { padding: 1 }),
-    new nn.BatchNorm2d(16),
-    new nn.MaxPool2d(2),
-    new nn.Flatten(),
-    new nn.Linear(16 * 8 * 8, 10),
-    new nn.Softmax({ dim: 1 }),
-  );
-  model.eval();
-  return model;
-}
+import { image, inFours, network, outputOf, SHAPE, startPool } from "../support/serving.js";
 
 const bytesOf = (model: nn.Module): Uint8Array => onnx.save(model, zeros(SHAPE), { dynamic: { N: [["input", 0]] } });
-
-function image(seed: number): Float32Array {
-  return Float32Array.from(randn(SHAPE, { generator: new Generator(seed) }).data());
-}
-
-const outputOf = async (pool: ModelPool, input: Float32Array): Promise<Float32Array> =>
-  Float32Array.from((await pool.run({ input })).output!.data);
-
-/** A pool that waits until four requests can run together. */
-const inFours = (options: PoolOptions): Promise<ModelPool> => startPool({ maxBatch: 4, maxWaitMs: 60_000, ...options });
 
 describe("an ONNX model", () => {
   const folder = temporaryFolder();

@@ -56,6 +56,34 @@ describe("a pool", () => {
     expect(answers.map(({ seen }) => seen!.data[0])).toEqual([2, 2, 2, 2, 1]);
   });
 
+  test("lets a full batch of another shape go while the oldest request waits for company", async () => {
+    const pool = await obedient({ maxBatch: 2, maxWaitMs: 60_000 }, { shape: [null, null] });
+    const ask = (n: number) => pool.run({ x: { data: new Float32Array(n).fill(n), shape: [1, n] } });
+    const first = ask(1);
+    const answers = await Promise.all([2, 3, 2, 3].map(ask));
+    expect(answers.map(({ y, seen }) => [y!.shape[1], seen!.data[0]])).toEqual([2, 3, 2, 3].map((n) => [n, 2]));
+    expect(pool.health().queue.length).toBe(1);
+    expect((await Promise.all([first, ask(1)])).map(({ seen }) => seen!.data[0])).toEqual([2, 2]);
+  });
+
+  test("lets the oldest request go before full batches once it has waited", async () => {
+    const pool = await obedient({ maxBatch: 2, maxWaitMs: 1, workers: 1 }, { shape: [null, null], waitMs: 30 });
+    const order: number[] = [];
+    const ask = async (n: number): Promise<void> => {
+      await pool.run({ x: { data: new Float32Array(n), shape: [1, n] } });
+      order.push(n);
+    };
+    await Promise.all([2, 2, 1, 3, 3, 3, 3].map(ask));
+    expect(order).toEqual([2, 2, 1, 3, 3, 3, 3]);
+  });
+
+  test("gives a model as many rows as it says that it must have", async () => {
+    const pool = await obedient({}, { batches: 3 });
+    const answers = await Promise.all(upTo(4).map((i) => pool.run({ x: Float32Array.of(i, 1) })));
+    expect(answers.map(({ y, seen }) => [y!.data[0], seen!.data[0]])).toEqual(upTo(4).map((i) => [2 * i, 3]));
+    await expect(obedient({}, { batches: 0 })).rejects.toThrow(/batches is 0/);
+  });
+
   test.each([
     { what: "the model has a batch of 1", model: { shape: [1, 2] } },
     { what: "the model says so", model: { batches: false } },
