@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const { values } = parseArgs({ options: { node: { type: "string" } } });
 
 /** Tests whose results come from the kernels that differ by binary. */
-const TESTS = ["ops", "matmul", "conv", "conv-ways", "recurrent", "attention", "norm", "pool", "math"];
+const TESTS = ["ops", "program/ops", "matmul", "conv", "conv-ways", "recurrent", "attention", "norm", "pool", "math"];
 /** What calls kernels by itself gives them work space for one thread. */
 const ON_THREADS = TESTS.filter((name) => name !== "matmul" && name !== "conv");
 const GOLDEN = `${root}../shared/golden`;
