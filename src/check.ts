@@ -15,6 +15,24 @@ export function checkOptions(op: string, options: object, known: readonly string
   }
 }
 
+/** Refuses names of inputs or outputs that nobody has; with `all`, missing ones too. */
+export function checkNames(
+  op: string,
+  what: "input" | "output",
+  given: unknown,
+  known: readonly string[],
+  all: boolean,
+): void {
+  const expected = `expected ${known.map((name) => `"${name}"`).join(", ")}`;
+  if (typeof given !== "object" || given === null || ArrayBuffer.isView(given)) {
+    throw new ArgumentError(op, `${what}s come without names; expected an object with ${known.join(", ")}`);
+  }
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new ArgumentError(op, `there is no ${what} "${unknown}"; ${expected}`);
+  const missing = all ? known.find((name) => !Object.hasOwn(given, name)) : undefined;
+  if (missing !== undefined) throw new ArgumentError(op, `${what} "${missing}" is missing; ${expected}`);
+}
+
 /** The end of a parameter list that takes no options. */
 export type NoOptions = readonly [];
 

@@ -2,7 +2,7 @@ import { type Backend, getBackend } from "./backend/index.js";
 import { platform } from "./backend/platform.js";
 import { type Binary, probe } from "./backend/probe.js";
 import { withSharedMemory } from "./backend/shared_import.js";
-import { codeOf, compileBytes, identityOf, type KernelSource, kernelsUrl } from "./backend/source.js";
+import { codeOf, compileBytes, files, identityOf, type KernelSource, kernelsUrl } from "./backend/source.js";
 import { installKernels, startThreads, threadCount } from "./backend/threads.js";
 import { checkOneOf, checkOptions } from "./check.js";
 import { ArgumentError, QuadlaneError, RuntimeError } from "./errors.js";
@@ -139,7 +139,7 @@ async function load(sources: KernelSources | undefined, options: InitOptions): P
     return runtime();
   }
   const source = typeof sources === "function" ? sources(binary) : sources;
-  const code = await codeOf("init", await (source ?? platform.read?.(binary) ?? kernelsUrl(binary)));
+  const code = await codeOf("init", await (source ?? files?.kernels(binary) ?? kernelsUrl(binary)));
   if (code instanceof WebAssembly.Module) {
     install(code, false);
     if (threads > 1) whyThreads = "a compiled module cannot be given a shared memory; pass its bytes or its address";

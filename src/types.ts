@@ -29,8 +29,13 @@ export function bytesOf(dtype: DType): number {
   return dtype === "bool" ? 1 : 4;
 }
 
-/** A new typed array of the kind that holds `dtype`. */
+/** The kind of typed array that holds `dtype`. */
+export function arrayType(dtype: DType): Float32ArrayConstructor | Int32ArrayConstructor | Uint8ArrayConstructor {
+  if (dtype === "float32") return Float32Array;
+  return dtype === "int32" ? Int32Array : Uint8Array;
+}
+
+/** A new typed array of that kind. */
 export function newDataArray(dtype: DType, count: number): DataArray {
-  if (dtype === "float32") return new Float32Array(count);
-  return dtype === "int32" ? new Int32Array(count) : new Uint8Array(count);
+  return new (arrayType(dtype))(count);
 }

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { nodeFiles } from "../src/backend/files.node.js";
 import { generation } from "../src/backend/index.js";
 import { platform, setPlatform } from "../src/backend/platform.js";
 import { probe } from "../src/backend/probe.js";
@@ -33,7 +34,7 @@ describe("the choice of kernels", () => {
 
   test("can be asked for, with the package's own files or with others", async () => {
     expect((await init({ binary: "simd" })).why).toMatch(/^simd was asked for/);
-    const bytes = platform.read!("simd");
+    const bytes = nodeFiles.kernels("simd");
     const module = new WebAssembly.Module(bytes);
     for (const source of [bytes, module, Promise.resolve(bytes)]) {
       initSync();
@@ -41,7 +42,7 @@ describe("the choice of kernels", () => {
     }
   });
 
-  const bytes = platform.read!("simd");
+  const bytes = nodeFiles.kernels("simd");
   const address = `data:application/wasm;base64,${Buffer.from(bytes).toString("base64")}`;
   const file = pathToFileURL(createRequire(import.meta.url).resolve("quadlane/kernels.wasm"));
   const padded = new Uint8Array(bytes.length + 5);
@@ -100,7 +101,7 @@ describe("the choice of kernels", () => {
     const asked: string[] = [];
     const source = (binary: Binary) => {
       asked.push(binary);
-      return binary === "simd" ? platform.read!(binary) : Promise.resolve(platform.read!(binary));
+      return binary === "simd" ? nodeFiles.kernels(binary) : Promise.resolve(nodeFiles.kernels(binary));
     };
     expect((await init(source)).binary).toBe(probe().binary);
     expect((await init(source, { binary: "simd" })).binary).toBe("simd");

@@ -1,6 +1,5 @@
 import { builtin } from "../runtime/system.node.js";
 import { spawnWorker } from "../runtime/threads.node.js";
-import { nodeFiles } from "./files.node.js";
 import type { Platform } from "./platform.js";
 
 /** From this version on V8's fusion covers what the kernels need. */
@@ -22,7 +21,6 @@ function widen(): string | null {
 
 /** Node: this package's files are beside it, V8's flags can be set, and there are worker threads. */
 export const nodePlatform: Platform = {
-  read: nodeFiles.kernels,
   widen,
   processors: () => builtin("node:os").availableParallelism(),
   threadless: () => null,

@@ -1,11 +1,8 @@
 import type { Spawn } from "../runtime/threads.js";
 import { spawnWebWorker } from "../runtime/threads_web.js";
-import type { Binary } from "./probe.js";
 
 /** What a platform can do beside what every engine offers. */
 export interface Platform {
-  /** The bytes of one of this package's kernel binaries, without fetching; null where they must be fetched. */
-  readonly read: ((binary: Binary) => Uint8Array<ArrayBuffer>) | null;
   /**
    * Makes the engine fuse neighbouring 128-bit operations into 256-bit ones, in all that it compiles from now on. Returns why it cannot,
    * and then has changed nothing, or null.
@@ -20,7 +17,6 @@ export interface Platform {
 
 /** Whatever has the interfaces of the web. */
 const web: Platform = {
-  read: null,
   widen: () => "only Node can turn them on",
   processors: () => (typeof navigator === "object" ? navigator.hardwareConcurrency : 1),
   threadless: () => {

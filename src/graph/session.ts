@@ -16,7 +16,7 @@ import { programOf } from "./program.js";
 import {
   arrayInto,
   checkKind,
-  checkNames,
+  checkNamed,
   checkTarget,
   type Feed,
   feedTensor,
@@ -114,7 +114,7 @@ export class Session {
    */
   runInto(feeds: Named<Feed>, targets: Named<Target>): void {
     const op = "runInto";
-    checkNames(op, "output", targets, this.outputNames, false);
+    checkNamed(op, "output", targets, this.outputNames, false);
     for (const { name, dtype } of this.source.outputs) {
       if (name in targets) checkKind(op, `target of output "${name}"`, targets[name], dtype);
     }
@@ -220,7 +220,7 @@ export class Session {
   private executed(op: string, feeds: Named<Feed>, watcher: StepWatcher | null): Plan {
     this.assertUsable(op);
     const { inputs } = this.source;
-    checkNames(op, "input", feeds, this.inputNames, true);
+    checkNamed(op, "input", feeds, this.inputNames, true);
     const given = inputs.map(({ name, dtype }): Feed => {
       const feed = feeds[name];
       checkKind(op, `input "${name}"`, feed, dtype);

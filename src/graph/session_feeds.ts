@@ -1,8 +1,9 @@
-import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
+import { checkNames } from "../check.js";
+import { DTypeError, ShapeError } from "../errors.js";
 import { arena } from "../runtime/arena.js";
 import { formatShape, numel, sameShape } from "../shape.js";
 import { adopt, Tensor } from "../tensor.js";
-import { type DataArray, type DType, newDataArray, type Shape } from "../types.js";
+import { arrayType, type DataArray, type DType, type Shape } from "../types.js";
 import type { Value } from "./graph.js";
 
 /** A value for an input: a tensor, or a typed array of the input's dtype (Float32Array, Int32Array, Uint8Array for bool), row-major. */
@@ -13,22 +14,15 @@ export type Target = Tensor | DataArray;
 
 export type Named<T> = Readonly<Record<string, T>>;
 
-/** Refuses names that nobody has; with `all`, missing ones too. */
-export function checkNames(
+/** Refuses names that nobody has, and a tensor without one; with `all`, missing ones too. */
+export function checkNamed(
   op: string,
   what: "input" | "output",
   given: object,
   known: readonly string[],
   all: boolean,
 ): void {
-  const expected = `expected ${known.map((name) => `"${name}"`).join(", ")}`;
-  if (typeof given !== "object" || given === null || given instanceof Tensor || ArrayBuffer.isView(given)) {
-    throw new ArgumentError(op, `${what}s come without names; expected an object with ${known.join(", ")}`);
-  }
-  const unknown = Object.keys(given).find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new ArgumentError(op, `there is no ${what} "${unknown}"; ${expected}`);
-  const missing = all ? known.find((name) => !Object.hasOwn(given, name)) : undefined;
-  if (missing !== undefined) throw new ArgumentError(op, `${what} "${missing}" is missing; ${expected}`);
+  checkNames(op, what, given instanceof Tensor ? null : given, known, all);
 }
 
 /** Refuses what is no tensor and no typed array of a dtype. */
@@ -38,10 +32,10 @@ export function checkKind(op: string, what: string, given: unknown, dtype: DType
     if (given.dtype !== dtype) throw new DTypeError(op, `${what} is ${given.dtype}; expected ${dtype}`);
     return;
   }
-  const { constructor: arrayType } = newDataArray(dtype, 0);
-  if (given instanceof arrayType) return;
+  const type = arrayType(dtype);
+  if (given instanceof type) return;
   const kind = typeof given === "object" && given !== null ? given.constructor.name : String(given);
-  throw new DTypeError(op, `${what} is ${kind}; expected a tensor or a ${arrayType.name} (${dtype})`);
+  throw new DTypeError(op, `${what} is ${kind}; expected a tensor or a ${type.name} (${dtype})`);
 }
 
 /**

@@ -10,10 +10,10 @@ import {
   type KernelSource,
   kernelsUrl,
 } from "../backend/source.js";
-import { checkOptions } from "../check.js";
-import { ArgumentError, DTypeError, FormatError, RuntimeError, ShapeError } from "../errors.js";
+import { checkNames, checkOptions } from "../check.js";
+import { DTypeError, FormatError, RuntimeError, ShapeError } from "../errors.js";
 import { formatShape, numel } from "../shape.js";
-import type { DataArray } from "../types.js";
+import { arrayType, type DataArray } from "../types.js";
 import { type Header, type PlacedValue, type ProgramValue, readProgram } from "./format.js";
 import { type Call, stepsOf } from "./steps.js";
 
@@ -59,8 +59,7 @@ export class Program {
   private readonly placedInputs: readonly PlacedValue[];
   private readonly placedOutputs: readonly PlacedValue[];
 
-  private constructor(header: Header, data: Uint8Array, module: WebAssembly.Module) {
-    const op = "Program.load";
+  private constructor(op: string, header: Header, data: Uint8Array, module: WebAssembly.Module) {
     const { binary, version } = identityOf(op, module);
     if (version !== header.version) {
       throw new FormatError(
@@ -97,7 +96,7 @@ export class Program {
     const op = "Program.load";
     checkOptions(op, options, ["kernels"]);
     const { header, data } = readProgram(op, await bytesFrom(op, source));
-    return new Program(header, data, await compiled(op, options.kernels, header.binary));
+    return new Program(op, header, data, await compiled(op, options.kernels, header.binary));
   }
 
   /** The same at once, where bytes may be compiled synchronously: in Node, or with a compiled module. Errors: as `load`. */
@@ -105,7 +104,7 @@ export class Program {
     const op = "Program.loadSync";
     checkOptions(op, options, ["kernels"]);
     const { header, data } = readProgram(op, bytesOfSource(op, source));
-    return new Program(header, data, compiledSync(op, options.kernels, header.binary));
+    return new Program(op, header, data, compiledSync(op, options.kernels, header.binary));
   }
 
   /**
@@ -173,12 +172,6 @@ function publicOf({ name, dtype, shape }: PlacedValue): ProgramValue {
   return { name, dtype, shape };
 }
 
-function arrayType(
-  dtype: ProgramValue["dtype"],
-): Float32ArrayConstructor | Int32ArrayConstructor | Uint8ArrayConstructor {
-  return dtype === "float32" ? Float32Array : dtype === "int32" ? Int32Array : Uint8Array;
-}
-
 /** Refuses names that nobody has and arrays that do not fit; with `every`, missing ones too. */
 function checkArrays(
   op: string,
@@ -188,18 +181,11 @@ function checkArrays(
   every: boolean,
 ): void {
   const names = values.map((value) => value.name);
-  if (typeof given !== "object" || given === null || ArrayBuffer.isView(given)) {
-    throw new ArgumentError(op, `${what}s come without names; expected an object with ${names.join(", ")}`);
-  }
-  for (const name of Object.keys(given)) {
-    if (names.includes(name)) continue;
-    throw new ArgumentError(op, `there is no ${what} "${name}"; expected ${names.map((n) => `"${n}"`).join(", ")}`);
-  }
+  checkNames(op, what, given, names, every);
   for (const { name, dtype, shape } of values) {
+    if (!Object.hasOwn(given, name)) continue;
     const array: unknown = given[name];
-    if (array === undefined && !every) continue;
     const type = arrayType(dtype);
-    if (array === undefined) throw new ArgumentError(op, `${what} "${name}" is missing; expected a ${type.name}`);
     if (!(array instanceof type)) {
       const kind = typeof array === "object" && array !== null ? array.constructor.name : String(array);
       throw new DTypeError(op, `${what} "${name}" is ${kind}; expected a ${type.name} (${dtype})`);

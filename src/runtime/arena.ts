@@ -174,14 +174,12 @@ class Arena {
 
   /** Writes numbers that a kernel is to read: sizes, places, addresses. */
   writeInts(at: Ptr, values: ArrayLike<number>): void {
-    this.i32.set(values, at >>> 2);
-    this.recorder?.wrote(at, this.i32.slice(at >>> 2, (at >>> 2) + values.length));
+    this.write(this.i32, at, values);
   }
 
   /** Writes numbers that a kernel is to read. */
   writeFloats(at: Ptr, values: ArrayLike<number>): void {
-    this.f32.set(values, at >>> 2);
-    this.recorder?.wrote(at, this.i32.slice(at >>> 2, (at >>> 2) + values.length));
+    this.write(this.f32, at, values);
   }
 
   /** Reads a number that decides what a kernel is called with. */
@@ -215,6 +213,12 @@ class Arena {
   /** Starts a new measurement of `peakBytes`. */
   resetPeak(): void {
     this.peakBytes = this.liveBytes;
+  }
+
+  private write(words: Float32Array | Int32Array, at: Ptr, values: ArrayLike<number>): void {
+    const first = at >>> 2;
+    words.set(values, first);
+    this.recorder?.wrote(at, this.i32.slice(first, first + values.length));
   }
 
   private take(bytes: number): Block {

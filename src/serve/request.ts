@@ -1,8 +1,9 @@
 // What is asked of a pool, checked before it waits: a bad request never meets the others.
+import { checkNames } from "../check.js";
 import { QuadlaneError } from "../errors.js";
-import { checkNames, type Named } from "../graph/session_feeds.js";
+import type { Named } from "../graph/session_feeds.js";
 import { formatShape, numel } from "../shape.js";
-import { type DataArray, newDataArray, type Shape } from "../types.js";
+import { arrayType, type DataArray, type Shape } from "../types.js";
 import { ServeError } from "./errors.js";
 import type { Port, ServedValue } from "./model.js";
 
@@ -53,10 +54,10 @@ function checkValue({ name, dtype, shape }: Port, feed: unknown, maxElements: nu
   const what = `input "${name}"`;
   const alone = ArrayBuffer.isView(feed) || typeof feed !== "object" || feed === null;
   const data: unknown = alone ? feed : Reflect.get(feed, "data");
-  const arrayType = newDataArray(dtype, 0).constructor as { new (n: number): DataArray; readonly name: string };
-  if (!(data instanceof arrayType)) {
+  const type = arrayType(dtype);
+  if (!(data instanceof type)) {
     const kind = typeof data === "object" && data !== null ? data.constructor?.name : String(data);
-    throw bad(`${what} is ${kind}; expected a ${arrayType.name} (${dtype})`);
+    throw bad(`${what} is ${kind}; expected a ${type.name} (${dtype})`);
   }
   if (data.length > maxElements) throw bad(`${what} has ${data.length} elements; expected ${maxElements} at most`);
   const given: unknown = alone ? shapeFor(what, shape, data.length) : Reflect.get(feed, "shape");

@@ -149,12 +149,11 @@ describe("a program", () => {
 
 describe("the file of a program", () => {
   test("is refused when it is damaged", () => {
-    for (let i = 0; i < 300; i++) {
+    const end = 16 + new DataView(file.buffer).getUint32(8, true);
+    for (let i = 0; i < end; i++) {
       const bytes = file.slice();
-      bytes[i % bytes.length]! ^= 1 << (i % 8);
-      if (i < 16 || i < 16 + new DataView(file.buffer).getUint32(8, true)) {
-        expect(() => Program.loadSync(bytes), `byte ${i}`).toThrow(FormatError);
-      }
+      bytes[i]! ^= 1 << (i % 8);
+      expect(() => Program.loadSync(bytes), `byte ${i}`).toThrow(FormatError);
     }
     for (const end of [0, 7, 12, 15, 20, file.length - 1]) {
       expect(() => Program.loadSync(file.slice(0, end)), `${end} bytes`).toThrow(FormatError);
